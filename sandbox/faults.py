@@ -1,0 +1,144 @@
+"""Faults on demand: which request is to go wrong, how, and how often, drawn from a seed."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sandbox.refusals import ControlError, known_keys, number
+
+# What each fault may be told beside share, methods and times, with its default.
+OPTIONS: dict[str, dict[str, object]] = {
+    "accept_then_hang_up": {},
+    "store_late": {"seconds": 3},
+    "accept_then_500": {},
+    "no_answer": {},
+    "refuse": {"code": None},
+    "throttle": {"retry_after": None, "code": None},
+    "slow": {"seconds": 3},
+    "cut_body": {},
+    "not_json": {},
+    "short_count": {"drop": 0.1},
+    "late_visible": {"seconds": 5},
+    "partial_details": {"part": 0.5},
+}
+
+
+@dataclass(frozen=True)
+class Methods:
+    """What the mounted providers know, so that a misspelt method is noticed and a fault only fires where it can."""
+
+    known: frozenset[str]
+    uploads: frozenset[str]
+    details: frozenset[str]
+
+    def reach(self, fault: str) -> frozenset[str]:
+        match fault:
+            case "short_count" | "late_visible":
+                return self.uploads
+            case "partial_details":
+                return self.details
+            case _:
+                return self.known
+
+
+@dataclass
+class Fault:
+    """One line of `PUT /faults`. `left` counts down `times`; None is for ever."""
+
+    name: str
+    share: float
+    methods: frozenset[str]
+    options: dict[str, object]
+    times: int | None
+    draw: random.Random
+    named_methods: list[str] | None = None
+    left: int | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.left = self.times
+
+    def fires(self, method: str) -> bool:
+        if method not in self.methods or self.left == 0 or self.draw.random() >= self.share:
+            return False
+        if self.left is not None:
+            self.left -= 1
+        return True
+
+    @property
+    def seconds(self) -> float:
+        return float(str(self.options["seconds"]))
+
+    def fraction(self, key: str) -> float:
+        return float(str(self.options[key]))
+
+    def code(self) -> int | None:
+        value = self.options.get("code")
+        return value if isinstance(value, int) else None
+
+    def document(self) -> dict[str, object]:
+        shown: dict[str, object] = {"fault": self.name, "share": self.share, "methods": self.named_methods}
+        return shown | {"times": self.times, "left": self.left} | self.options
+
+
+class Faults:
+    """The faults in force. At most one of them, the first that fires, befalls a request."""
+
+    def __init__(self, methods: Methods, seed: int = 1) -> None:
+        self._methods = methods
+        self._seed = seed
+        self._rules: list[Fault] = []
+
+    def choose(self, method: str) -> Fault | None:
+        return next((rule for rule in self._rules if rule.fires(method)), None)
+
+    def documents(self) -> list[dict[str, object]]:
+        return [rule.document() for rule in self._rules]
+
+    def put(self, document: object, seed: int | None = None) -> None:
+        """Replaces all faults by a list of them, or by `{"faults": [...], "seed": n}`. Raises ControlError."""
+        if isinstance(document, Mapping):
+            known_keys(document, {"faults", "seed"}, "PUT /faults")
+            if "seed" in document:
+                seed = int(number(document, "seed", 0))
+            document = document.get("faults")
+        if not isinstance(document, list):
+            raise ControlError("bad_faults", 'PUT /faults takes a JSON list of {"fault", "share", "methods"}.')
+        used = self._seed if seed is None else seed
+        self._rules = [self._rule(line, random.Random(f"{used}/{at}")) for at, line in enumerate(document)]
+
+    def _rule(self, line: object, draw: random.Random) -> Fault:
+        if not isinstance(line, Mapping) or line.get("fault") not in OPTIONS:
+            raise ControlError("unknown_fault", f"Each fault needs a 'fault' of {', '.join(OPTIONS)}; got {line!r}.")
+        name = str(line["fault"])
+        known_keys(line, {"fault", "share", "methods", "times", "seed", *OPTIONS[name]}, f"Fault '{name}'")
+        if "seed" in line:
+            draw = random.Random(int(number(line, "seed", 0)))
+        named = self._named(line.get("methods"))
+        reach = self._methods.reach(name)
+        return Fault(
+            name=name,
+            share=number(line, "share", 0, 1) if "share" in line else 1.0,
+            methods=reach if named is None else reach & frozenset(named),
+            options=OPTIONS[name] | {key: checked_option(line, key) for key in OPTIONS[name] if key in line},
+            times=int(number(line, "times", 1)) if line.get("times") is not None else None,
+            draw=draw,
+            named_methods=named,
+        )
+
+    def _named(self, methods: object) -> list[str] | None:
+        if not methods:
+            return None
+        named = [str(method) for method in methods] if isinstance(methods, list) else [str(methods)]
+        for method in named:
+            if method not in self._methods.known:
+                known = ", ".join(sorted(self._methods.known))
+                raise ControlError("unknown_method", f"'methods' names {method!r}; there are {known}.")
+        return named
+
+
+def checked_option(line: Mapping[str, object], key: str) -> object:
+    if key in ("code", "retry_after") and line[key] is None:
+        return None
+    if key in ("drop", "part"):
+        return number(line, key, 0, 1)
+    return int(number(line, key, 1)) if key == "code" else number(line, key, 0)

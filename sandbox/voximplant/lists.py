@@ -1,0 +1,90 @@
+"""GetCallLists, StopCallListProcessing and RecoverCallList."""
+
+import time
+
+from sandbox.voximplant import params as read
+from sandbox.voximplant.accounts import Account
+from sandbox.voximplant.calllist import IN_PROGRESS, CallList
+from sandbox.voximplant.errors import ApiError
+from sandbox.voximplant.platform import Platform
+from sandbox.voximplant.transport import Call
+
+STATUSES = ("in progress", "canceled", "completed", "suspended")
+MAX_COUNT = 1000
+
+
+async def get_call_lists(platform: Platform, call: Call, account: Account) -> dict[str, object]:
+    """Every list here is automatic, and no rule belongs to an application: those filters do not narrow anything."""
+    found = [one for one in filtered(platform, call.params, account) if one.visible(time.monotonic())]
+    wanted = wanted_status(call.params)
+    if wanted:
+        await platform.catch_up(found)
+        found = [one for one in found if one.status.lower() in wanted]
+    if platform.switches.choice("lists_order") == "newest_first":
+        found.reverse()
+    count = page_size(platform, call.params, platform.switches.limit("lists_default_count"))
+    offset = read.optional_integer(call.params, "offset", 0)
+    page = found[offset : offset + count]
+    await platform.catch_up(page)
+    return {"result": [one.document() for one in page], "count": len(page), "total_count": len(found)}
+
+
+def filtered(platform: Platform, params: dict[str, str], account: Account) -> list[CallList]:
+    ids, rules = read.id_list(params, "list_id", 255), read.id_list(params, "rule_id", 147)
+    since, until = read.utc_time(params, "from_date"), read.utc_time(params, "to_date")
+    name, exact = params.get("name", ""), platform.switches.choice("name_filter") == "exact"
+    if params.get("type_list", "").strip().upper() not in ("", "AUTOMATIC", "MANUAL"):
+        raise ApiError(427, field="type_list")
+    if params.get("type_list", "").strip().upper() == "MANUAL":
+        return []
+    return [
+        one
+        for one in platform.lists.values()
+        if one.account is account
+        and (ids is None or one.list_id in ids)
+        and (rules is None or one.settings.rule_id in rules)
+        and (not name or (one.name == name if exact else name in one.name))
+        and (since is None or int(one.submitted) >= since)
+        and (until is None or int(one.submitted) <= until)
+    ]
+
+
+def wanted_status(params: dict[str, str]) -> set[str]:
+    """The statuses to keep, in lower case; empty for all."""
+    status = params.get("status", "").strip().lower()
+    if status and status not in STATUSES:
+        raise ApiError(428, field="status")
+    if read.boolean(params, "is_active"):
+        return {IN_PROGRESS.lower()} & ({status} if status else {IN_PROGRESS.lower()}) or {"none"}
+    return {status} if status else set()
+
+
+def page_size(platform: Platform, params: dict[str, str], default: int) -> int:
+    """`count`, at most 1000."""
+    count = read.optional_integer(params, "count", default)
+    if count > MAX_COUNT and platform.switches.choice("count_over_maximum") == "refuse":
+        raise ApiError(497, "count", 0, MAX_COUNT, field="count")
+    return min(count, MAX_COUNT)
+
+
+async def stop_call_list_processing(platform: Platform, call: Call, account: Account) -> dict[str, object]:
+    target = platform.list_of(account, read.integer(call.params, "list_id", 255))
+    await settle(platform, target)
+    target.stopped = True
+    target.hold()
+    return {"result": True, "msg": f"The call list {target.list_id} is stopped"}
+
+
+async def recover_call_list(platform: Platform, call: Call, account: Account) -> dict[str, object]:
+    target = platform.list_of(account, read.integer(call.params, "list_id", 255))
+    await settle(platform, target)
+    restored = target.dialer.restorable if target.stopped and target.recoverable else 0
+    target.stopped = target.stopped and not target.recoverable
+    target.hold()
+    return {"result": True, "count_recovery": restored}
+
+
+async def settle(platform: Platform, target: CallList) -> None:
+    """Plays the list until this very moment, so that what follows takes effect from here on."""
+    await platform.catch_up([target])
+    target.dialer.advance(platform.clock.now())
