@@ -1,0 +1,150 @@
+"""What decides whether a readable row is sent, in this order: number, start, window, task uuid, size, repetition."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from worker.intake.header import START_AT, TASK_UUID, WINDOW_END, WINDOW_START
+from worker.intake.phones import Phones, each_once
+from worker.intake.read import Block
+from worker.intake.rejects import Code, Flaw
+from worker.intake.scan import Ints, Marks
+from worker.intake.seen import Seen
+from worker.intake.starts import UPLOADS_OWN, read_start
+from worker.intake.wire import Wire
+
+TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
+USERS_UUID = r"^[A-Za-z0-9:-]{1,40}$"
+QUOTING_ROOM = 64  # quotes, delimiters and "+" of cells that had none
+
+
+@dataclass(frozen=True)
+class Checked:
+    """`contacts`: the rows to send, with the wire's columns, `wire.INDEX` and `start` (`UPLOADS_OWN` for the upload's).
+
+    `flaws`: all the others of the block.
+    """
+
+    contacts: pl.DataFrame
+    flaws: list[Flaw]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the rows of one upload are held against."""
+
+    token: str
+    region: str | None
+    now: int
+    max_bytes: int
+
+
+class Checks:
+    """Judges block after block of one upload; remembers its numbers and task uuids."""
+
+    def __init__(self, wire: Wire, columns: list[str], phone_column: str, rules: Rules) -> None:
+        self._wire = wire
+        self._columns = columns
+        self._phone_column = phone_column
+        self._rules = rules
+        self._row_limit = rules.max_bytes - len(wire.header)
+        self._phones = Phones(rules.region)
+        self._numbers = Seen()
+        self._uuids = Seen()
+
+    def check(self, block: Block) -> Checked:
+        """Every record of the block comes out exactly once: as a contact or as a flaw."""
+        e164 = self._phones.read(block.cells[str(self._columns.index(self._phone_column))])
+        verdicts = np.where(e164 < 0, -e164, Code.FINE)
+        starts = self._starts(block)
+        _mark(verdicts, starts < 0, -starts)
+        _mark(verdicts, ~self._windows_fit(block), Code.BAD_WINDOW)
+        uuids, bad = self._users_uuids(block)
+        _mark(verdicts, bad, Code.BAD_TASK_UUID)
+        tasks = self._tasks(block, uuids)
+        self._mark_too_large(verdicts, block, e164, tasks)
+        flaws = [*block.flaws, *self._flaws(block, verdicts)]
+        flaws += self._repeated_uuids(block, verdicts, uuids)
+        flaws += self._repeated_numbers(block, verdicts, e164)
+        fine = np.flatnonzero(verdicts == Code.FINE)
+        contacts = self._wire.frame(block.cells[fine], e164[fine], tasks[fine]).with_columns(
+            pl.Series("row", block.rows[fine]),
+            pl.Series("line", block.lines[fine]),
+            pl.Series("e164", e164[fine]),
+            uuids[fine].alias("uuid"),
+            pl.Series("start", starts[fine]),
+        )
+        return Checked(contacts, flaws)
+
+    def _cells(self, block: Block, column: str) -> pl.Series | None:
+        return block.cells[str(self._columns.index(column))] if column in self._columns else None
+
+    def _starts(self, block: Block) -> Ints:
+        cells = self._cells(block, START_AT)
+        if cells is None:
+            return np.full(block.cells.height, UPLOADS_OWN, np.int64)
+        return each_once(cells, lambda cell: read_start(cell, self._rules.now))
+
+    def _windows_fit(self, block: Block) -> Marks:
+        sides = [self._cells(block, name) for name in (WINDOW_START, WINDOW_END)]
+        present = [cells for cells in sides if cells is not None]
+        neither, both = np.full((2, block.cells.height), True)
+        for cells in present:
+            neither &= (cells == "").to_numpy()
+            both &= cells.str.contains(TIME_OF_DAY).to_numpy()
+        return neither | both if len(present) == len(sides) else neither
+
+    def _users_uuids(self, block: Block) -> tuple[pl.Series, Marks]:
+        """The user's own task uuids, null where ours is used, and which of them cannot be sent."""
+        cells = self._cells(block, TASK_UUID)
+        if cells is None:
+            none = pl.repeat(None, block.cells.height, dtype=pl.String, eager=True)
+            return none, np.zeros(block.cells.height, np.bool_)
+        blank = cells.str.strip_chars() == ""
+        ours = cells.str.to_lowercase().str.starts_with(self._prefix.lower())
+        usable = cells.str.contains(USERS_UUID) & ~ours
+        return cells.set(blank, None), (~(blank | usable)).to_numpy()
+
+    def _tasks(self, block: Block, uuids: pl.Series) -> pl.Series:
+        return uuids.fill_null(self._prefix + pl.Series(block.rows).cast(pl.String))
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self._rules.token}:"
+
+    def _mark_too_large(self, verdicts: Ints, block: Block, e164: Ints, tasks: pl.Series) -> None:
+        """Only rows whose size could reach the limit if every character were a quote are measured."""
+        room = QUOTING_ROOM + len(self._prefix) + 3 * len(self._columns)
+        large = np.flatnonzero((2 * block.sizes + room > self._row_limit) & (verdicts == Code.FINE))
+        if len(large):
+            _, ends = self._wire.serialise(self._wire.frame(block.cells[large], e164[large], tasks[large]))
+            verdicts[large[np.diff(ends, prepend=0) > self._row_limit]] = Code.ROW_TOO_LARGE
+
+    def _flaws(self, block: Block, verdicts: Ints) -> list[Flaw]:
+        limit = self._rules.max_bytes
+        return [block.flaw(int(at), Code(int(verdicts[at])), limit=limit) for at in np.flatnonzero(verdicts)]
+
+    def _repeated_uuids(self, block: Block, verdicts: Ints, uuids: pl.Series) -> list[Flaw]:
+        """Before the numbers: a row that is turned away here must not make another a duplicate."""
+        candidates = np.flatnonzero((verdicts == Code.FINE) & uuids.is_not_null().to_numpy())
+        hashes = uuids[candidates].hash().to_numpy().view(np.int64)
+        keys = np.where(hashes == 0, 1, hashes)
+        return _repeated(self._uuids, keys, candidates, block, verdicts, Code.REPEATED_TASK_UUID)
+
+    def _repeated_numbers(self, block: Block, verdicts: Ints, e164: Ints) -> list[Flaw]:
+        candidates = np.flatnonzero(verdicts == Code.FINE)
+        return _repeated(self._numbers, e164[candidates], candidates, block, verdicts, Code.DUPLICATE)
+
+
+def _repeated(seen: Seen, keys: Ints, candidates: Ints, block: Block, verdicts: Ints, code: Code) -> list[Flaw]:
+    first = seen.first_lines(keys, block.lines[candidates])
+    again = np.flatnonzero(first)
+    verdicts[candidates[again]] = code
+    return [block.flaw(int(candidates[i]), code, line=int(first[i])) for i in again]
+
+
+def _mark(verdicts: Ints, wrong: Marks, codes: Ints | Code) -> None:
+    """The first fault that was found stays."""
+    chosen = wrong & (verdicts == Code.FINE)
+    verdicts[chosen] = codes[chosen] if isinstance(codes, np.ndarray) else codes

@@ -1,0 +1,103 @@
+"""Cuts contacts into chunks that a provider accepts and stages their bytes."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from worker.intake.scan import Ints
+from worker.intake.stage import Staging
+from worker.intake.wire import INDEX, Wire
+
+
+@dataclass(frozen=True)
+class StagedChunk:
+    """`seq` counts from 1. `bytes` is the size of the payload at `digest`, header included; `starts_at` None = at once.
+
+    `index_digest` is Parquet with row, line, e164 (digits) and uuid (the user's own, null where ours was sent).
+    """
+
+    seq: int
+    rows: int
+    bytes: int
+    digest: str
+    index_digest: str
+    starts_at: int | None
+    first_row: int
+    last_row: int
+
+
+class Cutter:
+    """Fills one chunk at a time. No chunk has more than `max_rows` rows or `max_bytes` bytes, nor two starts."""
+
+    def __init__(
+        self, wire: Wire, staging: Staging, *, max_rows: int, max_bytes: int, beat: Callable[[], None]
+    ) -> None:
+        self.chunks: list[StagedChunk] = []
+        self._wire = wire
+        self._staging = staging
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
+        self._beat = beat
+        self._start: int | None = None
+        self._clear()
+
+    def add(self, contacts: pl.DataFrame, start: int | None) -> None:
+        """Rows with the wire's columns and the index's, each small enough for a chunk of its own."""
+        if contacts.is_empty():
+            return
+        if start != self._start:
+            self.finish()
+            self._start = start
+        body, ends = self._wire.serialise(contacts)
+        at = 0
+        while at < len(ends):
+            if not (room := self._room(ends, at)):
+                self.finish()
+                continue
+            begin = int(ends[at - 1]) if at else 0
+            self._take(body[begin : int(ends[at + room - 1])], contacts.slice(at, room).select(INDEX))
+            at += room
+
+    def finish(self) -> None:
+        """Stage what has gathered; the next row begins a new chunk."""
+        if not self._rows:
+            return
+        index = pl.concat(self._indexes)
+        out = io.BytesIO()
+        index.write_parquet(out, compression="zstd")
+        digest, size = self._staging.put_stream([self._wire.header, *self._bodies])
+        self.chunks.append(
+            StagedChunk(
+                seq=len(self.chunks) + 1,
+                rows=self._rows,
+                bytes=size,
+                digest=digest,
+                index_digest=self._staging.put(out.getvalue()),
+                starts_at=self._start,
+                first_row=int(index["row"][0]),
+                last_row=int(index["row"][-1]),
+            )
+        )
+        self._clear()
+        self._beat()
+
+    def _room(self, ends: Ints, at: int) -> int:
+        """How many rows from `at` on still fit."""
+        begin = int(ends[at - 1]) if at else 0
+        by_size = int(np.searchsorted(ends, begin + self._max_bytes - self._bytes, side="right")) - at
+        return min(by_size, self._max_rows - self._rows, len(ends) - at)
+
+    def _take(self, body: bytes, index: pl.DataFrame) -> None:
+        self._bodies.append(body)
+        self._indexes.append(index)
+        self._rows += index.height
+        self._bytes += len(body)
+
+    def _clear(self) -> None:
+        self._bodies: list[bytes] = []
+        self._indexes: list[pl.DataFrame] = []
+        self._rows = 0
+        self._bytes = len(self._wire.header)

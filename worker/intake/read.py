@@ -1,0 +1,186 @@
+"""A call list as blocks of records: each record comes out once, readable or set aside, with its row and line."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import BinaryIO
+
+import numpy as np
+import polars as pl
+
+from worker.errors import InputError
+from worker.intake.decode import open_text
+from worker.intake.dialect import SAMPLE_RECORDS, Dialect, find_delimiter
+from worker.intake.header import name_columns
+from worker.intake.odd import LINE, MAX_CELL_LINES, OddRecord, odd_records, refuse_endless_cell, whole_lines
+from worker.intake.parse import Parsed, parse
+from worker.intake.rejects import Code, Flaw, sentence
+from worker.intake.scan import Ints
+
+BLOCK_BYTES = 4 << 20
+PEEK_BYTES = 64 << 10
+MAX_RECORD_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive records of the file.
+
+    `cells` holds the readable ones, columns "0" to "n-1" as strings; `rows`, `lines` and `sizes` (bytes of the record)
+    run beside it. `flaws` are the others. `records` counts both.
+    """
+
+    cells: pl.DataFrame
+    rows: Ints
+    lines: Ints
+    sizes: Ints
+    flaws: list[Flaw]
+    records: int
+    text: Callable[[int], bytes]
+
+    def flaw(self, at: int, code: Code, **facts: object) -> Flaw:
+        """The readable record at `at`, turned away."""
+        return Flaw(int(self.rows[at]), int(self.lines[at]), code, sentence(code.word, **facts), self.text(at))
+
+
+def no_beat() -> None:
+    """For callers without a lease to keep."""
+
+
+class Reading:
+    """Reads `source` from its beginning. The header is read at once, the records by `blocks`.
+
+    Raises InputError `empty_file`, `undecodable_header`, `duplicate_columns`, `unknown_encoding`, `unbalanced_quote`.
+    """
+
+    def __init__(
+        self,
+        source: BinaryIO,
+        dialect: Dialect,
+        *,
+        block_bytes: int = BLOCK_BYTES,
+        first_row: int = 1,
+        beat: Callable[[], None] = no_beat,
+    ) -> None:
+        if source.seekable():
+            source.seek(0)
+        encoding, self._pieces = open_text(source, dialect.encoding, block_bytes, beat)
+        self._data = b""
+        self._final = False
+        self._row, self._line = first_row, 1
+        self._more()
+        self.dialect = replace(dialect, encoding=encoding)
+        self.columns = self._header()
+
+    def blocks(self) -> Iterator[Block]:
+        """The records after the header. Raises InputError `unbalanced_quote` and `record_too_long`."""
+        while True:
+            parsed = parse(self._data, self.dialect, len(self.columns), self._final)
+            self._refuse_endless(parsed)
+            if len(parsed.spans):
+                yield self._block(parsed)
+            self._advance(parsed.spans.consumed, parsed.spans.lines_consumed)
+            self._row += len(parsed.spans)
+            if self._final:
+                return
+            self._guard_rest()
+            self._more()
+
+    def _more(self) -> None:
+        piece = next(self._pieces, None)
+        self._final = piece is None
+        self._data += piece or b""
+
+    def _advance(self, consumed: int, lines: int) -> None:
+        self._data = self._data[consumed:]
+        self._line += lines
+
+    def _header(self) -> list[str]:
+        while (record := self._first_record()) is None:
+            if self._final:
+                raise InputError("empty_file", "The file is empty; upload one with a header line and contacts.")
+            self._guard_rest()
+            self._more()
+        text = self._data[record.start : record.end]
+        if record.height >= MAX_CELL_LINES or record.unfinished:
+            refuse_endless_cell(text, self.dialect, self._line + record.line)
+        if record.unfinished:
+            raise InputError("unbalanced_quote", "A quote in the header is never closed; close or remove it.")
+        self._advance(record.next, record.line + record.height)
+        try:
+            return name_columns([cell.encode("latin-1").decode() for cell in record.cells])
+        except UnicodeDecodeError as error:
+            raise InputError(
+                "undecodable_header",
+                f"The header is not written in {self.dialect.encoding}; name the file's encoding, such as cp1252.",
+            ) from error
+
+    def _first_record(self) -> OddRecord | None:
+        """The first that is no blank line. The delimiter is found on the way, from as many records as are at hand."""
+        dialect = self.dialect
+        if dialect.delimiter is None:
+            usable = self._data if self._final else self._data[: whole_lines(self._data)]
+            lines = [m.group() for m in islice(LINE.finditer(usable.decode("latin-1")), 4 * SAMPLE_RECORDS)]
+            dialect = replace(dialect, delimiter=find_delimiter(lines, dialect))
+        record = next((record for record in odd_records(self._data, dialect, self._final) if record.cells), None)
+        if record is not None:
+            self.dialect = dialect
+        return record
+
+    def _block(self, parsed: Parsed) -> Block:
+        data, spans, good = self._data, parsed.spans, parsed.good
+        starts, ends = spans.starts[good], spans.ends[good]
+        rows = self._row + np.arange(len(spans))
+        lines = self._line + spans.lines
+        flaws = [
+            Flaw(
+                int(rows[i]),
+                int(lines[i]),
+                code,
+                sentence(code.word, found=found, expected=len(self.columns)),
+                data[spans.starts[i] : spans.ends[i]],
+            )
+            for i, (code, found) in parsed.faults.items()
+        ]
+        return Block(
+            cells=parsed.cells,
+            rows=rows[good],
+            lines=lines[good],
+            sizes=ends - starts,
+            flaws=flaws,
+            records=len(spans),
+            text=lambda at: data[starts[at] : ends[at]],
+        )
+
+    def _refuse_endless(self, parsed: Parsed) -> None:
+        spans = parsed.spans
+        for i in np.flatnonzero(spans.heights >= MAX_CELL_LINES):
+            text = self._data[spans.starts[i] : spans.ends[i]]
+            refuse_endless_cell(text, self.dialect, self._line + int(spans.lines[i]))
+
+    def _guard_rest(self) -> None:
+        """What is left is the beginning of one record. An open quote would collect the rest of the file in it."""
+        if self._data.count(b"\n") + self._data.count(b"\r") >= MAX_CELL_LINES:
+            refuse_endless_cell(self._data, self.dialect, self._line)
+        if len(self._data) > MAX_RECORD_BYTES:
+            raise InputError(
+                "record_too_long",
+                f"The record on line {self._line} is longer than {MAX_RECORD_BYTES >> 20} MiB; "
+                "check its quotes and line ends.",
+            )
+
+
+def peek(source: BinaryIO, dialect: Dialect) -> list[str]:
+    """The column names of a file that has at least one record; leaves the stream anywhere.
+
+    Raises InputError as `Reading` does, and `no_rows` where there is a header alone.
+    """
+    reading = Reading(source, dialect, block_bytes=PEEK_BYTES)
+    if next(reading.blocks(), None) is None:
+        raise no_rows()
+    return reading.columns
+
+
+def no_rows() -> InputError:
+    """The refusal of a file without contacts."""
+    return InputError("no_rows", "The file has a header and no row below it; add contacts and upload it again.")

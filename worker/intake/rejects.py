@@ -1,0 +1,170 @@
+"""Rows that are not sent: why, in one sentence each, and the object that keeps them.
+
+The code of a row is the name in lower case (`Code.NO_NUMBER` is `no_number`) and never changes its meaning. Every
+sentence says what is wrong and what to do, and holds no phone number; the row itself stands beside it.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from enum import IntEnum
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from worker.intake.stage import Staging
+
+
+class Code(IntEnum):
+    """Why a row is not sent. Numbers live only inside one intake; what is stored is the name."""
+
+    FINE = 0
+    UNREADABLE = 1
+    WRONG_COLUMN_COUNT = 2
+    OPEN_QUOTE = 3
+    NO_NUMBER = 4
+    NOT_A_NUMBER = 5
+    UNKNOWN_COUNTRY = 6
+    INVALID_NUMBER = 7
+    BAD_START = 8
+    ZONELESS_START = 9
+    MILLISECOND_START = 10
+    START_IN_PAST = 11
+    BAD_WINDOW = 12
+    BAD_TASK_UUID = 13
+    REPEATED_TASK_UUID = 14
+    ROW_TOO_LARGE = 15
+    DUPLICATE = 16
+    SUPPRESSED = 17
+
+    @property
+    def word(self) -> str:
+        """The stable code."""
+        return self.name.lower()
+
+    @property
+    def kind(self) -> str:
+        """Which set of the accounting the row falls into."""
+        return self.word if self in (Code.DUPLICATE, Code.SUPPRESSED) else "rejected"
+
+
+SENTENCES: dict[Code, str] = {
+    Code.UNREADABLE: "The row holds bytes that are not of the file's encoding; name the right one or mend the row.",
+    Code.WRONG_COLUMN_COUNT: "The row has more or fewer cells than the header; check its delimiters and quotes.",
+    Code.OPEN_QUOTE: "A quote in this row is never closed, so the row runs to the end of the file; close it.",
+    Code.NO_NUMBER: "The phone cell is empty; fill it in.",
+    Code.NOT_A_NUMBER: "The phone cell does not hold a phone number; write one number there and nothing else.",
+    Code.UNKNOWN_COUNTRY: "The number's country cannot be told; begin with + and country code, or name the region.",
+    Code.INVALID_NUMBER: "No such number can exist in its country; check for missing or surplus digits.",
+    Code.BAD_START: "The __start_at cell is no time; write Unix seconds or ISO 8601, as 2030-01-31T09:00:00+02:00.",
+    Code.ZONELESS_START: "The __start_at time has no zone, so the hour meant is unknown; add one, as +02:00 or Z.",
+    Code.MILLISECOND_START: "The __start_at number is too large for seconds; if it is milliseconds, divide by 1000.",
+    Code.START_IN_PAST: "The __start_at time has passed; give a later one, or empty it to start with the upload.",
+    Code.BAD_WINDOW: "__start_execution_time and __end_execution_time must both be HH:MM:SS, or both be empty.",
+    Code.BAD_TASK_UUID: "A __task_uuid is 1 to 40 of A-Z a-z 0-9 : - and not of Rollcall's own form; change it.",
+    Code.REPEATED_TASK_UUID: "An earlier row has the same __task_uuid; give each row its own, or empty the cell.",
+    Code.ROW_TOO_LARGE: "The row alone is larger than one request may be; shorten its cells.",
+    Code.DUPLICATE: "An earlier row has the same number; that one is called and this one is left out.",
+    Code.SUPPRESSED: "The number stands on a do-not-call list; it is not called.",
+}
+
+DETAILED: dict[Code, str] = {
+    Code.WRONG_COLUMN_COUNT: "The row has {found} cells and the header {expected}; check its delimiters and quotes.",
+    Code.REPEATED_TASK_UUID: "Line {line} has the same __task_uuid; give each row its own, or empty the cell.",
+    Code.ROW_TOO_LARGE: "The row alone is larger than the {limit} bytes that a request may hold; shorten its cells.",
+    Code.DUPLICATE: "Line {line} has the same number; that one is called and this one is left out.",
+}
+
+
+def sentence(code: str, **facts: object) -> str:
+    """The sentence of a stable code, with the row's own facts where they are given."""
+    found = Code[code.upper()]
+    return DETAILED[found].format(**facts) if facts and found in DETAILED else SENTENCES[found]
+
+
+@dataclasses.dataclass(frozen=True)
+class Flaw:
+    """One row that is not sent. `row` and `line` count from 1; `text` is the record without its line end."""
+
+    row: int
+    line: int
+    code: Code
+    sentence: str
+    text: bytes
+
+
+COLUMNS: dict[str, pa.DataType] = {
+    "row": pa.int64(),
+    "line": pa.int64(),
+    "kind": pa.string(),
+    "code": pa.string(),
+    "sentence": pa.string(),
+    "text": pa.binary(),
+}
+SCHEMA = pa.schema(COLUMNS)
+GROUP_ROWS, GROUP_BYTES = 50_000, 8 << 20
+
+
+class Rejects:
+    """Writes the rejects of one upload into a Parquet file as they come, and stages it at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self.counts: Counter[Code] = Counter()
+        self._path = path
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[Flaw] = []
+        self._bytes = 0
+
+    def add(self, flaws: list[Flaw]) -> None:
+        """Take the flaws of one block; they are kept in the order of their rows."""
+        self._waiting.extend(sorted(flaws, key=lambda flaw: flaw.row))
+        self._bytes += sum(len(flaw.text) for flaw in flaws)
+        self.counts.update(flaw.code for flaw in flaws)
+        if len(self._waiting) >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
+            self._write()
+
+    def finish(self, staging: Staging) -> str | None:
+        """Stage the object; its digest, or None where every row was good."""
+        if self._waiting:
+            self._write()
+        if self._writer is None:
+            return None
+        self._writer.close()
+        return staging.put_file(self._path)[0]
+
+    def of_kind(self, kind: str) -> int:
+        """How many rows fell into one set of the accounting."""
+        return sum(n for code, n in self.counts.items() if code.kind == kind)
+
+    def reasons(self) -> dict[str, int]:
+        """Rejected rows by code. Duplicates and suppressed rows have counts of their own."""
+        return {code.word: n for code, n in sorted(self.counts.items()) if code.kind == "rejected"}
+
+    def _write(self) -> None:
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._path, SCHEMA, compression="zstd")
+        flaws = self._waiting
+        self._writer.write_table(
+            pa.table(
+                {
+                    "row": [flaw.row for flaw in flaws],
+                    "line": [flaw.line for flaw in flaws],
+                    "kind": [flaw.code.kind for flaw in flaws],
+                    "code": [flaw.code.word for flaw in flaws],
+                    "sentence": [flaw.sentence for flaw in flaws],
+                    "text": [flaw.text for flaw in flaws],
+                },
+                schema=SCHEMA,
+            )
+        )
+        self._waiting, self._bytes = [], 0
+
+
+def read_rejects(staging: Staging, digest: str) -> Iterator[pa.RecordBatch]:
+    """The rejects of an upload in the order of their rows, batch by batch, columns as in `SCHEMA`.
+
+    Raises StagingError where the object is missing.
+    """
+    with staging.open(digest) as stream, pq.ParquetFile(stream) as file:
+        yield from file.iter_batches()

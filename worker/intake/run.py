@@ -1,0 +1,130 @@
+"""One call list from its bytes to staged chunks, with every record accounted for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+import polars as pl
+
+from worker.intake.check import Checks, Rules
+from worker.intake.cut import Cutter, StagedChunk
+from worker.intake.dialect import Dialect
+from worker.intake.header import resolve_phone_column
+from worker.intake.late import LateStarts
+from worker.intake.read import BLOCK_BYTES, Reading, no_beat, no_rows
+from worker.intake.rejects import Rejects
+from worker.intake.stage import Staging
+from worker.intake.starts import UPLOADS_OWN
+from worker.intake.wire import Wire
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to make of a file. Times are Unix seconds; `now` is the database's clock.
+
+    `token` is the upload's ULID, `region` the ISO code for national numbers (None: only international ones),
+    `starts_at` the upload's own start (None: at once). `max_rows` and `max_bytes` bound one chunk, header included.
+    More than `max_starts` different starts of rows are rounded up to the minute. `first_row` lets a continuation
+    number on from the last row.
+    """
+
+    token: str
+    phone_column: str | None
+    region: str | None
+    dialect: Dialect
+    starts_at: int | None
+    now: int
+    max_rows: int
+    max_bytes: int
+    max_starts: int = 1000
+    wire_delimiter: str = ";"
+    first_row: int = 1
+    block_bytes: int = BLOCK_BYTES
+
+
+@dataclass(frozen=True)
+class Intake:
+    """`total = rejected + duplicate + suppressed + sum of the chunks' rows`, always.
+
+    `reasons` counts the rejected by code. `rejects_digest` is None where every row was good. `dialect` is the file's as
+    it was found. Chunks come with the upload's own start first, then by start.
+    """
+
+    total: int
+    rejected: int
+    duplicate: int
+    suppressed: int
+    reasons: dict[str, int]
+    rejects_digest: str | None
+    chunks: list[StagedChunk]
+    columns: list[str]
+    phone_column: str
+    custom_uuids: bool
+    dialect: Dialect
+
+
+def take_in(source: BinaryIO, order: Order, staging: Staging, beat: Callable[[], None] = no_beat) -> Intake:
+    """Read `source` from its beginning to its end, once, and stage its chunks and rejects.
+
+    `beat` is called at least once per block and per chunk; what it raises ends the intake. Reading the same bytes with
+    the same order again gives the same chunks. Raises InputError where the file as a whole cannot be used (see `peek`
+    and `resolve_phone_column`), Unavailable where staging does not answer.
+    """
+    with TemporaryDirectory(prefix="rollcall-intake-") as folder:
+        return _Run(source, order, staging, beat, Path(folder)).whole()
+
+
+class _Run:
+    def __init__(
+        self, source: BinaryIO, order: Order, staging: Staging, beat: Callable[[], None], folder: Path
+    ) -> None:
+        self._order, self._staging = order, staging
+        self._reading = Reading(
+            source, order.dialect, block_bytes=order.block_bytes, first_row=order.first_row, beat=beat
+        )
+        columns = self._reading.columns
+        self._phone = resolve_phone_column(columns, order.phone_column)
+        wire = Wire(columns, self._phone, order.wire_delimiter)
+        self._checks = Checks(wire, columns, self._phone, Rules(order.token, order.region, order.now, order.max_bytes))
+        self._cutter = Cutter(wire, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat)
+        self._late = LateStarts(folder, order.max_starts)
+        self._rejects = Rejects(folder / "rejects.parquet")
+        self._total = 0
+        self._custom = False
+
+    def whole(self) -> Intake:
+        for block in self._reading.blocks():
+            self._total += block.records
+            checked = self._checks.check(block)
+            self._rejects.add(checked.flaws)
+            self._sort_out(checked.contacts)
+        if not self._total:
+            raise no_rows()
+        for start, rows in self._late.in_order():
+            self._cutter.add(rows, start)
+        self._cutter.finish()
+        return self._sum()
+
+    def _sort_out(self, contacts: pl.DataFrame) -> None:
+        """Rows with the upload's own start are cut at once, the others wait until all starts are known."""
+        own = contacts["start"].is_in([UPLOADS_OWN, self._order.starts_at or UPLOADS_OWN])
+        self._cutter.add(contacts.filter(own), self._order.starts_at)
+        self._late.add(contacts.filter(~own))
+        self._custom |= contacts["uuid"].null_count() < contacts.height
+
+    def _sum(self) -> Intake:
+        return Intake(
+            total=self._total,
+            rejected=self._rejects.of_kind("rejected"),
+            duplicate=self._rejects.of_kind("duplicate"),
+            suppressed=self._rejects.of_kind("suppressed"),
+            reasons=self._rejects.reasons(),
+            rejects_digest=self._rejects.finish(self._staging),
+            chunks=self._cutter.chunks,
+            columns=self._reading.columns,
+            phone_column=self._phone,
+            custom_uuids=self._custom,
+            dialect=self._reading.dialect,
+        )

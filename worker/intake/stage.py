@@ -1,0 +1,159 @@
+"""Staging: immutable objects addressed by the SHA-256 of their bytes, on any file system that fsspec knows.
+
+A local folder is written so that a crash of the machine leaves either the whole object or none: temporary file in the
+same folder, fsync, rename, fsync of the folder. Object stores are atomic by themselves.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+from urllib.parse import urlsplit
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from worker.errors import ConfigError, StagingError, Unavailable
+
+COPY_BYTES = 1 << 20
+
+
+class Staging:
+    """Objects under one fsspec URL: a plain path, `file://`, `s3://bucket/prefix`, `memory://`.
+
+    Every method raises Unavailable where the store does not answer.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._shown = _without_secrets(url)
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            raise ConfigError(
+                "bad_staging_url",
+                f"Staging cannot be at {self._shown} ({error}); give a folder, or the URL of a store with its driver.",
+            ) from error
+        self._local = isinstance(self._fs, LocalFileSystem)
+
+    def put(self, data: bytes) -> str:
+        """Store `data` and return its digest. The same bytes twice are one object."""
+        return self.put_stream([data])[0]
+
+    def put_stream(self, chunks: Iterable[bytes]) -> tuple[str, int]:
+        """Store the chunks as one object; (digest, size). Holds one chunk at a time in memory."""
+        folder = self._folder() if self._local else None
+        with self._door():
+            file = tempfile.NamedTemporaryFile(dir=folder, prefix=".incoming-", delete=False)  # noqa: SIM115
+        path = Path(file.name)
+        try:
+            with file:
+                digest, size = self._fill(file, chunks)
+            with self._door():
+                self._keep(path, digest)
+        finally:
+            path.unlink(missing_ok=True)
+        return digest, size
+
+    def put_file(self, path: Path) -> tuple[str, int]:
+        """Store a copy of a local file; (digest, size)."""
+        with path.open("rb") as file:
+            return self.put_stream(iter(lambda: file.read(COPY_BYTES), b""))
+
+    def read(self, digest: str) -> bytes:
+        """The object's bytes, proved. Raises StagingError when they are missing or not those that were stored."""
+        with self._door(digest):
+            data: bytes = self._fs.cat_file(self._at(digest))
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise StagingError(
+                "staged_object_altered",
+                f"The staged object {digest} in {self._shown} was altered; upload the file again.",
+            )
+        return data
+
+    def open(self, digest: str) -> BinaryIO:
+        """A seekable stream over the object, for what is too big to hold. The bytes are not proved."""
+        with self._door(digest):
+            return cast(BinaryIO, self._fs.open(self._at(digest), "rb"))
+
+    def delete(self, digest: str) -> None:
+        """Remove the object; removing what is not there is no error."""
+        try:
+            with self._door(digest):
+                self._fs.rm_file(self._at(digest))
+        except StagingError:
+            return
+
+    def check(self) -> None:
+        """Write, read and remove a small object. Raises Unavailable when that does not work."""
+        data = b"rollcall staging check " + os.urandom(8).hex().encode()
+        digest = self.put(data)
+        self.read(digest)
+        self.delete(digest)
+
+    def _at(self, digest: str) -> str:
+        return f"{self._root}/{digest}"
+
+    def _folder(self) -> str:
+        with self._door():
+            if not os.path.isdir(self._root):
+                os.makedirs(self._root, exist_ok=True)
+                _sync_folder(os.path.dirname(self._root))
+        return str(self._root)
+
+    def _fill(self, file: IO[bytes], chunks: Iterable[bytes]) -> tuple[str, int]:
+        """The chunks come from outside, so that their own errors must not pass for staging's."""
+        hasher, size = hashlib.sha256(), 0
+        for chunk in chunks:
+            hasher.update(chunk)
+            size += len(chunk)
+            with self._door():
+                file.write(chunk)
+        with self._door():
+            file.flush()
+            if self._local:
+                os.fsync(file.fileno())
+        return hasher.hexdigest(), size
+
+    def _keep(self, path: Path, digest: str) -> None:
+        """Written even where the object exists: that also mends one that was altered."""
+        if not self._local:
+            self._fs.put_file(str(path), self._at(digest))
+            return
+        path.replace(self._at(digest))
+        _sync_folder(self._root)
+
+    @contextmanager
+    def _door(self, digest: str | None = None) -> Iterator[None]:
+        """Every file system that fsspec drives has exceptions of its own, so all of them end here."""
+        try:
+            yield
+        except Exception as error:
+            if digest is not None and isinstance(error, FileNotFoundError):
+                raise StagingError(
+                    "staged_object_missing",
+                    f"The staged object {digest} is missing from {self._shown}; upload the file again.",
+                ) from error
+            raise Unavailable(
+                "staging_unavailable",
+                f"Staging at {self._shown} does not work ({type(error).__name__}); check that it may be written.",
+            ) from error
+
+
+def _sync_folder(folder: str) -> None:
+    """A rename is only lasting once the folder that holds the name is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _without_secrets(url: str) -> str:
+    """A store's URL may carry a key before the host or in the query."""
+    if "://" not in url:
+        return url
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
