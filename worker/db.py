@@ -1,0 +1,99 @@
+"""The database: engine, transactions, and the one clock that decides.
+
+SQLite runs in WAL with `synchronous=FULL`: with NORMAL a power cut may forget the "sending" line after the post went
+out. Writing transactions begin IMMEDIATE, since a read that turns into a write would fail where another writer came
+between.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session
+
+from worker.errors import Unavailable
+
+Clock = Callable[[], datetime]
+
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON")
+
+
+class Database:
+    """Transactions over one engine. `clock` replaces the database's clock, for tests that turn time by hand."""
+
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        self._clock = clock
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that may write; commits at the end of the block."""
+        with self.engine.connect().execution_options(rollcall_write=True) as connection, connection.begin():
+            yield from self._session(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only reads."""
+        with self.engine.connect() as connection:
+            yield from self._session(connection)
+
+    def now(self, session: Session) -> datetime:
+        """The time by the database's clock, with zone."""
+        if self._clock is not None:
+            return self._clock()
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        moment: datetime = session.connection().execute(text("SELECT clock_timestamp()")).scalar_one()
+        return moment.astimezone(UTC)
+
+    def ping(self) -> None:
+        """Raises Unavailable `database_down`."""
+        try:
+            with self.engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except OperationalError as error:
+            where = make_url(self.url).render_as_string(hide_password=True)
+            raise Unavailable("database_down", f"The database {where} does not answer; start it.") from error
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+    @staticmethod
+    def _session(connection: Connection) -> Iterator[Session]:
+        with Session(bind=connection, expire_on_commit=False, autoflush=False) as session:
+            yield session
+            session.flush()
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30)
+    file = make_url(url).database
+    if file:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30})
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(connection: object, _record: object) -> None:
+    connection.isolation_level = None  # type: ignore[attr-defined]  # sqlite3 must not begin on its own
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for pragma in PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("rollcall_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

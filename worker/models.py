@@ -1,0 +1,245 @@
+"""The tables. Everything that must not be lost is a row here; CHECK constraints keep the states honest."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy.types import TypeEngine
+from sqlmodel import Field, SQLModel
+
+from worker.states import Blocked, ChunkState, Disposition, ListState, UploadState
+
+# SQLite numbers a key by itself only where its type is INTEGER.
+BIG: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+SQLModel.metadata.naming_convention = NAMING
+
+
+def one_of(column: str, states: type[StrEnum]) -> str:
+    return f"{column} IN ({', '.join(repr(str(state)) for state in states)})"
+
+
+def key() -> Any:
+    return Field(default=None, sa_column=Column(BIG, primary_key=True, autoincrement=True))
+
+
+def json(nullable: bool = False) -> Any:
+    return Field(default_factory=dict, sa_column=Column(JSON, nullable=nullable))
+
+
+class Upload(SQLModel, table=True):
+    """One job that somebody gave us."""
+
+    __tablename__ = "upload"
+    __table_args__ = (
+        CheckConstraint(one_of("state", UploadState), name="state"),
+        CheckConstraint(f"blocked IS NULL OR {one_of('blocked', Blocked)}", name="blocked"),
+        CheckConstraint("(state = 'blocked') <= (blocked IS NOT NULL)", name="blocked_has_reason"),
+        CheckConstraint("total >= rejected + duplicate + suppressed", name="adds_up"),
+        Index("ix_upload_live", "id", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+        Index("ix_upload_account_digest", "account", "source_digest"),
+    )
+
+    id: int = key()
+    ulid: str = Field(unique=True, max_length=26)
+    account: str
+    idempotency_key: str = Field(unique=True, max_length=255)
+    job_digest: str = Field(max_length=64)
+    job: dict[str, Any] = json()
+    source_digest: str | None = Field(default=None, max_length=64)
+    state: str = Field(default=UploadState.RECEIVED)
+    blocked: str | None = None
+    code: str | None = None
+    message: str | None = Field(default=None, sa_column=Column(Text))
+    created_at: datetime
+    starts_at: datetime | None = None
+    token: str | None = Field(default=None, max_length=26)
+    lease_until: datetime | None = None
+    deaths: int = 0
+    rung_until: datetime | None = None
+    accept_rejects: bool = False
+    total: int = Field(default=0, sa_type=BigInteger)
+    rejected: int = Field(default=0, sa_type=BigInteger)
+    duplicate: int = Field(default=0, sa_type=BigInteger)
+    suppressed: int = Field(default=0, sa_type=BigInteger)
+    reasons: dict[str, int] = json()
+    rejects_digest: str | None = Field(default=None, max_length=64)
+    custom_uuids: bool = False
+    ended_at: datetime | None = None
+
+
+class CallList(SQLModel, table=True):
+    """The object at the provider that holds our contacts. `reference` is its name for it, None until it is created."""
+
+    __tablename__ = "call_list"
+    __table_args__ = (
+        UniqueConstraint("upload_id", "number"),
+        CheckConstraint(one_of("state", ListState), name="state"),
+        Index(
+            "ix_call_list_next_poll",
+            "next_poll_at",
+            sqlite_where=text("state <> 'finished' AND reference IS NOT NULL"),
+            postgresql_where=text("state <> 'finished' AND reference IS NOT NULL"),
+        ),
+        Index(
+            "ix_call_list_steer",
+            "id",
+            sqlite_where=text("state <> 'finished' AND stop_wanted <> (state = 'stopped')"),
+            postgresql_where=text("state <> 'finished' AND stop_wanted <> (state = 'stopped')"),
+        ),
+    )
+
+    id: int = key()
+    upload_id: int = Field(foreign_key="upload.id", index=True, sa_type=BigInteger)
+    number: int
+    name: str = Field(max_length=255)
+    reference: str | None = None
+    state: str = Field(default=ListState.OPEN)
+    stop_wanted: bool = False
+    steer_at: datetime | None = None
+    token: str | None = Field(default=None, max_length=26)
+    lease_until: datetime | None = None
+    rung_until: datetime | None = None
+    sent_at: datetime | None = None
+    deadline_at: datetime | None = None
+    next_poll_at: datetime | None = None
+    poll_token: str | None = Field(default=None, max_length=26)
+    poll_lease_until: datetime | None = None
+    quiet_polls: int = 0
+
+
+class Chunk(SQLModel, table=True):
+    """The unit of submission. The payload lies in staging under `digest`, its rows' numbers under `index_digest`."""
+
+    __tablename__ = "chunk"
+    __table_args__ = (
+        UniqueConstraint("upload_id", "seq"),
+        CheckConstraint(one_of("state", ChunkState), name="state"),
+        CheckConstraint("(state = 'claimed') = (token IS NOT NULL)", name="claimed_has_token"),
+        CheckConstraint("(token IS NULL) = (lease_until IS NULL)", name="token_has_lease"),
+        CheckConstraint("rows > 0 AND missing >= 0 AND missing <= rows", name="rows"),
+        # At most one chunk of a list is in flight or in doubt: the database itself refuses a second create or append.
+        Index(
+            "uq_chunk_in_flight",
+            "list_id",
+            unique=True,
+            sqlite_where=text("state IN ('claimed', 'unknown')"),
+            postgresql_where=text("state IN ('claimed', 'unknown')"),
+        ),
+        Index(
+            "ix_chunk_due",
+            "not_before",
+            "list_id",
+            sqlite_where=text("state = 'ready'"),
+            postgresql_where=text("state = 'ready'"),
+        ),
+        Index(
+            "ix_chunk_lease",
+            "lease_until",
+            sqlite_where=text("state = 'claimed'"),
+            postgresql_where=text("state = 'claimed'"),
+        ),
+        Index(
+            "ix_chunk_check",
+            "check_at",
+            sqlite_where=text("state = 'unknown'"),
+            postgresql_where=text("state = 'unknown'"),
+        ),
+        Index("ix_chunk_list_state", "list_id", "state", "seq"),
+    )
+
+    id: int = key()
+    upload_id: int = Field(foreign_key="upload.id", sa_type=BigInteger)
+    list_id: int = Field(foreign_key="call_list.id", sa_type=BigInteger)
+    seq: int
+    state: str = Field(default=ChunkState.STAGED)
+    rows: int
+    missing: int = Field(default=0, description="rows that the provider did not take, of a chunk a person accepted")
+    bytes: int = Field(sa_type=BigInteger)
+    digest: str = Field(max_length=64)
+    index_digest: str = Field(max_length=64)
+    first_row: int = Field(sa_type=BigInteger)
+    last_row: int = Field(sa_type=BigInteger)
+    not_before: datetime
+    not_after: datetime
+    retry_at: datetime | None = None
+    attempts: int = 0
+    deaths: int = 0
+    token: str | None = Field(default=None, max_length=26)
+    lease_until: datetime | None = None
+    creates: bool = Field(default=False, description="its request makes the list, and is not an append to it")
+    deadline_at: datetime | None = Field(default=None, description="when the last request's socket was closed at last")
+    check_at: datetime | None = None
+    check_token: str | None = Field(default=None, max_length=26)
+    check_lease_until: datetime | None = None
+    absent_at: datetime | None = None
+    partial_at: datetime | None = None
+    code: str | None = None
+    message: str | None = Field(default=None, sa_column=Column(Text))
+    evidence: dict[str, Any] = json()
+    settled_at: datetime | None = None
+
+
+class Attempt(SQLModel, table=True):
+    """The journal: one line per step of a request, written before it goes out and completed when an answer came."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (Index("ix_attempt_upload_id_id", "upload_id", "id"),)
+
+    id: int = key()
+    upload_id: int = Field(foreign_key="upload.id", sa_type=BigInteger)
+    list_id: int | None = Field(default=None, sa_type=BigInteger)
+    chunk_id: int | None = Field(default=None, sa_type=BigInteger, index=True)
+    step: str
+    sent_at: datetime
+    ended_at: datetime | None = None
+    result: str | None = None
+    http_status: int | None = None
+    code: str | None = None
+    message: str | None = Field(default=None, sa_column=Column(Text))
+    reference: str | None = None
+    count: int | None = None
+    who: str | None = None
+
+
+class Outcome(SQLModel, table=True):
+    """What became of one contact. `version` tells a changed report from one we have."""
+
+    __tablename__ = "outcome"
+    __table_args__ = (CheckConstraint(one_of("disposition", Disposition), name="disposition"),)
+
+    upload_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    row: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    list_id: int = Field(sa_type=BigInteger, index=True)
+    disposition: str
+    terminal: bool
+    status: str | None = None
+    result: str | None = Field(default=None, sa_column=Column(Text))
+    attempts_left: int | None = None
+    last_attempt: str | None = None
+    version: int = Field(sa_type=BigInteger)
+    updated_at: datetime
+
+
+class Gate(SQLModel, table=True):
+    """What holds a whole account back: an empty balance, a refused credential, a provider that is down."""
+
+    __tablename__ = "gate"
+    __table_args__ = (CheckConstraint(f"blocked IS NULL OR {one_of('blocked', Blocked)}", name="blocked"),)
+
+    account: str = Field(primary_key=True)
+    blocked: str | None = None
+    message: str | None = Field(default=None, sa_column=Column(Text))
+    blocked_at: datetime | None = None
+    probe_at: datetime | None = None
+    throttled_until: datetime | None = None
+    balance: float | None = None
+    balance_at: datetime | None = None

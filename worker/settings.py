@@ -1,0 +1,200 @@
+"""Settings from `rollcall.toml` and the environment, checked against each other when they are read.
+
+Environment variables start with ROLLCALL_ and nest with two underscores (ROLLCALL_TIMING__LEASE=60). Secrets are
+given by reference: `api_key_file`, `api_key_env` or `credentials_file`, never by value.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from worker.errors import ConfigError
+from worker.states import Disposition
+
+SANDBOX_ACCOUNT = "sandbox"
+SANDBOX_DISPOSITIONS = {
+    "answered": Disposition.ANSWERED,
+    "voicemail": Disposition.VOICEMAIL,
+    "no answer": Disposition.NO_ANSWER,
+    "busy": Disposition.BUSY,
+    "declined": Disposition.DECLINED,
+    "invalid number": Disposition.INVALID_NUMBER,
+    "failed": Disposition.FAILED,
+}
+
+
+class Timing(BaseModel):
+    """Seconds, all of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lease: float = Field(60, gt=0, description="how long a claim holds without a sign of life")
+    sweep_interval: float = Field(0.5, gt=0)
+    sweep_slice: float = Field(5, gt=0, description="one sweep task sweeps for this long")
+    rung: float = Field(2, gt=0, description="a bell that brought nobody in this time is rung again")
+    eta_horizon: float = Field(120, gt=0, description="how far ahead a submission is handed to the broker with an ETA")
+    visibility_timeout: float = Field(3600, gt=0, description="Redis redelivers what was not acknowledged in this time")
+    slice: float = Field(20, gt=0, description="a list runner yields after this long")
+    late_after: float = Field(3600, gt=0, description="a chunk not sent this long after its start waits for a person")
+    outcome_grace: float = Field(48 * 3600, gt=0, description="how long after the last possible attempt we still ask")
+    balance_every: float = Field(30, gt=0, description="the balance is asked for at most this often")
+    probe_every: float = Field(10, gt=0, description="how often a blocked account is tried again")
+
+
+class AccountSettings(BaseModel):
+    """One account at a provider."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    provider: Literal["voximplant"] = "voximplant"
+    url: str = "https://api.voximplant.com"
+    account_id: str | None = None
+    credentials_file: Path | None = None
+    api_key_file: Path | None = None
+    api_key_env: str | None = None
+    options: dict[str, Any] = Field(default_factory=dict, description="defaults of the upload's options")
+    region: str | None = Field(None, description="ISO region of numbers without a country code")
+    http_deadline: float = Field(30, gt=0, description="seconds one submission may take in all")
+    read_deadline: float = Field(600, gt=0, description="seconds one read of a list may take in all")
+    settle: float = Field(900, gt=0, description="seconds between the two reads that prove absence")
+    on_absence: Literal["resend", "review"] = "resend"
+    min_balance: float = Field(1.0, ge=0, description="in the currency of the account")
+    poll_fast: float = Field(15, gt=0)
+    poll_slow: float = Field(900, gt=0)
+    chunk_rows: int = Field(10_000, ge=1)
+    chunk_bytes: int = Field(8_000_000, ge=1024)
+    dispositions: dict[str, Disposition] = Field(
+        default_factory=dict, description="what the scenario reports (any case) to a disposition"
+    )
+
+    _folder: Path = PrivateAttr(default_factory=Path.cwd)
+
+    def secret(self) -> str | None:
+        """The API key, read at the moment of use; None where the account has none."""
+        if self.api_key_file is not None:
+            return self._read(self.api_key_file).strip()
+        if self.api_key_env is not None:
+            value = os.environ.get(self.api_key_env)
+            if not value:
+                raise ConfigError("no_secret", f"The variable {self.api_key_env} is not set; put the API key into it.")
+            return value
+        return None
+
+    def credentials(self) -> str | None:
+        """The text of the service account's credentials.json; None where the account has none."""
+        return None if self.credentials_file is None else self._read(self.credentials_file)
+
+    def _read(self, path: Path) -> str:
+        try:
+            return (self._folder / path).read_text()
+        except OSError as error:
+            raise ConfigError(
+                "no_secret", f"The secret file {path} cannot be read ({error.strerror}); check its path and rights."
+            ) from error
+
+
+def sandbox_account(url: str) -> AccountSettings:
+    """The account that exists without configuration; its waits suit a stand-in that runs faster than real."""
+    return AccountSettings(
+        url=url,
+        account_id="1",
+        api_key_env="ROLLCALL_SANDBOX_KEY",
+        options={"rule_id": 1, "priority": 1, "max_simultaneous": 100, "num_attempts": 2, "interval_seconds": 30},
+        http_deadline=5,
+        read_deadline=120,
+        settle=12,
+        poll_fast=1,
+        poll_slow=10,
+        dispositions=dict(SANDBOX_DISPOSITIONS),
+    )
+
+
+class Settings(BaseSettings):
+    """All of Rollcall's settings; `load()` is the way to get one."""
+
+    model_config = SettingsConfigDict(env_prefix="ROLLCALL_", env_nested_delimiter="__", extra="ignore")
+
+    home: Path = Path(".rollcall")
+    database_url: str | None = None
+    broker_url: str | None = None
+    staging_url: str | None = None
+    sandbox_url: str = "http://127.0.0.1:8765"
+    source_folders: list[Path] = Field(
+        default_factory=list, description="folders from which a raw message may name a file; none by default"
+    )
+    source_hosts: list[str] = Field(default_factory=list, description="hosts from which a raw message may name a file")
+    source_limit: int = Field(20_000_000_000, ge=1, description="bytes; a larger file from the web is refused")
+    reject_threshold: float = Field(0.30, ge=0, le=1)
+    max_deaths: int = Field(3, ge=1, description="a chunk or an intake that kills its worker this often needs a person")
+    timing: Timing = Field(default_factory=Timing)
+    accounts: dict[str, AccountSettings] = Field(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=config_file()))
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        self.accounts.setdefault(SANDBOX_ACCOUNT, sandbox_account(self.sandbox_url))
+        for name, account in self.accounts.items():
+            account._folder = config_file().parent
+            if account.http_deadline >= self.timing.lease:
+                raise ValueError(
+                    f"accounts.{name}.http_deadline ({account.http_deadline:g} s) must be shorter than timing.lease "
+                    f"({self.timing.lease:g} s), else a request outlives its claim"
+                )
+        self._check_timing(self.timing)
+        return self
+
+    @staticmethod
+    def _check_timing(timing: Timing) -> None:
+        if timing.sweep_interval >= timing.lease:
+            raise ValueError("timing.sweep_interval must be shorter than timing.lease")
+        if timing.eta_horizon >= timing.visibility_timeout:
+            raise ValueError("timing.eta_horizon must be shorter than timing.visibility_timeout, else bells double")
+        if timing.slice + timing.lease >= timing.visibility_timeout:
+            raise ValueError("timing.slice + timing.lease must be shorter than timing.visibility_timeout")
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{(self.home / 'rollcall.db').absolute()}"
+
+    @property
+    def staging(self) -> str:
+        return self.staging_url or str((self.home / "staging").absolute())
+
+    def account(self, name: str) -> AccountSettings:
+        """Settings of an account; raises ConfigError `unknown_account`, naming those there are."""
+        try:
+            return self.accounts[name]
+        except KeyError:
+            known = ", ".join(sorted(self.accounts))
+            raise ConfigError(
+                "unknown_account", f"There is no account {name!r}; use one of: {known}, or add it to rollcall.toml."
+            ) from None
+
+
+def config_file() -> Path:
+    return Path(os.environ.get("ROLLCALL_CONFIG", "rollcall.toml")).absolute()
+
+
+def load(**overrides: Any) -> Settings:
+    """Read file and environment; raises ConfigError `bad_settings` with the first thing that is wrong."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise ConfigError("bad_settings", f"{where}: {first['msg'].removeprefix('Value error, ')}.") from None
+    except ValueError as error:
+        raise ConfigError("bad_settings", f"rollcall.toml cannot be read: {error}.") from None

@@ -1,0 +1,243 @@
+"""Chunks: each arrow is one guarded statement. Whatever leaves `claimed` matches the claim's token, and whatever
+leaves `unknown` matches the token of the worker that looked."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from worker.models import CallList, Chunk, Upload
+from worker.states import ChunkState, ListState, UploadState
+from worker.store.arrows import change, move_chunks, new_token
+
+
+def release(session: Session, upload_id: int) -> int:
+    return move_chunks(session, "release", col(Chunk.upload_id) == upload_id)
+
+
+def due(now: datetime) -> tuple[Any, ...]:
+    """Conditions of a chunk that may be sent at this moment."""
+    return (
+        col(Chunk.state) == ChunkState.READY,
+        col(Chunk.not_before) <= now,
+        col(Chunk.not_after) > now,
+        or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now),
+    )
+
+
+def claim(
+    session: Session, call_list: CallList, now: datetime, *, lease: float, deadline: float
+) -> tuple[Chunk, CallList] | None:
+    """Claim the next due chunk of a list whose runner we are; None where there is none, or where something holds it.
+
+    The list's row is locked first, so claims of one list come one after another; a second chunk in flight is refused
+    by the database's own index. `deadline` is in seconds from now.
+    """
+    held = _lock_run(session, call_list, now)
+    if held is None or not _may_send(session, held):
+        return None
+    query = select(col(Chunk.id)).where(col(Chunk.list_id) == held.id, *due(now)).order_by(col(Chunk.seq)).limit(1)
+    chosen = session.scalars(query).first()
+    if chosen is None:
+        return None
+    taken = _take(session, chosen, held, now, lease, deadline)
+    if not taken:
+        return None
+    return session.scalars(select(Chunk).where(col(Chunk.id) == chosen)).one(), held
+
+
+def _take(session: Session, chunk_id: int, held: CallList, now: datetime, lease: float, deadline: float) -> bool:
+    try:
+        with session.begin_nested():
+            return bool(
+                move_chunks(
+                    session,
+                    "claim",
+                    col(Chunk.id) == chunk_id,
+                    *due(now),
+                    token=new_token(),
+                    lease_until=now + timedelta(seconds=lease),
+                    deadline_at=now + timedelta(seconds=deadline),
+                    attempts=col(Chunk.attempts) + 1,
+                    creates=held.reference is None,
+                    absent_at=None,
+                    partial_at=None,
+                )
+            )
+    except IntegrityError:  # another chunk of this list is in flight or in doubt
+        return False
+
+
+def _lock_run(session: Session, call_list: CallList, now: datetime) -> CallList | None:
+    mine = (col(CallList.id) == call_list.id, col(CallList.token) == call_list.token)
+    open_ = (col(CallList.state) == ListState.OPEN, ~col(CallList.stop_wanted), col(CallList.lease_until) > now)
+    query = select(CallList).where(*mine, *open_).with_for_update().execution_options(populate_existing=True)
+    return session.scalars(query).first()
+
+
+def _may_send(session: Session, call_list: CallList) -> bool:
+    """The upload must be submitting, and a create that waits for a person holds its list: it may exist already."""
+    state = session.scalars(
+        select(col(Upload.state)).where(col(Upload.id) == call_list.upload_id).with_for_update(read=True)
+    ).one()
+    if state != UploadState.SUBMITTING:
+        return False
+    if call_list.reference is not None:
+        return True
+    in_review = select(func.count()).where(
+        col(Chunk.list_id) == call_list.id, col(Chunk.state) == ChunkState.REVIEW, col(Chunk.creates)
+    )
+    return session.scalars(in_review).one() == 0
+
+
+def _settle(session: Session, arrow: str, chunk: Chunk, **values: Any) -> bool:
+    where = (col(Chunk.id) == chunk.id, col(Chunk.token) == chunk.token)
+    return bool(move_chunks(session, arrow, *where, token=None, lease_until=None, **values))
+
+
+def accept(session: Session, chunk: Chunk, now: datetime) -> bool:
+    return _settle(session, "accept", chunk, settled_at=now, code=None, message=None)
+
+
+def refuse(session: Session, chunk: Chunk, now: datetime, code: str, message: str) -> bool:
+    return _settle(session, "refuse", chunk, settled_at=now, code=code, message=message)
+
+
+def give_back(session: Session, chunk: Chunk, retry_at: datetime, code: str, message: str) -> bool:
+    """Proved not sent: ready again, not before `retry_at`."""
+    return _settle(session, "give_back", chunk, retry_at=retry_at, code=code, message=message)
+
+
+def doubt(session: Session, chunk: Chunk, check_at: datetime, code: str, message: str) -> bool:
+    return _settle(session, "doubt", chunk, check_at=check_at, code=code, message=message)
+
+
+def ask_claimed(session: Session, chunk: Chunk, code: str, message: str, evidence: dict[str, Any]) -> bool:
+    return _settle(session, "ask", chunk, code=code, message=message, evidence=evidence)
+
+
+def doubt_expired(session: Session, now: datetime) -> int:
+    """A claim whose lease is over may have sent its request: unknown, and never ready again by itself."""
+    return move_chunks(
+        session,
+        "doubt_expired",
+        col(Chunk.lease_until) < now,
+        token=None,
+        lease_until=None,
+        check_at=now,
+        deaths=col(Chunk.deaths) + 1,
+        code="lease_expired",
+        message="The worker that sent this chunk did not come back; whether it arrived is being looked up.",
+    )
+
+
+def claim_check(session: Session, list_id: int, now: datetime, lease: float) -> Chunk | None:
+    """Claim the chunk of this list that is in doubt; its request must be past its own deadline."""
+    token = new_token()
+    statement = (
+        update(Chunk)
+        .where(
+            col(Chunk.list_id) == list_id,
+            col(Chunk.state) == ChunkState.UNKNOWN,
+            col(Chunk.deadline_at) <= now,
+            or_(col(Chunk.check_token).is_(None), col(Chunk.check_lease_until) < now),
+        )
+        .values(check_token=token, check_lease_until=now + timedelta(seconds=lease))
+    )
+    if session.connection().execute(statement).rowcount == 0:
+        return None
+    return session.scalars(select(Chunk).where(col(Chunk.list_id) == list_id, col(Chunk.check_token) == token)).first()
+
+
+def check_again(session: Session, chunk: Chunk, at: datetime, **values: Any) -> bool:
+    """Still in doubt: look again at `at`. `values` may note the first read that showed it absent or in part."""
+    return bool(
+        change(session, Chunk, *_looked(chunk), check_at=at, check_token=None, check_lease_until=None, **values)
+    )
+
+
+def found(session: Session, chunk: Chunk, now: datetime) -> bool:
+    return _resolve(session, "found", chunk, settled_at=now, code=None, message=None)
+
+
+def absent(session: Session, chunk: Chunk) -> bool:
+    """The provider has proved that it never arrived: it may be sent again."""
+    return _resolve(session, "absent", chunk, retry_at=None)
+
+
+def absent_cancelled(session: Session, chunk: Chunk, now: datetime) -> bool:
+    return _resolve(session, "absent_cancelled", chunk, settled_at=now)
+
+
+def ask_unknown(session: Session, chunk: Chunk, code: str, message: str, evidence: dict[str, Any]) -> bool:
+    return _resolve(session, "ask", chunk, code=code, message=message, evidence=evidence)
+
+
+def _looked(chunk: Chunk) -> tuple[Any, ...]:
+    return (
+        col(Chunk.id) == chunk.id,
+        col(Chunk.state) == ChunkState.UNKNOWN,
+        col(Chunk.check_token) == chunk.check_token,
+    )
+
+
+def _resolve(session: Session, arrow: str, chunk: Chunk, **values: Any) -> bool:
+    blank = ("check_at", "check_token", "check_lease_until", "absent_at", "partial_at")
+    values = {**dict.fromkeys(blank), **values}
+    return bool(move_chunks(session, arrow, *_looked(chunk), **values))
+
+
+def person_accepts(session: Session, chunk_id: int, now: datetime, missing: int) -> bool:
+    values = {"settled_at": now, "missing": missing}
+    return bool(move_chunks(session, "person_accepts", col(Chunk.id) == chunk_id, **values))
+
+
+def person_resends(session: Session, chunk_id: int, not_after: datetime, **payload: Any) -> bool:
+    values = {"retry_at": None, "deaths": 0, "not_after": not_after, "evidence": {}, **payload}
+    return bool(move_chunks(session, "person_resends", col(Chunk.id) == chunk_id, **values))
+
+
+def person_gives_up(session: Session, chunk_id: int, now: datetime) -> bool:
+    return bool(move_chunks(session, "person_gives_up", col(Chunk.id) == chunk_id, settled_at=now))
+
+
+def complete(session: Session, list_id: int) -> int:
+    return move_chunks(session, "complete", col(Chunk.list_id) == list_id)
+
+
+def late(session: Session, now: datetime) -> list[int]:
+    """Uploads that are submitting and hold a chunk whose time has passed."""
+    query = (
+        select(col(Chunk.upload_id))
+        .join(Upload, col(Upload.id) == col(Chunk.upload_id))
+        .where(
+            col(Chunk.state) == ChunkState.READY,
+            col(Chunk.not_after) <= now,
+            col(Upload.state) == UploadState.SUBMITTING,
+        )
+        .distinct()
+    )
+    return list(session.scalars(query))
+
+
+def give_more_time(session: Session, upload_id: int, not_after: datetime) -> int:
+    """A person confirmed that what came too late may still be sent, until `not_after`."""
+    late_ones = (col(Chunk.upload_id) == upload_id, col(Chunk.state) == ChunkState.READY)
+    return change(session, Chunk, *late_ones, col(Chunk.not_after) < not_after, not_after=not_after)
+
+
+def of_upload(session: Session, upload_id: int, *states: ChunkState) -> list[Chunk]:
+    query = select(Chunk).where(col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states))
+    return list(session.scalars(query.order_by(col(Chunk.seq))))
+
+
+def of_list(session: Session, list_id: int, *states: ChunkState) -> list[Chunk]:
+    query = select(Chunk).where(col(Chunk.list_id) == list_id, col(Chunk.state).in_(states))
+    return list(session.scalars(query.order_by(col(Chunk.seq))))
+
+
+def next_seq(session: Session, upload_id: int) -> int:
+    query = select(func.max(col(Chunk.seq))).where(col(Chunk.upload_id) == upload_id)
+    return 1 + int(session.scalars(query).one() or 0)

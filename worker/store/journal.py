@@ -1,0 +1,48 @@
+"""The journal: "sending" is written before a request goes out, its result when there is one."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from worker.models import Attempt
+from worker.store.arrows import change
+
+
+def sending(
+    session: Session,
+    now: datetime,
+    step: str,
+    *,
+    upload_id: int,
+    list_id: int | None = None,
+    chunk_id: int | None = None,
+    who: str | None = None,
+) -> int:
+    """Write the line that says what is about to happen; returns its id."""
+    line = Attempt(upload_id=upload_id, list_id=list_id, chunk_id=chunk_id, step=step, sent_at=now, who=who)
+    session.add(line)
+    session.flush()
+    return line.id
+
+
+def came_back(session: Session, attempt_id: int, now: datetime, result: str, **values: Any) -> None:
+    """Complete a line. Kept even where the claim was lost meanwhile: a late answer is evidence."""
+    change(session, Attempt, col(Attempt.id) == attempt_id, ended_at=now, result=result, **values)
+
+
+def note(session: Session, now: datetime, step: str, result: str, *, upload_id: int, **values: Any) -> None:
+    """One line for something that is over at once: a decision, a look."""
+    session.add(Attempt(upload_id=upload_id, step=step, sent_at=now, ended_at=now, result=result, **values))
+    session.flush()
+
+
+def of_chunk(session: Session, chunk_id: int) -> list[Attempt]:
+    query = select(Attempt).where(col(Attempt.chunk_id) == chunk_id).order_by(col(Attempt.id))
+    return list(session.scalars(query))
+
+
+def of_upload(session: Session, upload_id: int) -> list[Attempt]:
+    query = select(Attempt).where(col(Attempt.upload_id) == upload_id).order_by(col(Attempt.id))
+    return list(session.scalars(query))

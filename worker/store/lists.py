@@ -1,0 +1,124 @@
+"""Call lists: who runs them, what they are called at the provider, when they are asked again."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlmodel import Session, col
+
+from worker.models import CallList, Chunk
+from worker.states import CHUNK_SENT, CHUNK_WAITING, ListState
+from worker.store.arrows import change, move_lists, new_token
+
+
+def get(session: Session, list_id: int) -> CallList | None:
+    return session.scalars(select(CallList).where(col(CallList.id) == list_id)).first()
+
+
+def of_upload(session: Session, upload_id: int) -> list[CallList]:
+    query = select(CallList).where(col(CallList.upload_id) == upload_id).order_by(col(CallList.number))
+    return list(session.scalars(query))
+
+
+def claim_run(session: Session, list_id: int, now: datetime, lease: float) -> CallList | None:
+    """Become the runner of a list: one worker at a time drains it."""
+    free = or_(col(CallList.token).is_(None), col(CallList.lease_until) < now)
+    until = now + timedelta(seconds=lease)
+    changed = change(
+        session, CallList, col(CallList.id) == list_id, free, token=new_token(), lease_until=until, rung_until=None
+    )
+    return get(session, list_id) if changed else None
+
+
+def extend_run(session: Session, call_list: CallList, now: datetime, lease: float) -> bool:
+    return bool(change(session, CallList, *_mine(call_list), lease_until=now + timedelta(seconds=lease)))
+
+
+def release_run(session: Session, call_list: CallList) -> None:
+    change(session, CallList, *_mine(call_list), token=None, lease_until=None)
+
+
+def _mine(call_list: CallList) -> tuple[Any, ...]:
+    return col(CallList.id) == call_list.id, col(CallList.token) == call_list.token
+
+
+def may_adopt(session: Session, list_id: int, reference: str) -> bool:
+    """Whether the list has no reference yet, or this very one. Locks the list's row."""
+    query = select(col(CallList.reference)).where(col(CallList.id) == list_id).with_for_update()
+    return session.scalars(query).one() in (None, reference)
+
+
+def adopt(session: Session, list_id: int, reference: str) -> bool:
+    """Keep the provider's reference; False where the list has another one already."""
+    unset = or_(col(CallList.reference).is_(None), col(CallList.reference) == reference)
+    return bool(change(session, CallList, col(CallList.id) == list_id, unset, reference=reference))
+
+
+def sent(session: Session, list_id: int, now: datetime, deadline: datetime, poll_at: datetime) -> None:
+    """Contacts were accepted: the list is to be asked, at the latest until its new deadline."""
+    change(
+        session,
+        CallList,
+        col(CallList.id) == list_id,
+        sent_at=now,
+        deadline_at=deadline,
+        next_poll_at=poll_at,
+        quiet_polls=0,
+    )
+
+
+def next_number(session: Session, upload_id: int) -> int:
+    query = select(func.max(col(CallList.number))).where(col(CallList.upload_id) == upload_id)
+    return 1 + int(session.scalars(query).one() or 0)
+
+
+def rotate(session: Session, call_list: CallList, number: int, name: str) -> CallList:
+    """The list has completed at the provider: what is still to be sent goes into a new one."""
+    fresh = CallList(upload_id=call_list.upload_id, number=number, name=name)
+    session.add(fresh)
+    session.flush()
+    waiting = (col(Chunk.list_id) == call_list.id, col(Chunk.state).in_(CHUNK_WAITING))
+    change(session, Chunk, *waiting, list_id=fresh.id)
+    return fresh
+
+
+def claim_poll(session: Session, list_id: int, now: datetime, lease: float) -> CallList | None:
+    token = new_token()
+    free = or_(col(CallList.poll_token).is_(None), col(CallList.poll_lease_until) < now)
+    wanted = col(CallList.state) != ListState.FINISHED
+    until = now + timedelta(seconds=lease)
+    where = (col(CallList.id) == list_id, col(CallList.reference).is_not(None), free, wanted)
+    taken = change(session, CallList, *where, poll_token=token, poll_lease_until=until)
+    return get(session, list_id) if taken else None
+
+
+def extend_poll(session: Session, call_list: CallList, now: datetime, lease: float) -> bool:
+    until = now + timedelta(seconds=lease)
+    mine = (col(CallList.id) == call_list.id, col(CallList.poll_token) == call_list.poll_token)
+    return bool(change(session, CallList, *mine, poll_lease_until=until))
+
+
+def polled(session: Session, call_list: CallList, next_poll_at: datetime, quiet_polls: int) -> bool:
+    """Give the poll back and say when to ask again; False where another worker took it meanwhile."""
+    mine = (col(CallList.id) == call_list.id, col(CallList.poll_token) == call_list.poll_token)
+    values = {"next_poll_at": next_poll_at, "quiet_polls": quiet_polls}
+    return bool(change(session, CallList, *mine, poll_token=None, poll_lease_until=None, **values))
+
+
+def stopped(session: Session, list_id: int) -> int:
+    return move_lists(session, "stopped", col(CallList.id) == list_id)
+
+
+def recovered(session: Session, list_id: int, poll_at: datetime) -> int:
+    return move_lists(session, "recovered", col(CallList.id) == list_id, next_poll_at=poll_at, quiet_polls=0)
+
+
+def finish_list(session: Session, list_id: int) -> int:
+    return move_lists(session, "finish_list", col(CallList.id) == list_id)
+
+
+def accepted_rows(session: Session, list_id: int) -> int:
+    """Contacts of this list that the provider has confirmed."""
+    taken = func.coalesce(func.sum(col(Chunk.rows) - col(Chunk.missing)), 0)
+    query = select(taken).where(col(Chunk.list_id) == list_id, col(Chunk.state).in_(CHUNK_SENT))
+    return int(session.scalars(query).one())

@@ -1,0 +1,218 @@
+"""Uploads: received, taken in, submitted, dialled, ended."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, case, exists, func, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from worker.models import CallList, Chunk, Upload
+from worker.states import Blocked, ChunkState, ListState, UploadState
+from worker.store.arrows import change, move_chunks, move_lists, move_uploads, new_token
+
+LIVE = col(Upload.ended_at).is_(None)
+
+
+def by_ulid(session: Session, ulid: str) -> Upload | None:
+    return session.scalars(select(Upload).where(col(Upload.ulid) == ulid)).first()
+
+
+def by_key(session: Session, key: str) -> Upload | None:
+    return session.scalars(select(Upload).where(col(Upload.idempotency_key) == key)).first()
+
+
+def get(session: Session, upload_id: int) -> Upload:
+    return session.scalars(select(Upload).where(col(Upload.id) == upload_id)).one()
+
+
+def newest(session: Session, limit: int) -> list[Upload]:
+    return list(session.scalars(select(Upload).order_by(col(Upload.id).desc()).limit(limit)))
+
+
+def with_digest(session: Session, account: str, digest: str) -> Upload | None:
+    """The newest upload of this very file to this account that was not a failure."""
+    return session.scalars(
+        select(Upload)
+        .where(
+            col(Upload.account) == account,
+            col(Upload.source_digest) == digest,
+            col(Upload.state) != UploadState.FAILED,
+        )
+        .order_by(col(Upload.id).desc())
+        .limit(1)
+    ).first()
+
+
+def receive(session: Session, upload: Upload) -> bool:
+    """Store a new upload; False where its idempotency key is taken, by an earlier one or by one a moment ago."""
+    try:
+        with session.begin_nested():
+            session.add(upload)
+            session.flush()
+    except IntegrityError:
+        return False
+    return True
+
+
+def claim_intake(session: Session, ulid: str, now: datetime, lease: float) -> Upload | None:
+    """One worker reads the file. An expired lease may be taken over: intake sends nothing, so it may run twice."""
+    token = new_token()
+    free = or_(col(Upload.state) == UploadState.RECEIVED, col(Upload.lease_until) < now)
+    died = case((col(Upload.state) == UploadState.INGESTING, 1), else_=0)
+    taken = move_uploads(
+        session,
+        "claim_intake",
+        col(Upload.ulid) == ulid,
+        free,
+        token=token,
+        lease_until=now + timedelta(seconds=lease),
+        deaths=col(Upload.deaths) + died,
+        rung_until=None,
+    )
+    return by_ulid(session, ulid) if taken else None
+
+
+def extend_intake(session: Session, upload: Upload, now: datetime, lease: float) -> bool:
+    """Keep the lease; False where it was lost or the upload was cancelled."""
+    where = (col(Upload.id) == upload.id, col(Upload.token) == upload.token)
+    held = col(Upload.state) == UploadState.INGESTING
+    return bool(change(session, Upload, *where, held, lease_until=now + timedelta(seconds=lease)))
+
+
+def finish_intake(session: Session, upload: Upload, **counts: Any) -> bool:
+    return _end_intake(session, upload, "finish_intake", **counts)
+
+
+def hold_rejects(session: Session, upload: Upload, **counts: Any) -> bool:
+    return _end_intake(session, upload, "hold_rejects", blocked=Blocked.REJECTS, **counts)
+
+
+def fail_intake(session: Session, upload: Upload, now: datetime, code: str, message: str) -> bool:
+    return _end_intake(session, upload, "fail_intake", code=code, message=message, ended_at=now)
+
+
+def _end_intake(session: Session, upload: Upload, arrow: str, **values: Any) -> bool:
+    where = (col(Upload.id) == upload.id, col(Upload.token) == upload.token)
+    return bool(move_uploads(session, arrow, *where, token=None, lease_until=None, **values))
+
+
+def block(session: Session, reason: Blocked, message: str, *where: Any) -> int:
+    return move_uploads(session, "block", *where, blocked=reason, code=reason.value, message=message)
+
+
+def block_account(session: Session, account: str, reason: Blocked, message: str) -> int:
+    return block(session, reason, message, col(Upload.account) == account)
+
+
+def block_late(session: Session, upload_id: int, message: str) -> int:
+    return block(session, Blocked.LATE, message, col(Upload.id) == upload_id)
+
+
+def unblock_account(session: Session, account: str, reason: Blocked) -> int:
+    where = (col(Upload.account) == account, col(Upload.blocked) == reason)
+    return move_uploads(session, "unblock", *where, blocked=None, code=None, message=None)
+
+
+def unblock(session: Session, upload_id: int) -> int:
+    return move_uploads(session, "unblock", col(Upload.id) == upload_id, blocked=None, code=None, message=None)
+
+
+def pause(session: Session, upload_id: int) -> bool:
+    """Hold what has not been sent and ask for the lists to be stopped. Safe to repeat."""
+    moved = move_uploads(session, "pause", col(Upload.id) == upload_id, blocked=None, code=None, message=None)
+    if moved:
+        want_stopped(session, upload_id, True)
+    return bool(moved)
+
+
+def resume(session: Session, upload_id: int) -> bool:
+    """Take up again what was paused; an upload whose file was never read goes back to the beginning."""
+    of_this = col(Upload.id) == upload_id
+    no_chunks = ~exists().where(col(Chunk.upload_id) == upload_id)
+    moved = move_uploads(session, "resume_intake", of_this, no_chunks, col(Upload.total) == 0)
+    moved = moved or move_uploads(session, "resume", of_this)
+    if moved:
+        want_stopped(session, upload_id, False)
+    return bool(moved)
+
+
+def cancel(session: Session, upload_id: int, now: datetime) -> bool:
+    """Cancel what has not been sent and ask for the lists to be stopped; what is in flight is settled first."""
+    moved = move_uploads(session, "cancel", col(Upload.id) == upload_id, blocked=None, token=None, lease_until=None)
+    if moved:
+        cancel_unsent(session, upload_id, now)
+        want_stopped(session, upload_id, True)
+    return bool(moved)
+
+
+def cancel_unsent(session: Session, upload_id: int, now: datetime) -> int:
+    return move_chunks(session, "cancel_unsent", col(Chunk.upload_id) == upload_id, settled_at=now)
+
+
+def want_stopped(session: Session, upload_id: int, wanted: bool) -> int:
+    open_lists = col(CallList.state) != ListState.FINISHED
+    return change(session, CallList, col(CallList.upload_id) == upload_id, open_lists, stop_wanted=wanted)
+
+
+def unsettled(upload_id: Any, *states: ChunkState) -> Any:
+    return exists().where(col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states))
+
+
+def advance(session: Session, upload_id: int, now: datetime) -> None:
+    """Move an upload on as far as its chunks and lists have come."""
+    of_this = col(Upload.id) == upload_id
+    busy = unsettled(upload_id, *_BUSY)
+    move_uploads(session, "all_submitted", of_this, ~busy)
+    move_uploads(session, "more_to_submit", of_this, busy)
+    _close_empty_lists(session, upload_id, now)
+    done = and_(~unsettled(upload_id, *_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED), ~_open_list(upload_id))
+    move_uploads(session, "finish", of_this, done, ended_at=now)
+    cancelled = (col(Upload.state) == UploadState.CANCELLED, LIVE)
+    change(session, Upload, of_this, *cancelled, done, ended_at=now)
+
+
+_BUSY = (ChunkState.STAGED, ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN)
+
+
+def _open_list(upload_id: int) -> Any:
+    return exists().where(col(CallList.upload_id) == upload_id, col(CallList.state) != ListState.FINISHED)
+
+
+def _close_empty_lists(session: Session, upload_id: int, now: datetime) -> None:
+    """A list in which nothing lies and nothing will lie has nothing to wait for."""
+    may_hold = (*_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED)
+    holding = exists().where(col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(may_hold))
+    move_lists(session, "finish_list", col(CallList.upload_id) == upload_id, ~holding)
+
+
+def counts(session: Session, upload: Upload) -> dict[str, int]:
+    """Contacts by what became of them; the values other than `total` add up to `total`."""
+    query = (
+        select(col(Chunk.state), func.sum(col(Chunk.rows)), func.sum(col(Chunk.missing)))
+        .where(col(Chunk.upload_id) == upload.id)
+        .group_by(col(Chunk.state))
+    )
+    found = dict.fromkeys(_COUNTED.values(), 0)
+    missing = 0
+    for state, rows, short in session.execute(query):
+        found[_COUNTED[ChunkState(state)]] += int(rows)
+        missing += int(short) if _COUNTED[ChunkState(state)] == "accepted" else 0
+    found["accepted"] -= missing
+    found["refused"] += missing
+    found["suppressed"] += upload.suppressed
+    return {"total": upload.total, "rejected": upload.rejected, "duplicate": upload.duplicate, **found}
+
+
+_COUNTED = {
+    ChunkState.ACCEPTED: "accepted",
+    ChunkState.FINISHED: "accepted",
+    ChunkState.SKIPPED: "suppressed",
+    ChunkState.REFUSED: "refused",
+    ChunkState.CANCELLED: "cancelled",
+    ChunkState.STAGED: "waiting",
+    ChunkState.READY: "waiting",
+    ChunkState.CLAIMED: "unknown",
+    ChunkState.UNKNOWN: "unknown",
+    ChunkState.REVIEW: "unknown",
+}
