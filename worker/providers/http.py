@@ -1,0 +1,192 @@
+"""HTTP with a total deadline, and the one table that says what a failed request proves.
+
+httpx's timeouts are for one read or write, so a slow reader stretches a request far beyond them, and a request that
+outlives its claim is a double call. Here every socket operation gets what is left of the request's own deadline, and
+the socket is closed when nothing is left.
+"""
+
+import contextvars
+import email.utils
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpcore
+import httpx
+
+from worker.errors import AccountRefused, NotSent, ProviderError, Refused, Throttled, Unknown
+
+_deadline: contextvars.ContextVar[float] = contextvars.ContextVar("deadline")
+_WRITE = 65536
+
+# exception of httpx -> (what it proves, stable code). The first class that fits counts.
+PROOFS: tuple[tuple[type[Exception], type[ProviderError], str], ...] = (
+    (httpx.ConnectTimeout, NotSent, "connect_timeout"),
+    (httpx.PoolTimeout, NotSent, "pool_timeout"),
+    (httpx.ConnectError, NotSent, "connect_failed"),
+    (httpx.ReadTimeout, Unknown, "read_timeout"),
+    (httpx.WriteTimeout, Unknown, "write_timeout"),
+    (httpx.ReadError, Unknown, "connection_lost"),
+    (httpx.WriteError, Unknown, "connection_lost"),
+    (httpx.CloseError, Unknown, "connection_lost"),
+    (httpx.RemoteProtocolError, Unknown, "broken_answer"),
+    (httpx.ProxyError, Unknown, "proxy_error"),
+    (httpx.DecodingError, Unknown, "broken_answer"),
+)
+OUR_FAULT = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
+
+
+def proof(error: Exception, host: str) -> ProviderError:
+    """What an exception of a request proves. The text names the host and never the request."""
+    if isinstance(error, OUR_FAULT):
+        text = f"The request to {host} could not be made ({type(error).__name__}); check the account's url."
+        return NotSent("bad_request", text, fault=True)
+    for kind, answer, code in PROOFS:
+        if isinstance(error, kind):
+            sent = "it was not sent" if answer is NotSent else "it may have arrived"
+            return answer(code, f"{host} did not answer the request ({code.replace('_', ' ')}); {sent}.")
+    return Unknown("unlisted_error", f"The request to {host} ended in {type(error).__name__}; it may have arrived.")
+
+
+def judge_status(response: httpx.Response, host: str) -> None:
+    """Raise what a status other than 200 proves."""
+    status = response.status_code
+    if status == 200:
+        return
+    text = f"{host} answered HTTP {status}."
+    if status == 429:
+        raise Throttled("http_429", text, retry_after=retry_after(response.headers), http_status=status)
+    if status in (401, 403):
+        raise AccountRefused(f"http_{status}", text, http_status=status)
+    if 400 <= status < 500 and status not in (408, 409):
+        raise Refused(f"http_{status}", text, http_status=status)
+    raise Unknown(f"http_{status}", f"{text[:-1]}; it may have been stored.", http_status=status)
+
+
+def retry_after(headers: Mapping[str, str], cap: float = 3600) -> float | None:
+    """Seconds of a Retry-After header (delta or HTTP date), at most `cap`; None where there is none to read."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdigit():
+        return min(float(value), cap)
+    try:
+        moment = email.utils.parsedate_to_datetime(value).timestamp()
+    except (TypeError, ValueError):
+        return None
+    return min(max(moment - time.time(), 0.0), cap)
+
+
+class Client:
+    """An HTTP client for one account. Every request has a deadline, a moment of `time.monotonic()`."""
+
+    def __init__(self, base_url: str) -> None:
+        try:
+            self.host = httpx.URL(base_url).host or base_url
+            self._client = httpx.Client(base_url=base_url, transport=_Transport(), timeout=None)
+        except httpx.InvalidURL:
+            raise NotSent(
+                "bad_url", f"The url {base_url!r} is not one; correct the account's url.", fault=True
+            ) from None
+
+    def post(self, path: str, deadline: float, **request: Any) -> httpx.Response:
+        """POST and read the whole answer; raises what the table says."""
+        with self._guard(deadline):
+            response = self._client.post(path, **request)
+        judge_status(response, self.host)
+        return response
+
+    @contextmanager
+    def stream(self, path: str, deadline: float, **request: Any) -> Iterator[httpx.Response]:
+        """POST and hand out the answer before its body is read; the body is under the same deadline."""
+        with self._guard(deadline), self._client.stream("POST", path, **request) as response:
+            judge_status(response, self.host)
+            yield response
+
+    def close(self) -> None:
+        self._client.close()
+
+    @contextmanager
+    def _guard(self, deadline: float) -> Iterator[None]:
+        if time.monotonic() >= deadline:
+            raise NotSent("deadline_passed", f"The time for this request was over before it went out to {self.host}.")
+        token = _deadline.set(deadline)
+        try:
+            yield
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise proof(error, self.host) from error
+        finally:
+            _deadline.reset(token)
+
+
+class _Transport(httpx.HTTPTransport):
+    """httpx's transport on a pool whose sockets know the deadline. It never sends anything again by itself."""
+
+    def __init__(self) -> None:
+        super().__init__(retries=0)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(),
+            max_connections=100,
+            max_keepalive_connections=20,
+            keepalive_expiry=2.0,
+            retries=0,
+            network_backend=_Backend(),
+        )
+
+
+def _left(error: type[Exception]) -> float:
+    left = _deadline.get() - time.monotonic()
+    if left <= 0:
+        raise error("the request's deadline has passed")
+    return left
+
+
+class _Backend(httpcore.NetworkBackend):
+    def __init__(self) -> None:
+        self._inner = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        left = _left(httpcore.ConnectTimeout)
+        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options))
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection of which every operation takes at most what is left of the deadline."""
+
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, _left(httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send piece by piece: the inner stream would give each partial send the whole timeout again."""
+        sock: socket.socket = self._inner.get_extra_info("socket")
+        view = memoryview(buffer)
+        while view:
+            sock.settimeout(_left(httpcore.WriteTimeout))
+            try:
+                view = view[sock.send(view[:_WRITE]) :]
+            except TimeoutError as error:
+                raise httpcore.WriteTimeout(str(error)) from error
+            except OSError as error:
+                raise httpcore.WriteError(str(error)) from error
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, _left(httpcore.ConnectTimeout)))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)

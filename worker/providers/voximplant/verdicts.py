@@ -1,0 +1,38 @@
+"""What an error code of Voximplant proves about the request. A code that is not listed proves nothing: Unknown."""
+
+import re
+from typing import Any, NoReturn
+
+from worker.errors import AccountRefused, LowBalance, NotSent, Refused, Throttled, Unknown
+
+UNKNOWN = frozenset({1, 2, 4, 251, 252, 484, 515})
+THROTTLED = frozenset({162, 340, 416})
+NO_MONEY = frozenset({127})
+ACCOUNT = frozenset({100, 115, 131, 401, 433, 434, 435, 447, 454})
+TOKEN_TIME = frozenset({455, 456})
+REFUSED = frozenset(
+    {101, 102, 103, 104, 105, 134, 147, 247, 248, 249, 250, 253, 255, 257, 317, 327, 375, 427, 428}
+    | {458, 482, 485, 496, 497, 499}
+)
+_NUMBER = re.compile(r"\+?\d[\d ().-]{6,}\d")
+_SECONDS = re.compile(r"after (\d+) second")
+
+
+def raise_error(error: Any) -> NoReturn:
+    """Raise what the `error` object of an answer means; its words are kept, less anything like a phone number."""
+    if not isinstance(error, dict):
+        raise Unknown("broken_answer", "Voximplant answered with an error that has no code; it may have been stored.")
+    number, words = error.get("code"), _NUMBER.sub("[number]", str(error.get("msg", "")))[:500]
+    code, text = f"voximplant_{number}", f"Voximplant error {number}: {words}"
+    if number in THROTTLED:
+        wait = _SECONDS.search(words)
+        raise Throttled(code, text, retry_after=float(wait[1]) if wait else None)
+    if number in TOKEN_TIME:
+        raise NotSent(code, text)
+    if number in NO_MONEY:
+        raise LowBalance(code, text)
+    if number in ACCOUNT:
+        raise AccountRefused(code, text)
+    if number in REFUSED:
+        raise Refused(code, text)
+    raise Unknown(code, text)
