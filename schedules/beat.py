@@ -1,0 +1,14 @@
+"""The beat table, as data. Beat rings; everything that counts is decided from the rows."""
+
+from typing import Any
+
+SWEEP_EVERY = 5.0  # seconds; each sweep task sweeps many times within its slice
+
+BEAT: dict[str, dict[str, Any]] = {
+    # A sweep that nobody took within its own period is worth nothing: it expires instead of piling up.
+    "sweep": {
+        "task": "rollcall.sweep",
+        "schedule": SWEEP_EVERY,
+        "options": {"queue": "sweep", "expires": SWEEP_EVERY},
+    },
+}

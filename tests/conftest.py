@@ -1,0 +1,53 @@
+"""Fixtures every tier shares: real databases, a real sandbox, a clock that is turned by hand."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.house import House, Provider, databases, postgres
+
+os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # the PostgreSQL wheel asks for it and warns without
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a PostgreSQL server that lives as long as the tests."""
+    with postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty, migrated database: the same tests run on both."""
+    server = request.getfixturevalue("postgres_server") if request.param == "postgresql" else None
+    with databases(tmp_path, server) as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> Iterator[str]:
+    with databases(tmp_path, None) as url:
+        yield url
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    """A sandbox of this test's own."""
+    with Provider.running() as running:
+        yield running
+
+
+@pytest.fixture
+def house(tmp_path: Path, database_url: str, provider: Provider) -> Iterator[House]:
+    """Rollcall without Celery, on both databases: flows are called as their bells ring."""
+    with House.at(tmp_path, database_url, provider) as made:
+        yield made
+
+
+@pytest.fixture
+def small_house(tmp_path: Path, sqlite_url: str, provider: Provider) -> Iterator[House]:
+    """The same on SQLite only, for what the database has no say in."""
+    with House.at(tmp_path, sqlite_url, provider) as made:
+        yield made

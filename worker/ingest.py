@@ -1,0 +1,161 @@
+"""Ingest: read the staged file once, clean it, cut it into chunks, account for every row.
+
+Nothing is sent here and nothing is visible until the last transaction, so a reader that dies is simply replaced by
+another that begins again.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import BinaryIO
+
+from sqlmodel import Session
+
+from worker import telemetry
+from worker.context import Context, list_name
+from worker.errors import ConfigError, InputError, RollcallError, StagingError
+from worker.intake import Dialect, Intake, Order, StagedChunk, take_in
+from worker.job import Job
+from worker.models import CallList, Chunk, Upload
+from worker.store import chunks, uploads
+
+
+class _Lost(Exception):
+    """The lease was lost, or the upload was cancelled: stop reading."""
+
+
+def ingest(ctx: Context, ulid: str) -> None:
+    """Take in an upload that was received. Does nothing where another worker does it, or where it is done."""
+    with ctx.db.write() as session:
+        now = ctx.db.now(session)
+        upload = uploads.claim_intake(session, ulid, now, ctx.settings.timing.lease)
+    if upload is None:
+        return
+    telemetry.emit("ingest.claimed", upload=ulid)
+    if upload.deaths >= ctx.settings.max_deaths:
+        text = f"Reading the file ended its worker {upload.deaths} times; look at the workers' memory and logs."
+        _fail(ctx, upload, InputError("intake_kept_dying", text))
+        return
+    try:
+        _take_in(ctx, upload, now)
+    except (InputError, ConfigError, StagingError) as error:
+        _fail(ctx, upload, error)
+    except _Lost:
+        telemetry.emit("ingest.lost", upload=ulid)
+
+
+def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
+    job = Job.model_validate(upload.job)
+    with _opened(ctx, upload) as source:
+        intake = take_in(source, _order(ctx, upload, job, now), ctx.staging, _keep_lease(ctx, upload))
+    telemetry.emit("ingest.staged", upload=upload.ulid, rows=intake.total, chunks=len(intake.chunks))
+    with ctx.db.write() as session:
+        list_id = _finish(ctx, session, upload, job, intake)
+    telemetry.emit("ingest.finished", upload=upload.ulid, rows=intake.total, rejected=intake.rejected)
+    if list_id is not None:
+        ctx.ring("submit", list_id)
+
+
+def _opened(ctx: Context, upload: Upload) -> BinaryIO:
+    if upload.source_digest is None:
+        raise StagingError(
+            "staged_object_missing", f"The file of upload {upload.ulid} was never staged; push it again."
+        )
+    return ctx.staging.open(upload.source_digest)
+
+
+def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
+    account = ctx.settings.account(upload.account)
+    can = ctx.kind(upload.account).capabilities
+    return Order(
+        token=upload.ulid,
+        phone_column=job.phone_column,
+        region=job.region or account.region,
+        dialect=Dialect(job.delimiter, job.encoding, job.quote, job.escape),
+        starts_at=None if job.starts_at is None else int(job.starts_at.timestamp()),
+        now=int(now.timestamp()),
+        max_rows=min(account.chunk_rows, can.max_rows),
+        max_bytes=min(account.chunk_bytes, can.max_bytes),
+        wire_delimiter=can.delimiter,
+    )
+
+
+def _keep_lease(ctx: Context, upload: Upload) -> Callable[[], None]:
+    """Extends the lease, at most a few times in its length."""
+    lease = ctx.settings.timing.lease
+    renewed: list[datetime] = []
+
+    def beat() -> None:
+        with ctx.db.write() as session:
+            now = ctx.db.now(session)
+            if renewed and (now - renewed[-1]).total_seconds() < lease / 4:
+                return
+            if not uploads.extend_intake(session, upload, now, lease):
+                raise _Lost
+        renewed[:] = [now]
+
+    return beat
+
+
+def _finish(ctx: Context, session: Session, upload: Upload, job: Job, intake: Intake) -> int | None:
+    """One transaction: the counts, the list, the chunks, and the one UPDATE that makes them all ready."""
+    now = ctx.db.now(session)
+    counts = {
+        "total": intake.total,
+        "rejected": intake.rejected,
+        "duplicate": intake.duplicate,
+        "suppressed": intake.suppressed,
+        "reasons": intake.reasons,
+        "rejects_digest": intake.rejects_digest,
+        "custom_uuids": intake.custom_uuids,
+    }
+    held = _too_many_rejects(ctx, upload, intake)
+    if held is None:
+        moved = uploads.finish_intake(session, upload, **counts)
+    else:
+        moved = uploads.hold_rejects(session, upload, code="too_many_rejects", message=held, **counts)
+    if not moved:
+        raise _Lost
+    call_list = CallList(upload_id=upload.id, number=1, name=list_name(ctx, upload, 1))
+    session.add(call_list)
+    session.flush()
+    late_after = timedelta(seconds=ctx.settings.timing.late_after)
+    session.add_all(_chunk(upload, call_list, staged, now, late_after) for staged in intake.chunks)
+    session.flush()
+    if held is not None:
+        return None
+    chunks.release(session, upload.id)
+    uploads.advance(session, upload.id, now)
+    return call_list.id
+
+
+def _too_many_rejects(ctx: Context, upload: Upload, intake: Intake) -> str | None:
+    limit = ctx.settings.reject_threshold
+    if upload.accept_rejects or not intake.total or intake.rejected <= limit * intake.total:
+        return None
+    return (
+        f"{intake.rejected} of {intake.total} rows were rejected, more than {limit:.0%}; nothing was sent. "
+        f"`rollcall rejects {upload.ulid}` shows them; `rollcall resume {upload.ulid} --accept-rejects` goes on."
+    )
+
+
+def _chunk(upload: Upload, call_list: CallList, staged: StagedChunk, now: datetime, late_after: timedelta) -> Chunk:
+    start = now if staged.starts_at is None else datetime.fromtimestamp(staged.starts_at, UTC)
+    return Chunk(
+        upload_id=upload.id,
+        list_id=call_list.id,
+        seq=staged.seq,
+        rows=staged.rows,
+        bytes=staged.bytes,
+        digest=staged.digest,
+        index_digest=staged.index_digest,
+        first_row=staged.first_row,
+        last_row=staged.last_row,
+        not_before=start,
+        not_after=start + late_after,
+    )
+
+
+def _fail(ctx: Context, upload: Upload, error: RollcallError) -> None:
+    with ctx.db.write() as session:
+        uploads.fail_intake(session, upload, ctx.db.now(session), error.code, error.message)
+    telemetry.emit("ingest.failed", upload=upload.ulid, code=error.code, message=error.message)

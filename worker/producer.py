@@ -1,0 +1,128 @@
+"""What upstream apps import: `from worker.producer import enqueue`.
+
+The row is the acknowledgement. When `enqueue` returns, the file is staged and the job is a row; the bell is a courtesy,
+and a broker that is away delays nothing but the beginning.
+"""
+
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ulid import ULID
+
+from worker import job as jobs
+from worker import sources, telemetry
+from worker.bells import CeleryRing, broker_of, celery_app
+from worker.context import Context
+from worker.errors import InputError, RollcallError, Unavailable
+from worker.job import Job
+from worker.models import Upload
+from worker.settings import Settings, load
+from worker.states import UploadState
+from worker.store import uploads
+
+_log = logging.getLogger("rollcall.producer")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """`created` is False where the idempotency key had been used for this very job before."""
+
+    id: str
+    created: bool
+
+
+def connect(settings: Settings | None = None) -> Context:
+    """A context for a process that pushes and looks, and does not work."""
+    chosen = settings or load()
+    app = lru_cache(maxsize=1)(lambda: celery_app(chosen, broker_of(chosen)))
+    return Context(chosen, CeleryRing(app))
+
+
+def enqueue(job: Job | dict[str, Any], *, context: Context | None = None, again: bool = True) -> Receipt:
+    """Store a job and ring for it.
+
+    `job` is a `Job` or its JSON form. `again=False` refuses a file that this account was given before. Raises
+    InputError (`bad_job`, `bad_option`, `key_reused`, `file_again`, and what is wrong with the file), ConfigError
+    (`unknown_account`), Unavailable (database or staging). After an error nothing is stored.
+    """
+    ctx = context or connect()
+    checked = jobs.parse(job.model_dump(mode="json") if isinstance(job, Job) else job)
+    return _receive(ctx, checked, trusted=True, again=again)
+
+
+def receive_message(ctx: Context, job: dict[str, Any], message_id: str) -> None:
+    """A raw Celery message. What is wrong with it becomes a failed upload under its key, for somebody to see."""
+    job = {"idempotency_key": message_id, **job} if isinstance(job, dict) else {}
+    try:
+        _receive(ctx, jobs.parse(job), trusted=False, again=True)
+    except Unavailable:
+        raise  # the message is not acknowledged, so that it comes again
+    except RollcallError as error:
+        _log.error("message %s was refused: %s", message_id, error.message)
+        _store_failure(ctx, str(job.get("idempotency_key", message_id))[:255], str(job.get("account", ""))[:255], error)
+
+
+def _receive(ctx: Context, job: Job, *, trusted: bool, again: bool) -> Receipt:
+    job = _with_defaults(ctx, job)
+    digest = sources.stage(ctx, job, trusted=trusted)
+    ulid = str(ULID())
+    key = job.idempotency_key or ulid
+    with ctx.db.write() as session:
+        earlier = uploads.by_key(session, key)
+        if earlier is None and not again:
+            _refuse_again(uploads.with_digest(session, job.account, digest))
+        if earlier is None and not uploads.receive(session, _row(ctx, session, job, ulid, key, digest)):
+            earlier = uploads.by_key(session, key)
+    if earlier is not None:
+        return _same(earlier, job, digest)
+    telemetry.emit("producer.received", upload=ulid, account=job.account)
+    ctx.ring("ingest", ulid)
+    return Receipt(ulid, created=True)
+
+
+def _with_defaults(ctx: Context, job: Job) -> Job:
+    """The account's options below the job's own, checked as the provider would; a name made of the file's."""
+    account = ctx.settings.account(job.account)
+    options = {"name": Path(job.source).stem[:100], **account.options, **job.options}
+    return job.model_copy(update={"options": ctx.kind(job.account).check_options(options)})
+
+
+def _row(ctx: Context, session: Any, job: Job, ulid: str, key: str, digest: str) -> Upload:
+    return Upload(
+        ulid=ulid,
+        account=job.account,
+        idempotency_key=key,
+        job_digest=job.digest(digest),
+        job=job.model_dump(mode="json"),
+        source_digest=digest,
+        created_at=ctx.db.now(session),
+        starts_at=job.starts_at,
+    )
+
+
+def _same(earlier: Upload, job: Job, digest: str) -> Receipt:
+    if earlier.job_digest != job.digest(digest):
+        raise InputError(
+            "key_reused",
+            f"The key {earlier.idempotency_key!r} belongs to upload {earlier.ulid}, another job; use a new key.",
+        )
+    return Receipt(earlier.ulid, created=False)
+
+
+def _refuse_again(earlier: Upload | None) -> None:
+    if earlier is not None:
+        raise InputError(
+            "file_again",
+            f"This very file went to account {earlier.account!r} as upload {earlier.ulid}; add --again to repeat it.",
+        )
+
+
+def _store_failure(ctx: Context, key: str, account: str, error: RollcallError) -> None:
+    with ctx.db.write() as session:
+        now = ctx.db.now(session)
+        row = Upload(ulid=str(ULID()), account=account, idempotency_key=key, job_digest="", created_at=now)
+        row.state, row.code, row.message, row.ended_at = UploadState.FAILED, error.code, error.message, now
+        uploads.receive(session, row)

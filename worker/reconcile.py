@@ -1,0 +1,214 @@
+"""Reconcile: settle what may have arrived, by asking the provider and never by sending again.
+
+Found whole: accepted. Found in part: a person decides, with the missing rows named. Absent: only two complete reads,
+`settle` seconds apart and both after the request's own deadline, prove that it never arrived.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlmodel import Session
+
+from worker import accounts, retry, roster, telemetry
+from worker.context import Context
+from worker.errors import ProviderError
+from worker.models import CallList, Chunk, Upload
+from worker.providers.base import Found, Provider
+from worker.states import CHUNK_SENT, UploadState
+from worker.store import chunks, journal, lists, uploads
+
+NAMED = 50  # missing rows that are named one by one in the evidence
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A chunk in doubt that is ours to look up, whom to ask, and when we began to."""
+
+    upload: Upload
+    call_list: CallList
+    chunk: Chunk
+    provider: Provider
+    began: datetime
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a complete read showed. `reference` is None where there is no list at all."""
+
+    reference: str | None = None
+    present: int = 0
+    missing: tuple[int, ...] = ()
+    repeated: int = 0
+    complete: bool = True
+    lists: tuple[str, ...] = ()
+
+
+def reconcile(ctx: Context, list_id: int) -> None:
+    """Look up the chunk of a list that is in doubt, and settle it or say when to look again."""
+    with ctx.db.write() as session:
+        now = ctx.db.now(session)
+        chunk = chunks.claim_check(session, list_id, now, _lease(ctx))
+        call_list = lists.get(session, list_id)
+        upload = uploads.get(session, call_list.upload_id) if call_list else None
+    if chunk is None or call_list is None or upload is None:
+        return
+    telemetry.emit("reconcile.looking", upload=upload.ulid, chunk=chunk.seq)
+    doubt = Doubt(upload, call_list, chunk, ctx.provider(upload.account), now)
+    seen = retry.as_value(lambda: _look(ctx, doubt))
+    with ctx.db.write() as session:
+        verdict = _settle(ctx, session, doubt, seen, ctx.db.now(session))
+        uploads.advance(session, upload.id, ctx.db.now(session))
+    telemetry.emit("reconcile.settled", upload=upload.ulid, chunk=chunk.seq, verdict=verdict)
+    if verdict in ("found", "absent"):
+        ctx.ring("submit", list_id)
+
+
+def _lease(ctx: Context) -> float:
+    return ctx.settings.timing.lease + max(a.read_deadline for a in ctx.settings.accounts.values())
+
+
+def _look(ctx: Context, doubt: Doubt) -> Seen:
+    """One complete read of what the provider has; raises ProviderError where it cannot be had."""
+    reference = doubt.call_list.reference
+    if reference is None:
+        found = retry.reading(lambda: doubt.provider.find(doubt.call_list.name), ctx.stopping)
+        if not found:
+            return Seen()
+        if len(found) > 1:
+            return _stop_all(ctx, doubt, found)
+        reference = found[0].reference
+    return _compare(ctx, doubt, reference)
+
+
+def _stop_all(ctx: Context, doubt: Doubt, found: list[Found]) -> Seen:
+    """Several lists carry our token: nobody is to be dialled from any until a person has looked."""
+    for one in found:
+        retry.reading(partial(doubt.provider.stop, one.reference), ctx.stopping)
+    return Seen(lists=tuple(one.reference for one in found))
+
+
+def _compare(ctx: Context, doubt: Doubt, reference: str) -> Seen:
+    """Test every contact of the chunk against the whole list.
+
+    The read counts as complete only if it shows all contacts that were accepted before; one that lacks those may lack
+    ours too.
+    """
+    with ctx.db.read() as session:
+        settled = chunks.of_list(session, doubt.call_list.id, *CHUNK_SENT)
+        known = lists.accepted_rows(session, doubt.call_list.id)
+    own = roster.own_uuids(ctx.staging, doubt.upload, [*settled, doubt.chunk])
+    rows = retry.reading(lambda: roster.rows_at(doubt.provider, reference, doubt.upload.ulid, own), ctx.stopping)
+    wanted = roster.index(ctx.staging, doubt.chunk)["row"]
+    ours = rows.filter(rows.is_in(wanted.implode()))
+    distinct = ours.n_unique()
+    missing = wanted.filter(~wanted.is_in(ours.unique().implode()))
+    others = rows.n_unique() - distinct
+    return Seen(
+        reference=reference,
+        present=distinct,
+        missing=tuple(missing.to_list()),
+        repeated=ours.len() - distinct,
+        complete=others >= known,
+    )
+
+
+def _settle(ctx: Context, session: Session, doubt: Doubt, seen: Seen | ProviderError, now: datetime) -> str:
+    """One arrow out of `unknown`, or a time to look again; returns what was found, in a word."""
+    chunk = doubt.chunk
+    if isinstance(seen, ProviderError):
+        accounts.hold(ctx, session, doubt.upload.account, seen)
+        chunks.check_again(session, chunk, now + _soon(ctx))
+        return _note(session, doubt, now, "no_answer", seen.code, seen.message)
+    if len(seen.lists) > 1:
+        return _ask(session, doubt, now, "several_lists", _several(seen), {"references": list(seen.lists)})
+    if seen.reference is not None and not seen.complete:
+        chunks.check_again(session, chunk, now + _soon(ctx))
+        return _note(session, doubt, now, "incomplete", None, "The list did not show all that was accepted before.")
+    if seen.reference is not None and not seen.missing and not seen.repeated:
+        return _found(ctx, session, doubt, seen.reference, now)
+    if seen.present == 0 and (seen.reference is None or not chunk.creates):
+        return _absent(ctx, session, doubt, now)
+    return _partial(ctx, session, doubt, seen, now)
+
+
+def _found(ctx: Context, session: Session, doubt: Doubt, reference: str, now: datetime) -> str:
+    if not lists.may_adopt(session, doubt.call_list.id, reference):
+        return _ask(session, doubt, now, "other_list", f"It lies in list {reference}, not in ours.", {})
+    if chunks.found(session, doubt.chunk, now):
+        lists.adopt(session, doubt.call_list.id, reference)
+        ctx.expect_outcomes(session, doubt.upload, doubt.call_list.id)
+    return _note(session, doubt, now, "found", None, f"All {doubt.chunk.rows} contacts are in list {reference}.")
+
+
+def _absent(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
+    """The first read without it starts the wait; one that comes `settle` later proves that it never arrived."""
+    chunk, settle = doubt.chunk, timedelta(seconds=ctx.settings.account(doubt.upload.account).settle)
+    if chunk.absent_at is None or doubt.began < chunk.absent_at + settle:
+        since = chunk.absent_at or now
+        chunks.check_again(session, chunk, since + settle, absent_at=since)
+        return _note(session, doubt, now, "not_seen", None, f"Not there; it is looked up again {settle} later.")
+    if (
+        not doubt.provider.capabilities.proves_absence
+        or ctx.settings.account(doubt.upload.account).on_absence != "resend"
+    ):
+        return _ask(session, doubt, now, "absent", "It is not at the provider; decide whether to send it again.", {})
+    if chunk.deaths >= ctx.settings.max_deaths:
+        text = f"Sending it ended its worker {chunk.deaths} times; look at the logs before it is sent again."
+        return _ask(session, doubt, now, "kept_dying", text, {})
+    if uploads.get(session, doubt.upload.id).state == UploadState.CANCELLED:
+        chunks.absent_cancelled(session, chunk, now)
+        return _note(session, doubt, now, "cancelled", None, "It never arrived, and the upload was cancelled.")
+    chunks.absent(session, chunk)
+    return _note(session, doubt, now, "absent", None, "Two complete reads did not show it: it never arrived.")
+
+
+def _partial(ctx: Context, session: Session, doubt: Doubt, seen: Seen, now: datetime) -> str:
+    """Some contacts are there. The rest may become visible; after `settle` a person decides."""
+    chunk, settle = doubt.chunk, timedelta(seconds=ctx.settings.account(doubt.upload.account).settle)
+    if chunk.partial_at is None or doubt.began < chunk.partial_at + settle:
+        since = chunk.partial_at or now
+        chunks.check_again(session, chunk, min(now + _soon(ctx), since + settle), partial_at=since)
+        return _note(session, doubt, now, "in_part", None, f"{seen.present} of {chunk.rows} contacts are visible.")
+    if seen.reference is not None and lists.may_adopt(session, doubt.call_list.id, seen.reference):
+        lists.adopt(session, doubt.call_list.id, seen.reference)
+        ctx.expect_outcomes(session, doubt.upload, doubt.call_list.id)
+    evidence = {
+        "reference": seen.reference,
+        "present": seen.present,
+        "missing": len(seen.missing),
+        "rows": list(seen.missing[:NAMED]),
+        "repeated": seen.repeated,
+    }
+    text = f"{seen.present} of {chunk.rows} contacts are in list {seen.reference}, {len(seen.missing)} are not; decide."
+    return _ask(session, doubt, now, "in_part", text, evidence)
+
+
+def _ask(session: Session, doubt: Doubt, now: datetime, code: str, text: str, evidence: dict[str, Any]) -> str:
+    chunks.ask_unknown(session, doubt.chunk, code, text, evidence)
+    return _note(session, doubt, now, "review", code, text)
+
+
+def _note(session: Session, doubt: Doubt, now: datetime, result: str, code: str | None, text: str) -> str:
+    journal.note(
+        session,
+        now,
+        "look",
+        result,
+        upload_id=doubt.upload.id,
+        list_id=doubt.call_list.id,
+        chunk_id=doubt.chunk.id,
+        code=code,
+        message=text,
+    )
+    return result
+
+
+def _several(seen: Seen) -> str:
+    named = ", ".join(seen.lists)
+    return f"{len(seen.lists)} lists carry this list's name ({named}); all were stopped. Decide which holds."
+
+
+def _soon(ctx: Context) -> timedelta:
+    return timedelta(seconds=ctx.settings.timing.rung)

@@ -1,0 +1,217 @@
+"""Submit: hand each chunk to the provider exactly once.
+
+A chunk is claimed and the journal says "sending" in one transaction; then the request goes out with no transaction
+open; then one `match` on the answer settles the claim. Whoever lost the claim meanwhile settles nothing, and a claim
+whose worker never came back becomes unknown, never ready: only reconciliation may say that it did not arrive.
+
+One task drains a call list, chunk after chunk, until none is due, its time is over, or something is in doubt.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from sqlmodel import Session
+
+from worker import accounts, retry, telemetry
+from worker.context import Context, list_name
+from worker.errors import (
+    AccountRefused,
+    LowBalance,
+    NotSent,
+    ProviderError,
+    Refused,
+    StagingError,
+    Throttled,
+    Unknown,
+)
+from worker.models import CallList, Chunk, Upload
+from worker.providers.base import Accepted, Submission
+from worker.states import ListState, UploadState
+from worker.store import chunks, journal, lists, uploads
+
+COMPLETION_AGE = 30.0  # seconds after which a list may have completed at the provider without our noticing
+Answer = Accepted | ProviderError
+
+
+class Next(Enum):
+    MORE = auto()
+    STOP = auto()
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A chunk that is ours to send, with the line in the journal that says so. `deadline` is monotonic."""
+
+    upload: Upload
+    call_list: CallList
+    chunk: Chunk
+    attempt_id: int
+    deadline: float
+
+
+def run_list(ctx: Context, list_id: int) -> None:
+    """Drain a call list for one time slice. Does nothing where another worker does."""
+    with ctx.db.write() as session:
+        now = ctx.db.now(session)
+        call_list = lists.claim_run(session, list_id, now, ctx.settings.timing.lease)
+        upload = uploads.get(session, call_list.upload_id) if call_list else None
+    if call_list is None or upload is None:
+        return
+    telemetry.emit("submit.running", upload=upload.ulid, list=call_list.number)
+    try:
+        last = _drain(ctx, upload, call_list)
+    finally:
+        with ctx.db.write() as session:
+            lists.release_run(session, call_list)
+    if last is Next.MORE:
+        ctx.ring("submit", list_id)
+
+
+def _drain(ctx: Context, upload: Upload, call_list: CallList) -> Next:
+    if upload.state != UploadState.SUBMITTING or not accounts.may_submit(ctx, upload.account):
+        return Next.STOP
+    if _completed(ctx, upload, call_list):
+        _rotate(ctx, upload, call_list)
+        return Next.STOP
+    until = time.monotonic() + ctx.settings.timing.slice
+    while time.monotonic() < until and not ctx.stopping.is_set():
+        if submit_next(ctx, upload, call_list) is Next.STOP:
+            return Next.STOP
+    return Next.MORE
+
+
+def submit_next(ctx: Context, upload: Upload, call_list: CallList) -> Next:
+    """Claim, send and settle one chunk of a list whose runner we are."""
+    claimed = _claim(ctx, upload, call_list)
+    if claimed is None:
+        return Next.STOP
+    telemetry.emit("submit.sending", upload=upload.ulid, chunk=claimed.chunk.seq, rows=claimed.chunk.rows)
+    answer = _send(ctx, claimed)
+    telemetry.emit("submit.answered", upload=upload.ulid, chunk=claimed.chunk.seq, answer=type(answer).__name__)
+    with ctx.db.write() as session:
+        following = _settle(ctx, session, claimed, answer)
+    telemetry.emit("submit.settled", upload=upload.ulid, chunk=claimed.chunk.seq, answer=type(answer).__name__)
+    return following
+
+
+def _claim(ctx: Context, upload: Upload, call_list: CallList) -> Claimed | None:
+    timing, seconds = ctx.settings.timing, ctx.settings.account(upload.account).http_deadline
+    deadline = time.monotonic() + seconds  # before the commit: a worker frozen in between finds its time over
+    with ctx.db.write() as session:
+        now = ctx.db.now(session)
+        if not lists.extend_run(session, call_list, now, timing.lease):
+            return None
+        taken = chunks.claim(session, call_list, now, lease=timing.lease, deadline=seconds)
+        if taken is None:
+            uploads.advance(session, upload.id, now)
+            return None
+        chunk, current = taken
+        step = "create" if chunk.creates else "append"
+        line = journal.sending(session, now, step, upload_id=upload.id, list_id=current.id, chunk_id=chunk.id)
+    return Claimed(upload, current, chunk, line, deadline)
+
+
+def _send(ctx: Context, claimed: Claimed) -> Answer:
+    """The request, with no transaction open. Never raises a ProviderError: the answer is a value."""
+    try:
+        payload = ctx.staging.read(claimed.chunk.digest)
+    except StagingError as error:
+        return NotSent(error.code, error.message, fault=True)
+    submission = Submission(
+        list_name=claimed.call_list.name,
+        reference=claimed.call_list.reference,
+        payload=payload,
+        rows=claimed.chunk.rows,
+        options=claimed.upload.job["options"],
+    )
+    provider = ctx.provider(claimed.upload.account)
+
+    def call() -> Accepted:
+        return provider.submit(submission, claimed.deadline)
+
+    return retry.as_value(lambda: retry.sending(call, ctx.stopping, claimed.deadline))
+
+
+def _settle(ctx: Context, session: Session, claimed: Claimed, answer: Answer) -> Next:
+    """Complete the journal's line, then move the chunk along the arrow that the answer proves."""
+    now = ctx.db.now(session)
+    _note(session, claimed, answer, now)
+    chunk, account = claimed.chunk, claimed.upload.account
+    match answer:
+        case Accepted():
+            return _accept(ctx, session, claimed, answer, now)
+        case NotSent(fault=True):
+            chunks.ask_claimed(session, chunk, answer.code, answer.message, {})
+            return Next.STOP
+        case NotSent() | Throttled() | AccountRefused() | LowBalance():
+            chunks.give_back(session, chunk, now + _pause(ctx, answer), answer.code, answer.message)
+            accounts.hold(ctx, session, account, answer)
+            return Next.STOP
+        case Refused():
+            chunks.refuse(session, chunk, now, answer.code, answer.message)
+            return Next.MORE
+        case Unknown() | ProviderError():
+            check_at = max(now, chunk.deadline_at or now)
+            chunks.doubt(session, chunk, check_at, answer.code, answer.message)
+            return Next.STOP
+
+
+def _accept(ctx: Context, session: Session, claimed: Claimed, answer: Accepted, now: datetime) -> Next:
+    """Accepted only where the provider stored every contact, in the list that we mean."""
+    chunk, list_id = claimed.chunk, claimed.call_list.id
+    if not lists.may_adopt(session, list_id, answer.reference):
+        text = f"The provider answered with list {answer.reference}, and this list has another reference."
+        chunks.ask_claimed(session, chunk, "other_list", text, {"reference": answer.reference})
+        return Next.STOP
+    if answer.count == chunk.rows:
+        moved = chunks.accept(session, chunk, now)
+    else:
+        text = f"The provider stored {answer.count} of {chunk.rows} contacts; compare the list and decide."
+        moved = chunks.ask_claimed(session, chunk, "short_count", text, {"count": answer.count})
+    if not moved:  # the claim was lost meanwhile; the journal keeps the answer, reconciliation finds the list
+        telemetry.emit("submit.late_answer", upload=claimed.upload.ulid, chunk=chunk.seq)
+        return Next.STOP
+    lists.adopt(session, list_id, answer.reference)
+    ctx.expect_outcomes(session, claimed.upload, list_id)
+    return Next.MORE
+
+
+def _pause(ctx: Context, answer: ProviderError) -> timedelta:
+    wait = answer.retry_after if isinstance(answer, Throttled) else None
+    return timedelta(seconds=ctx.settings.timing.rung if wait is None else wait)
+
+
+def _note(session: Session, claimed: Claimed, answer: Answer, now: datetime) -> None:
+    if isinstance(answer, Accepted):
+        values = {"http_status": 200, "reference": answer.reference, "count": answer.count}
+        journal.came_back(session, claimed.attempt_id, now, "Accepted", **values)
+        return
+    values = {"http_status": answer.http_status, "code": answer.code, "message": answer.message}
+    journal.came_back(session, claimed.attempt_id, now, type(answer).__name__, **values)
+
+
+def _completed(ctx: Context, upload: Upload, call_list: CallList) -> bool:
+    """Whether the list will not dial any more. What an append to such a list does is not documented."""
+    if call_list.reference is None or call_list.sent_at is None:
+        return False
+    if call_list.state == ListState.FINISHED:
+        return True
+    with ctx.db.read() as session:
+        age = (ctx.db.now(session) - call_list.sent_at).total_seconds()
+    if age < COMPLETION_AGE:
+        return False
+    provider, reference = ctx.provider(upload.account), call_list.reference
+    found = retry.as_value(lambda: retry.reading(lambda: provider.status(reference), ctx.stopping))
+    return not isinstance(found, ProviderError) and found is not None and found.complete
+
+
+def _rotate(ctx: Context, upload: Upload, call_list: CallList) -> None:
+    """Go on in a new list with what is still to be sent."""
+    with ctx.db.write() as session:
+        if lists.extend_run(session, call_list, ctx.db.now(session), ctx.settings.timing.lease):
+            number = lists.next_number(session, upload.id)
+            fresh = lists.rotate(session, call_list, number, list_name(ctx, upload, number))
+            telemetry.emit("submit.rotated", upload=upload.ulid, list=number)
+            ctx.ring("submit", fresh.id)

@@ -1,0 +1,57 @@
+"""What became of an upload: the status object that the command line prints and upstream apps read."""
+
+from typing import Any
+
+from sqlmodel import Session
+
+from worker.errors import InputError
+from worker.models import Upload
+from worker.states import Blocked, ChunkState, UploadState
+from worker.store import chunks, lists, outcomes, uploads
+
+ROWS = ("total", "accepted", "rejected", "suppressed", "duplicate", "refused", "cancelled", "waiting", "unknown")
+ENDS_BY_ITSELF = (ChunkState.STAGED, ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN)
+
+
+def find(session: Session, ulid: str) -> Upload:
+    """The upload of this id; raises InputError `no_such_upload`."""
+    upload = uploads.by_ulid(session, ulid.upper())
+    if upload is None:
+        raise InputError("no_such_upload", f"There is no upload {ulid!r}; `rollcall list` shows those there are.")
+    return upload
+
+
+def status(session: Session, upload: Upload) -> dict[str, Any]:
+    """The status object; every value of `rows` but `total` adds up to `total`."""
+    counted = uploads.counts(session, upload)
+    shown: dict[str, Any] = {
+        "id": upload.ulid,
+        "state": upload.state,
+        "rows": {name: counted[name] for name in ROWS},
+        "lists": [
+            {"reference": one.reference, "rows": lists.accepted_rows(session, one.id)}
+            for one in lists.of_upload(session, upload.id)
+            if one.reference is not None
+        ],
+        "outcomes": outcomes.by_disposition(session, upload.id),
+    }
+    for name in ("blocked", "code", "message"):
+        if getattr(upload, name) is not None:
+            shown[name] = getattr(upload, name)
+    waiting = needs_person(session, upload)
+    if waiting:
+        shown["needs_person"] = waiting
+    return shown
+
+
+def needs_person(session: Session, upload: Upload) -> str | None:
+    """What a person has to decide, in a sentence; None while the upload goes on by itself, or has ended."""
+    if upload.state == UploadState.PAUSED:
+        return f"The upload is paused; `rollcall resume {upload.ulid}` goes on."
+    if upload.state == UploadState.BLOCKED and upload.blocked != Blocked.PROVIDER_DOWN:
+        return upload.message
+    doubtful = chunks.of_upload(session, upload.id, ChunkState.REVIEW)
+    if doubtful and not chunks.of_upload(session, upload.id, *ENDS_BY_ITSELF):
+        rows = sum(chunk.rows for chunk in doubtful)
+        return f"{rows} contacts in {len(doubtful)} chunks are in doubt; `rollcall review {upload.ulid}` shows them."
+    return None
