@@ -1,0 +1,133 @@
+"""Each fault of the provider, on a create and on an append: nobody is called twice, nobody is lost."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.house import House, adds_up
+
+CREATE, APPEND = "CreateCallList", "AppendToCallList"
+STEPS = [CREATE, APPEND]
+
+
+def once(fault: str, method: str, **more: Any) -> dict[str, Any]:
+    return {"fault": fault, "share": 1, "methods": [method], "times": 1, **more}
+
+
+def attempts(house: House, ulid: str) -> list[str]:
+    query = "SELECT a.result FROM attempt a JOIN upload u ON u.id = a.upload_id WHERE u.ulid = :ulid ORDER BY a.id"
+    return [row[0] for row in house.sql(query, ulid=ulid)]
+
+
+def all_accepted_once(house: House, status: dict[str, Any], rows: int = 250) -> None:
+    assert status["state"] == "finished"
+    assert status["rows"] == {**dict.fromkeys(status["rows"], 0), "total": rows, "accepted": rows}
+    assert sum(status["outcomes"].values()) == rows
+    assert house.provider.ledger["contacts"] == rows
+    assert house.provider.ledger["called_twice"] == 0
+
+
+@pytest.mark.parametrize("method", STEPS)
+@pytest.mark.parametrize("fault", ["accept_then_hang_up", "accept_then_500", "cut_body", "not_json"])
+def test_stored_but_not_answered_is_found(house: House, fault: str, method: str) -> None:
+    house.provider.faults(once(fault, method))
+    ulid = house.upload(250)
+    all_accepted_once(house, house.finish(ulid))
+    assert attempts(house, ulid).count("Unknown") == 1
+    assert "found" in attempts(house, ulid)
+
+
+@pytest.mark.parametrize("method", STEPS)
+def test_what_is_stored_after_we_hung_up_is_found(house: House, method: str) -> None:
+    house.provider.faults(once("store_late", method, seconds=0.3))
+    ulid = house.upload(250)
+    house.run(ulid, until=lambda s: "not_seen" in attempts(house, ulid), step=0.1)
+    before = 200 if method == APPEND else 100
+    house.wait(lambda: bool(house.provider.ledger["contacts"] >= before))
+    all_accepted_once(house, house.finish(ulid))
+    assert "absent" not in attempts(house, ulid)
+
+
+@pytest.mark.parametrize("method", STEPS)
+def test_what_never_arrived_is_sent_again_after_two_reads_settle_apart(house: House, method: str) -> None:
+    house.provider.faults(once("no_answer", method))
+    ulid = house.upload(250)
+    house.run(ulid, until=lambda s: "not_seen" in attempts(house, ulid), step=0.5)
+    seen_at = house.now
+    house.run(ulid, until=lambda s: "absent" in attempts(house, ulid), step=0.5)
+    assert (house.now - seen_at).total_seconds() >= house.account.settle - 1
+    all_accepted_once(house, house.finish(ulid))
+
+
+@pytest.mark.parametrize("method", STEPS)
+def test_refused_is_final_and_its_words_are_kept(house: House, method: str) -> None:
+    house.provider.faults(once("refuse", method))
+    status = house.finish(house.upload(250))
+    assert status["rows"]["refused"] == 100
+    assert status["rows"]["accepted"] == 150
+    assert adds_up(status)
+    assert house.provider.ledger["contacts"] == 150
+    code, message = house.sql("SELECT code, message FROM chunk WHERE state = 'refused'")[0]
+    assert code.startswith("voximplant_")
+    assert message
+
+
+@pytest.mark.parametrize("method", STEPS)
+@pytest.mark.parametrize("retry_after", [None, 1, 40])
+def test_throttled_is_sent_again_later(house: House, method: str, retry_after: float | None) -> None:
+    house.provider.faults(once("throttle", method, retry_after=retry_after))
+    all_accepted_once(house, house.finish(house.upload(250)))
+
+
+@pytest.mark.parametrize("method", STEPS)
+def test_a_slow_answer_within_the_deadline_is_an_answer(house: House, method: str) -> None:
+    house.provider.faults(once("slow", method, seconds=0.3))
+    ulid = house.upload(250)
+    all_accepted_once(house, house.finish(ulid))
+    assert "Unknown" not in attempts(house, ulid)
+
+
+@pytest.mark.parametrize("method", STEPS)
+def test_a_slow_answer_past_the_deadline_is_looked_up(house: House, method: str) -> None:
+    house.provider.faults(once("slow", method, seconds=2))
+    ulid = house.upload(250)
+    all_accepted_once(house, house.finish(ulid))
+    assert "found" in attempts(house, ulid)
+
+
+@pytest.mark.parametrize("method", STEPS)
+def test_contacts_that_become_visible_late_are_waited_for(house: House, method: str) -> None:
+    house.provider.faults(once("late_visible", method, seconds=0.4))
+    all_accepted_once(house, house.finish(house.upload(250)))
+
+
+@pytest.mark.parametrize("method", STEPS)
+def test_a_short_count_goes_to_review_and_holds_only_itself(house: House, method: str) -> None:
+    house.provider.faults(once("short_count", method))
+    ulid = house.upload(250)
+    status = house.run(ulid, until=lambda s: "needs_person" in s, step=5)
+    assert status["rows"]["unknown"] == 100
+    assert status["rows"]["accepted"] == 150
+    assert adds_up(status)
+    assert house.provider.ledger["called_twice"] == 0
+
+
+def test_details_that_stay_partial_go_to_review_with_the_missing_rows_named(house: House) -> None:
+    house.provider.faults(once("accept_then_hang_up", CREATE), {"fault": "partial_details", "share": 1})
+    ulid = house.upload(90)
+    status = house.run(ulid, until=lambda s: "needs_person" in s, step=2)
+    assert status["rows"]["unknown"] == 90
+    evidence = house.sql("SELECT evidence FROM chunk WHERE state = 'review'")[0][0]
+    evidence = json.loads(evidence) if isinstance(evidence, str) else evidence
+    assert evidence["rows"]
+    assert evidence["missing"] + evidence["present"] == 90
+    assert house.provider.ledger["called_twice"] == 0
+
+
+def test_details_that_become_whole_are_believed(house: House) -> None:
+    house.provider.faults(once("accept_then_hang_up", CREATE), {"fault": "partial_details", "share": 1})
+    ulid = house.upload(90)
+    house.run(ulid, until=lambda s: "in_part" in attempts(house, ulid), step=1)
+    house.provider.faults()
+    all_accepted_once(house, house.finish(ulid), rows=90)

@@ -1,0 +1,35 @@
+"""The Celery application: `celery -A worker.app worker | beat | flower`."""
+
+from typing import Any
+
+from celery.signals import setup_logging, worker_process_init, worker_shutting_down
+
+from schedules.beat import BEAT
+from tasks import doors
+from worker import broker_guard, heartbeat, logs
+from worker.bells import CeleryRing, broker_of, celery_app
+from worker.context import Context
+from worker.settings import load
+
+broker_guard.apply()
+heartbeat.apply()
+settings = load()
+app = celery_app(settings, broker_of(settings))
+app.conf.beat_schedule = BEAT
+context = Context(settings, CeleryRing(lambda: app))
+doors.hang(app, context)
+
+
+@setup_logging.connect
+def _logging(**_: Any) -> None:
+    logs.configure()
+
+
+@worker_process_init.connect
+def _forked(**_: Any) -> None:
+    context.forget_connections()
+
+
+@worker_shutting_down.connect
+def _stopping(**_: Any) -> None:
+    context.stopping.set()
