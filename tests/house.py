@@ -2,7 +2,6 @@
 
 import heapq
 import itertools
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -172,8 +171,9 @@ class House:
             self.turn(step)
         return status
 
-    def finish(self, ulid: str, **how: Any) -> Any:
-        return self.run(ulid, until=lambda s: s["state"] in ("finished", "cancelled", "failed"), step=5, **how)
+    def finish(self, ulid: str, step: float = 5, limit: float = 600) -> Any:
+        ended = ("finished", "cancelled", "failed")
+        return self.run(ulid, until=lambda s: s["state"] in ended, step=step, limit=limit)
 
     def status(self, ulid: str) -> dict[str, Any]:
         with self.ctx.db.read() as session:
@@ -199,7 +199,3 @@ def some_numbers(count: int, first: int = 0) -> list[str]:
 def adds_up(status: dict[str, Any]) -> bool:
     rows = dict(status["rows"])
     return bool(rows.pop("total") == sum(rows.values()))
-
-
-def remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)

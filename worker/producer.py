@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ulid import ULID
 
@@ -86,8 +87,13 @@ def _receive(ctx: Context, job: Job, *, trusted: bool, again: bool) -> Receipt:
 def _with_defaults(ctx: Context, job: Job) -> Job:
     """The account's options below the job's own, checked as the provider would; a name made of the file's."""
     account = ctx.settings.account(job.account)
-    options = {"name": Path(job.source).stem[:100], **account.options, **job.options}
+    options = {"name": _plain_name(job.source), **account.options, **job.options}
     return job.model_copy(update={"options": ctx.kind(job.account).check_options(options)})
+
+
+def _plain_name(source: str) -> str:
+    """The file's name, without what a web address may carry behind it and what no list's name may hold."""
+    return Path(urlsplit(source).path).stem[:100].replace("\\", "-") or "rollcall"
 
 
 def _row(ctx: Context, session: Any, job: Job, ulid: str, key: str, digest: str) -> Upload:

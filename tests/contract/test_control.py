@@ -1,0 +1,148 @@
+"""Pause, resume, cancel and the decisions about a chunk in doubt."""
+
+import pytest
+
+from tests.contract.test_faults import APPEND, CREATE, all_accepted_once, once
+from tests.house import House, adds_up, some_numbers
+from worker import control, review
+from worker.errors import InputError
+
+
+def provider_status(house: House) -> list[str]:
+    response = house.provider.client.post(
+        "/platform_api/GetCallLists", data={"account_id": "1", "api_key": "sandbox", "count": "100"}
+    )
+    return [one["status"] for one in response.json()["result"]]
+
+
+def test_a_paused_upload_sends_nothing_and_its_list_is_stopped(house: House) -> None:
+    house.provider.put("/outcomes", {"answered": 1.0})
+    ulid = house.upload(250)
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == 250, step=0.1)
+    control.pause(house.ctx, ulid, "anna")
+    control.pause(house.ctx, ulid, "anna")
+    house.work()
+    assert provider_status(house) == ["Canceled"]
+    house.turn(3600)
+    house.work()
+    assert house.status(ulid)["state"] == "paused"
+    control.resume(house.ctx, ulid, "anna")
+    all_accepted_once(house, house.finish(ulid))
+
+
+def test_paused_before_the_file_was_read(house: House) -> None:
+    ulid = house.upload(50)
+    control.pause(house.ctx, ulid, "anna")
+    house.work()
+    assert house.provider.ledger["contacts"] == 0
+    control.resume(house.ctx, ulid, "anna")
+    all_accepted_once(house, house.finish(ulid), rows=50)
+
+
+def test_cancel_drops_what_was_not_sent_and_says_what_was(house: House) -> None:
+    house.provider.faults(once("throttle", APPEND, retry_after=300))
+    ulid = house.upload(250)
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == 100, step=0.1)
+    control.cancel(house.ctx, ulid, "anna")
+    control.cancel(house.ctx, ulid, "anna")
+    status = house.run(ulid, until=lambda s: sum(s["outcomes"].values()) == 100, step=5)
+    assert status["state"] == "cancelled"
+    assert (status["rows"]["accepted"], status["rows"]["cancelled"]) == (100, 150)
+    assert adds_up(status)
+    for _ in range(5):
+        house.turn(60)
+        house.work()
+    assert "pending" not in house.status(ulid)["outcomes"]
+    assert house.sql("SELECT ended_at FROM upload")[0][0] is not None
+    assert house.provider.ledger["contacts"] == 100
+
+
+def test_cancelled_while_in_doubt_is_settled_and_not_sent_again(house: House) -> None:
+    house.provider.faults(once("no_answer", CREATE))
+    ulid = house.upload(90)
+    house.run(ulid, until=lambda s: s["rows"]["unknown"] == 90, step=0.1)
+    control.cancel(house.ctx, ulid, "anna")
+    status = house.run(ulid, until=lambda s: s["rows"]["cancelled"] == 90, step=2)
+    assert adds_up(status)
+    assert house.provider.ledger["contacts"] == 0
+
+
+def test_an_ended_upload_cannot_be_cancelled_or_resumed(house: House) -> None:
+    ulid = house.upload(10)
+    house.finish(ulid)
+    for verb in (control.cancel, control.pause, control.resume):
+        with pytest.raises(InputError):
+            verb(house.ctx, ulid, "anna")
+
+
+def short(house: House, method: str = CREATE) -> str:
+    house.provider.faults(once("short_count", method))
+    ulid = house.upload(250)
+    house.run(ulid, until=lambda s: "needs_person" in s, step=5)
+    return ulid
+
+
+def doubtful(house: House) -> int:
+    return int(house.sql("SELECT seq FROM chunk WHERE state = 'review'")[0][0])
+
+
+@pytest.mark.parametrize("method", [CREATE, APPEND])
+def test_accepting_counts_the_missing_as_refused(house: House, method: str) -> None:
+    ulid = short(house, method)
+    stored = house.provider.ledger["contacts"]
+    review.decide(house.ctx, ulid, doubtful(house), "accept", "anna", "they are few")
+    status = house.finish(ulid)
+    assert status["rows"]["accepted"] == stored
+    assert status["rows"]["refused"] == 250 - stored > 0
+    assert adds_up(status)
+    assert sum(status["outcomes"].values()) == stored
+
+
+@pytest.mark.parametrize("method", [CREATE, APPEND])
+def test_resending_sends_only_what_is_missing(house: House, method: str) -> None:
+    ulid = short(house, method)
+    review.decide(house.ctx, ulid, doubtful(house), "resend", "anna", "call everybody")
+    status = house.finish(ulid)
+    all_accepted_once(house, status)
+
+
+def test_giving_up_sends_nothing(house: House) -> None:
+    ulid = short(house)
+    stored = house.provider.ledger["contacts"]
+    review.decide(house.ctx, ulid, doubtful(house), "give_up", "anna", "leave it")
+    status = house.finish(ulid)
+    assert status["rows"]["refused"] == 100
+    assert house.provider.ledger["contacts"] == stored
+    assert adds_up(status)
+
+
+def test_only_what_is_in_review_can_be_decided(house: House) -> None:
+    ulid = house.upload(10)
+    house.finish(ulid)
+    with pytest.raises(InputError, match="not in review"):
+        review.decide(house.ctx, ulid, 1, "resend", "anna", "")
+
+
+def test_too_many_rejects_stop_the_upload_before_anything_is_sent(house: House) -> None:
+    ulid = house.upload([*some_numbers(5), *["NOT AVAILABLE"] * 5])
+    house.work()
+    house.work()
+    status = house.status(ulid)
+    assert (status["state"], status["blocked"]) == ("blocked", "rejects")
+    assert status["rows"] == {**dict.fromkeys(status["rows"], 0), "total": 10, "rejected": 5, "waiting": 5}
+    assert house.provider.ledger["contacts"] == 0
+    with pytest.raises(InputError, match="rejected"):
+        control.resume(house.ctx, ulid, "anna")
+    control.resume(house.ctx, ulid, "anna", accept_rejects=True)
+    assert house.finish(ulid)["rows"]["accepted"] == 5
+
+
+def test_cancelling_a_blocked_upload_sends_nothing(house: House) -> None:
+    ulid = house.upload([*some_numbers(5), *["NOT AVAILABLE"] * 5])
+    house.work()
+    control.cancel(house.ctx, ulid, "anna")
+    house.work()
+    status = house.status(ulid)
+    assert status["rows"]["cancelled"] == 5
+    assert house.sql("SELECT ended_at FROM upload")[0][0] is not None
+    assert house.provider.ledger["contacts"] == 0

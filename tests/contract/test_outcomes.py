@@ -1,0 +1,76 @@
+"""Outcomes: every accepted contact ends in one, or in an explicit `no_outcome` at the deadline."""
+
+from datetime import timedelta
+
+from tests.house import House, some_numbers
+
+
+def rows(house: House) -> list[tuple[int, str]]:
+    return [(row[0], row[1]) for row in house.sql('SELECT "row", disposition FROM outcome ORDER BY "row"')]
+
+
+def test_the_accounts_own_words_become_dispositions(house: House) -> None:
+    house.provider.put("/outcomes", {"voicemail": 1.0})
+    status = house.finish(house.upload(30))
+    assert status["outcomes"] == {"voicemail": 30}
+    status_word, word = house.sql("SELECT status, result FROM outcome LIMIT 1")[0]
+    assert (status_word, word) == ("Processed", "voicemail")
+
+
+def test_processed_does_not_mean_answered(house: House) -> None:
+    house.account.dispositions = {}
+    house.provider.put("/outcomes", {"answered": 1.0})
+    assert house.finish(house.upload(30))["outcomes"] == {"processed": 30}
+
+
+def test_who_is_still_open_at_the_deadline_gets_no_outcome(house: House) -> None:
+    house.provider.faults({"fault": "partial_details", "share": 1, "part": 0.5})
+    ulid = house.upload(40)
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == 40, step=1)
+    house.turn(3600)
+    house.work()
+    assert house.status(ulid)["state"] == "dialing"
+    house.turn(timedelta(hours=60).total_seconds())
+    status = house.finish(ulid)
+    assert status["outcomes"]["no_outcome"] > 0
+    assert sum(status["outcomes"].values()) == 40
+    assert len({row for row, _ in rows(house)}) == 40
+
+
+def test_polling_slows_down_while_nothing_moves(house: House) -> None:
+    house.provider.put("/outcomes", {"answered": 1.0})
+    house.provider.put("/clock", {"speed": 0})
+    ulid = house.upload(10)
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == 10, step=1)
+    before = house.provider.ledger["requests"]
+    for _ in range(120):
+        house.now += timedelta(seconds=1)  # our clock only: at the provider nothing happens
+        house.work()
+    assert house.provider.ledger["requests"] - before < 40
+    assert house.finish(ulid)["state"] == "finished"
+
+
+def test_a_users_own_uuid_is_sent_and_comes_back_to_its_row(house: House) -> None:
+    path = house.folder / "own.csv"
+    numbers = some_numbers(3)
+    path.write_text(f"phone,__task_uuid\n{numbers[0]},crm-1\n{numbers[1]},\n{numbers[2]},crm:3\n")
+    status = house.finish(house.upload(source=path))
+    assert sum(status["outcomes"].values()) == 3
+    assert [row for row, _ in rows(house)] == [1, 2, 3]
+    assert {"crm-1", "crm:3"} <= {contact["uuid"] for contact in house.provider.contacts}
+
+
+def test_the_other_spelling_of_attempts_left_is_read_too(house: House) -> None:
+    house.provider.put("/switches", {"attempts_left_key": "attempts_left"})
+    status = house.finish(house.upload(30))
+    assert sum(status["outcomes"].values()) == 30
+
+
+def test_a_finished_list_is_not_asked_again(house: House) -> None:
+    ulid = house.upload(10)
+    house.finish(ulid)
+    before = house.provider.ledger["requests"]
+    for _ in range(50):
+        house.turn(60)
+        house.work()
+    assert house.provider.ledger["requests"] == before

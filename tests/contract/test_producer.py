@@ -1,0 +1,106 @@
+"""What `enqueue` promises: a key is one upload, a bad job stores nothing, an acknowledged one survives its file."""
+
+import threading
+
+import pytest
+
+from tests.house import House, some_numbers
+from worker.errors import ConfigError, InputError
+from worker.producer import Receipt, enqueue, receive_message
+
+
+def uploads(house: House) -> int:
+    return int(house.sql("SELECT count(*) FROM upload")[0][0])
+
+
+def test_the_same_key_twice_is_one_upload(house: House) -> None:
+    job = {"source": str(house.file(some_numbers(5))), "account": "sandbox", "idempotency_key": "monday"}
+    first, second = (enqueue(job, context=house.ctx) for _ in range(2))
+    assert (first.id, first.created, second.created) == (second.id, True, False)
+    assert uploads(house) == 1
+
+
+@pytest.mark.parametrize("change", [{"options": {"num_attempts": 5}}, {"region": "US"}, {"source": None}])
+def test_the_same_key_with_another_job_is_refused(house: House, change: dict[str, object]) -> None:
+    job = {"source": str(house.file(some_numbers(5))), "account": "sandbox", "idempotency_key": "monday"}
+    enqueue(job, context=house.ctx)
+    if "source" in change:
+        change = {"source": str(house.file(some_numbers(6), "other.csv"))}
+    with pytest.raises(InputError) as refused:
+        enqueue({**job, **change}, context=house.ctx)
+    assert refused.value.code == "key_reused"
+    assert uploads(house) == 1
+
+
+def test_many_producers_with_one_key_make_one_upload(house: House) -> None:
+    job = {"source": str(house.file(some_numbers(5))), "account": "sandbox", "idempotency_key": "monday"}
+    receipts: list[Receipt] = []
+    pushers = [threading.Thread(target=lambda: receipts.append(enqueue(job, context=house.ctx))) for _ in range(8)]
+    for pusher in pushers:
+        pusher.start()
+    for pusher in pushers:
+        pusher.join()
+    assert len(receipts) == 8
+    assert len({receipt.id for receipt in receipts}) == 1
+    assert sum(receipt.created for receipt in receipts) == 1
+
+
+def test_the_file_may_go_once_it_is_acknowledged(house: House) -> None:
+    path = house.file(some_numbers(20))
+    ulid = enqueue({"source": str(path), "account": "sandbox"}, context=house.ctx).id
+    path.unlink()
+    assert house.finish(ulid)["rows"]["accepted"] == 20
+
+
+def test_a_file_that_went_before_is_refused_unless_asked_again(house: House) -> None:
+    job = {"source": str(house.file(some_numbers(5))), "account": "sandbox"}
+    enqueue(job, context=house.ctx, again=False)
+    with pytest.raises(InputError) as refused:
+        enqueue(job, context=house.ctx, again=False)
+    assert refused.value.code == "file_again"
+    assert enqueue(job, context=house.ctx, again=True).created
+
+
+@pytest.mark.parametrize(
+    ("job", "code"),
+    [
+        ({"account": "nobody"}, "unknown_account"),
+        ({"options": {"priority": -1}}, "bad_option"),
+        ({"options": {"num_attempts": 6}}, "bad_option"),
+        ({"options": {"name": "x" * 300}}, "bad_option"),
+        ({"options": {"name": "a/b"}}, "bad_option"),
+        ({"options": {"colour": "red"}}, "bad_option"),
+        ({"starts_at": "2030-01-01T09:00:00"}, "bad_job"),
+        ({"starts_at": 1893488400000}, "bad_job"),
+        ({"phone_column": "mobile"}, "no_phone_column"),
+        ({"source": "/nowhere/people.csv"}, "no_file"),
+        ({"source": "/"}, "is_a_directory"),
+        ({"source": "ftp://example.org/people.csv"}, "unsupported_source"),
+        ({"surprise": 1}, "bad_job"),
+    ],
+)
+def test_a_bad_job_stores_nothing(house: House, job: dict[str, object], code: str) -> None:
+    good = {"source": str(house.file(some_numbers(5))), "account": "sandbox"}
+    with pytest.raises((InputError, ConfigError)) as refused:
+        enqueue({**good, **job}, context=house.ctx)
+    assert refused.value.code == code
+    assert refused.value.message.count("\n") == 0
+    assert uploads(house) == 0
+
+
+def test_a_message_may_only_name_files_in_allowed_folders(house: House) -> None:
+    job = {"source": str(house.file(some_numbers(5))), "account": "sandbox"}
+    receive_message(house.ctx, job, "message-1")
+    assert house.sql("SELECT idempotency_key, state, code FROM upload") == [
+        ("message-1", "failed", "source_not_allowed")
+    ]
+    house.ctx.settings.source_folders = [house.folder]
+    receive_message(house.ctx, job, "message-2")
+    receive_message(house.ctx, job, "message-2")
+    assert house.sql("SELECT state FROM upload WHERE idempotency_key = 'message-2'") == [("received",)]
+
+
+def test_a_message_that_makes_no_sense_is_kept_as_a_failure(house: House) -> None:
+    receive_message(house.ctx, {"nonsense": True}, "message-1")
+    state, code = house.sql("SELECT state, code FROM upload")[0]
+    assert (state, code) == ("failed", "bad_job")
