@@ -21,6 +21,8 @@ OPTIONS: dict[str, dict[str, object]] = {
     "late_visible": {"seconds": 5},
     "partial_details": {"part": 0.5},
 }
+# Faults of what is stored or shown; the method itself carries them out. The others are faults of the answer.
+OF_CONTENT = frozenset({"short_count", "late_visible", "partial_details"})
 
 
 @dataclass(frozen=True)
@@ -80,16 +82,32 @@ class Fault:
         return shown | {"times": self.times, "left": self.left} | self.options
 
 
+@dataclass(frozen=True)
+class Befall:
+    """What befalls one request: at most one fault of its answer, and any of what is stored or shown, by name."""
+
+    answer: Fault | None
+    content: dict[str, Fault]
+
+
 class Faults:
-    """The faults in force. At most one of them, the first that fires, befalls a request."""
+    """The faults in force. Of those that concern the answer the first that fires counts; the others add up."""
 
     def __init__(self, methods: Methods, seed: int = 1) -> None:
         self._methods = methods
         self._seed = seed
         self._rules: list[Fault] = []
 
-    def choose(self, method: str) -> Fault | None:
-        return next((rule for rule in self._rules if rule.fires(method)), None)
+    def choose(self, method: str) -> Befall:
+        answer: Fault | None = None
+        content: dict[str, Fault] = {}
+        for rule in self._rules:
+            if rule.name in OF_CONTENT:
+                if rule.name not in content and rule.fires(method):
+                    content[rule.name] = rule
+            elif answer is None and rule.fires(method):
+                answer = rule
+        return Befall(answer, content)
 
     def documents(self) -> list[dict[str, object]]:
         return [rule.document() for rule in self._rules]

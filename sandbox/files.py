@@ -59,7 +59,9 @@ class XlsFile:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         with TemporaryFile() as file:
-            book = xlsxwriter.Workbook(file, {"constant_memory": True, "strings_to_formulas": False})
+            book = xlsxwriter.Workbook(
+                file, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+            )
             sheet = book.add_worksheet()
             sheet.write_row(0, 0, self.columns)
             for number, record in enumerate(self.records, 1):

@@ -71,5 +71,4 @@ async def befall(fault: Fault, request: Befallen, background: Background) -> Res
             return CutBody(answer, await body_of(answer))
         case "slow":
             await pause(fault.seconds, background.closing)
-    # short_count, late_visible and partial_details were carried out by the method itself
     return answer

@@ -78,7 +78,7 @@ async def get_call_list_details(platform: Platform, call: Call, account: Account
 
 def select(target: CallList, call: Call) -> Selection:
     """What this read is shown: visible batches, one batch where asked, a part where the fault says so."""
-    batch_id, partial = call.params.get("batch_id", "").strip(), call.fault_named("partial_details")
+    batch_id, partial = call.params.get("batch_id", "").strip(), call.faults.get("partial_details")
     # an upload may have been told its batch as a number: see the switch batch_id
     batches = [
         one for one in target.visible(time.monotonic()) if batch_id in ("", one.batch_id, str(one.first_task_id))

@@ -16,8 +16,8 @@ MAX_COUNT = 1000
 async def get_call_lists(platform: Platform, call: Call, account: Account) -> dict[str, object]:
     """Every list here is automatic, and no rule belongs to an application: those filters do not narrow anything."""
     found = [one for one in filtered(platform, call.params, account) if one.visible(time.monotonic())]
-    wanted = wanted_status(call.params)
-    if wanted:
+    wanted = wanted_statuses(call.params)
+    if len(wanted) < len(STATUSES):
         await platform.catch_up(found)
         found = [one for one in found if one.status.lower() in wanted]
     if platform.switches.choice("lists_order") == "newest_first":
@@ -49,14 +49,13 @@ def filtered(platform: Platform, params: dict[str, str], account: Account) -> li
     ]
 
 
-def wanted_status(params: dict[str, str]) -> set[str]:
-    """The statuses to keep, in lower case; empty for all."""
+def wanted_statuses(params: dict[str, str]) -> set[str]:
+    """The statuses to keep, in lower case."""
     status = params.get("status", "").strip().lower()
     if status and status not in STATUSES:
         raise ApiError(428, field="status")
-    if read.boolean(params, "is_active"):
-        return {IN_PROGRESS.lower()} & ({status} if status else {IN_PROGRESS.lower()}) or {"none"}
-    return {status} if status else set()
+    wanted = {status} if status else set(STATUSES)
+    return wanted & {IN_PROGRESS.lower()} if read.boolean(params, "is_active") else wanted
 
 
 def page_size(platform: Platform, params: dict[str, str], default: int) -> int:

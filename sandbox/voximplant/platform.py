@@ -21,6 +21,7 @@ from sandbox.voximplant.sheet import Sheet
 
 PROVIDER = "voximplant"
 CALLS_AT_A_TIME = 20_000
+IDS_SINCE = 1_700_000_000
 
 
 class Platform:
@@ -30,8 +31,8 @@ class Platform:
         self.clock, self.switches, self.ledger = clock, switches, ledger
         self.accounts = Accounts(balance, currency)
         self.odds = Odds(seed)
-        # Ids begin at the time, so that a restarted sandbox does not give an old id to a new list.
-        self._list_ids, self._task_ids = count(int(time.time())), 1
+        # Ids begin at the time, in tenths of a second, so that a restarted sandbox gives no old id to a new list.
+        self._list_ids, self._task_ids = count(int((time.time() - IDS_SINCE) * 10)), 1
         self.clear()
 
     def clear(self) -> None:

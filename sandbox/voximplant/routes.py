@@ -26,10 +26,11 @@ async def platform_api(request: Request) -> Response:
         call = await read_call(request)
     except ApiError as error:
         return failure(sandbox, error)
-    call.fault = sandbox.faults.choose(call.method)
-    if call.fault is None:
+    befalls = sandbox.faults.choose(call.method)
+    call.faults = befalls.content
+    if befalls.answer is None:
         return await respond(sandbox, call)
-    return await befall(call.fault, Voice(sandbox, call), sandbox.background)
+    return await befall(befalls.answer, Voice(sandbox, call), sandbox.background)
 
 
 class Voice(Befallen):

@@ -21,17 +21,14 @@ NO_SPOOLING = {"MAX_MEMORY_FILE_SIZE": 1 << 40}
 
 @dataclass
 class Call:
-    """One request: its method, its parameters as text, its file as bytes, and the fault that befalls it."""
+    """One request: its method, its parameters as text, its file as bytes, and the faults it is to carry out."""
 
     method: str
     params: dict[str, str]
     file: bytes | None
     token: str | None
     host: str
-    fault: Fault | None = field(default=None)
-
-    def fault_named(self, name: str) -> Fault | None:
-        return self.fault if self.fault is not None and self.fault.name == name else None
+    faults: dict[str, Fault] = field(default_factory=dict)
 
 
 async def read_call(request: Request) -> Call:

@@ -24,7 +24,7 @@ SERVER_LOCATIONS = ("us", "eu", "asia", "br", "kz", "ru")
 async def create_call_list(platform: Platform, call: Call, account: Account) -> dict[str, object]:
     settings, name = settings_of(call.params, platform.clock.now()), list_name(call.params)
     admit_money(platform, account)
-    if platform.lists_named(account, name) and platform.switches.choice("repeated_list_name") == "reject":
+    if platform.switches.choice("repeated_list_name") == "reject" and platform.lists_named(account, name):
         raise ApiError(493, "name", field="name")
     sheet = sheet_of(platform, call, set())
     guard_resend(platform, call, account)
@@ -105,7 +105,7 @@ def admit_money(platform: Platform, account: Account) -> None:
 def sheet_of(platform: Platform, call: Call, earlier: set[str]) -> Sheet:
     if not call.file:
         raise ApiError(134, field="file_content")
-    dropping = call.fault_named("short_count")
+    dropping = call.faults.get("short_count")
     drop = dropping.fraction("drop") if dropping is not None else 0.0
     return read_sheet(call.file, Dialect.of(call.params), Admission(platform.switches, earlier, drop))
 
@@ -124,7 +124,7 @@ def guard_resend(platform: Platform, call: Call, account: Account) -> None:
 
 
 def visible_after(call: Call) -> float:
-    fault = call.fault_named("late_visible")
+    fault = call.faults.get("late_visible")
     return fault.seconds if fault is not None else 0.0
 
 

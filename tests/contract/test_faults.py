@@ -103,6 +103,24 @@ def test_contacts_that_become_visible_late_are_waited_for(house: House, method: 
 
 
 @pytest.mark.parametrize("method", STEPS)
+def test_what_is_in_doubt_and_becomes_visible_late_is_found(house: House, method: str) -> None:
+    house.provider.faults(once("accept_then_hang_up", method), once("late_visible", method, seconds=0.4))
+    ulid = house.upload(250)
+    house.run(ulid, until=lambda s: "not_seen" in attempts(house, ulid), step=0.1)
+    house.wait(lambda: visible(house) == (100 if method == CREATE else 200))
+    all_accepted_once(house, house.finish(ulid))
+    assert "absent" not in attempts(house, ulid)
+
+
+def visible(house: House) -> int:
+    """How many tasks the provider shows in all its lists."""
+    who = {"account_id": "1", "api_key": "sandbox", "count": "1000"}
+    lists = house.provider.client.post("/platform_api/GetCallLists", data=who).json()["result"]
+    tasks = ({**who, "list_id": str(one["list_id"]), "output": "json"} for one in lists)
+    return sum(house.provider.client.post("/platform_api/GetCallListDetails", data=t).json()["count"] for t in tasks)
+
+
+@pytest.mark.parametrize("method", STEPS)
 def test_a_short_count_goes_to_review_and_holds_only_itself(house: House, method: str) -> None:
     house.provider.faults(once("short_count", method))
     ulid = house.upload(250)
