@@ -5,7 +5,10 @@ countdown by the database's clock, never with a far date, which a broker would d
 """
 
 import time
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
 
 from worker import telemetry
 from worker.context import Context
@@ -14,6 +17,15 @@ from worker.store import chunks, due, uploads
 LATE = (
     "A start has passed while the upload could not be sent; `rollcall resume` sends it now, `rollcall cancel` drops it."
 )
+
+
+QUERIES: dict[str, Callable[[Session, datetime, float], Sequence[str | int]]] = {
+    "ingest": due.intakes,
+    "reconcile": due.checks,
+    "collect": due.polls,
+    "steer": due.steers,
+    "probe": due.probes,
+}
 
 
 def sweep_for_a_while(ctx: Context) -> None:
@@ -28,22 +40,34 @@ def sweep_for_a_while(ctx: Context) -> None:
 
 def sweep(ctx: Context) -> int:
     """One pass over everything that may be due; returns how many bells were rung."""
-    timing = ctx.settings.timing
-    bells: list[tuple[str, str | int, float]] = []
-    with ctx.db.write() as session:
-        now = ctx.db.now(session)
-        expired = chunks.doubt_expired(session, now)
-        for upload_id in chunks.late(session, now):
-            uploads.block_late(session, upload_id, LATE)
-        bells += [("ingest", ulid, 0) for ulid in due.intakes(session, now, timing.rung)]
-        for list_id, at in due.submissions(session, now, timing.eta_horizon, timing.rung):
-            bells.append(("submit", list_id, max(0.0, (at - now) / timedelta(seconds=1))))
-        bells += [("reconcile", list_id, 0) for list_id in due.checks(session, now, timing.rung)]
-        bells += [("collect", list_id, 0) for list_id in due.polls(session, now, timing.rung)]
-        bells += [("steer", list_id, 0) for list_id in due.steers(session, now, timing.rung)]
-        bells += [("probe", account, 0) for account in due.probes(session, now)]
-    if expired:
-        telemetry.emit("sweep.expired", chunks=expired)
+    _settle_expired(ctx)
+    bells = _due(ctx)
     for bell, key, delay in bells:
         ctx.ring(bell, key, delay)
     return len(bells)
+
+
+def _settle_expired(ctx: Context) -> None:
+    """What time alone decides: a claim whose lease is over is in doubt, a chunk whose window has closed is late."""
+    with ctx.db.write() as session:
+        expired = chunks.doubt_expired(session, ctx.db.now(session))
+    if expired:
+        telemetry.emit("sweep.expired", chunks=expired)
+    with ctx.db.write() as session:
+        for upload_id in chunks.late(session, ctx.db.now(session)):
+            uploads.block_late(session, upload_id, LATE)
+
+
+def _due(ctx: Context) -> list[tuple[str, str | int, float]]:
+    """Every bell to be rung now. One transaction a query: none holds rows of two tables."""
+    timing, at_once = ctx.settings.timing, 0.0
+    bells: list[tuple[str, str | int, float]] = []
+    for bell, query in QUERIES.items():
+        with ctx.db.write() as session:
+            found = query(session, ctx.db.now(session), timing.rung)
+        bells += [(bell, key, at_once) for key in found]
+    with ctx.db.write() as session:
+        now = ctx.db.now(session)
+        for list_id, at in due.submissions(session, now, timing.eta_horizon, timing.rung):
+            bells.append(("submit", list_id, max(at_once, (at - now) / timedelta(seconds=1))))
+    return bells

@@ -7,8 +7,6 @@ one worker at a time tries again, and when the provider answers, all the uploads
 import logging
 from datetime import timedelta
 
-from sqlmodel import Session
-
 from worker import retry, telemetry
 from worker.context import Context
 from worker.errors import AccountRefused, ConfigError, LowBalance, NotSent, ProviderError, Refused, Throttled, Unknown
@@ -24,24 +22,30 @@ _HOLDS: dict[type[ProviderError], Blocked] = {
 }
 
 
-def hold(ctx: Context, session: Session, account: str, error: ProviderError) -> bool:
-    """Hold the account back if `error` concerns all of it; True where it does."""
+def hold(ctx: Context, account: str, error: ProviderError) -> bool:
+    """Hold the account back if `error` concerns all of it; True where it does.
+
+    A transaction of its own: it changes every upload of the account, and must not do so while holding one of them.
+    """
     if isinstance(error, Throttled):
         wait = timedelta(seconds=error.retry_after or ctx.settings.timing.rung)
-        gates.throttle(session, account, ctx.db.now(session) + wait)
+        with ctx.db.write() as session:
+            gates.throttle(session, account, ctx.db.now(session) + wait)
         return False
     reason = next((held for kind, held in _HOLDS.items() if isinstance(error, kind)), None)
-    if reason is None:
+    if reason is None or (isinstance(error, NotSent) and error.fault):
         return False
-    close(ctx, session, account, reason, error.message)
+    close(ctx, account, reason, error.message)
     return True
 
 
-def close(ctx: Context, session: Session, account: str, reason: Blocked, message: str) -> None:
-    gates.get(session, account)
-    probe_in = ctx.settings.timing.probe_every
-    gates.close(session, account, reason, message, ctx.db.now(session), probe_in)
-    uploads.block_account(session, account, reason, message)
+def close(ctx: Context, account: str, reason: Blocked, message: str) -> None:
+    """Hold back every upload of the account, those that come later included, until a probe succeeds."""
+    with ctx.db.write() as session:
+        gates.get(session, account)
+        probe_in = ctx.settings.timing.probe_every
+        gates.close(session, account, reason, message, ctx.db.now(session), probe_in)
+        uploads.block_account(session, account, reason, message)
     telemetry.emit("account.held", account=account, reason=reason.value, message=message)
 
 
@@ -66,13 +70,11 @@ def check_balance(ctx: Context, account: str) -> bool:
     try:
         _check(ctx, account)
     except ProviderError as error:
-        with ctx.db.write() as session:
-            if not hold(ctx, session, account, error) and isinstance(error, Unknown):
-                close(ctx, session, account, Blocked.PROVIDER_DOWN, error.message)
+        if not hold(ctx, account, error) and isinstance(error, Unknown):
+            close(ctx, account, Blocked.PROVIDER_DOWN, error.message)
         return isinstance(error, Refused)
     except ConfigError as error:
-        with ctx.db.write() as session:
-            close(ctx, session, account, Blocked.CREDENTIAL, error.message)
+        close(ctx, account, Blocked.CREDENTIAL, error.message)
         return False
     return True
 

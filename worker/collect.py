@@ -112,8 +112,8 @@ def _outcomes(ctx: Context, upload: Upload, call_list: CallList, tasks: pl.DataF
 def _put_off(ctx: Context, upload: Upload, call_list: CallList, error: ProviderError) -> None:
     """No answer to be had: later, and loudly where it concerns the whole account."""
     _log.warning("list %s of upload %s could not be read: %s", call_list.number, upload.ulid, error.message)
+    accounts.hold(ctx, upload.account, error)
     with ctx.db.write() as session:
-        accounts.hold(ctx, session, upload.account, error)
         now = ctx.db.now(session)
         lists.polled(session, call_list, now + _interval(ctx, upload, 1), call_list.quiet_polls)
 
@@ -126,6 +126,7 @@ def _interval(ctx: Context, upload: Upload, quiet: int) -> timedelta:
 def _conclude(ctx: Context, upload: Upload, call_list: CallList, tally: Tally) -> None:
     """Finish the list, close it at its deadline, or ask again: soon while numbers move, later while they do not."""
     with ctx.db.write() as session:
+        uploads.lock(session, upload.id)
         now = ctx.db.now(session)
         current = lists.get(session, call_list.id)
         assert current is not None
@@ -153,6 +154,7 @@ def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:
         sent = chunks.of_list(session, call_list.id, *CHUNK_SENT)
     rows = [roster.index(ctx.staging, chunk)["row"] for chunk in sent]
     with ctx.db.write() as session:
+        uploads.lock(session, upload.id)
         now: datetime = ctx.db.now(session)
         if rows:
             outcomes.no_outcome(session, upload.id, call_list.id, pl.concat(rows), now)

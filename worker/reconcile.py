@@ -57,7 +57,10 @@ def reconcile(ctx: Context, list_id: int) -> None:
     telemetry.emit("reconcile.looking", upload=upload.ulid, chunk=chunk.seq)
     doubt = Doubt(upload, call_list, chunk, ctx.provider(upload.account), now)
     seen = retry.as_value(lambda: _look(ctx, doubt))
+    if isinstance(seen, ProviderError):
+        accounts.hold(ctx, upload.account, seen)
     with ctx.db.write() as session:
+        uploads.lock(session, upload.id)
         verdict = _settle(ctx, session, doubt, seen, ctx.db.now(session))
         uploads.advance(session, upload.id, ctx.db.now(session))
     telemetry.emit("reconcile.settled", upload=upload.ulid, chunk=chunk.seq, verdict=verdict)
@@ -118,7 +121,6 @@ def _settle(ctx: Context, session: Session, doubt: Doubt, seen: Seen | ProviderE
     """One arrow out of `unknown`, or a time to look again; returns what was found, in a word."""
     chunk = doubt.chunk
     if isinstance(seen, ProviderError):
-        accounts.hold(ctx, session, doubt.upload.account, seen)
         chunks.check_again(session, chunk, now + _soon(ctx))
         return _note(session, doubt, now, "no_answer", seen.code, seen.message)
     if len(seen.lists) > 1:

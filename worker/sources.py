@@ -6,6 +6,7 @@ redirect is never followed.
 
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISDIR
 from urllib.parse import urlsplit
 
 import httpx
@@ -45,13 +46,13 @@ def _from_disk(ctx: Context, path: Path, trusted: bool) -> str:
         if not any(path.resolve().is_relative_to(folder) for folder in allowed):
             text = f"The file {path.name} is in no folder that messages may name; list its folder in source_folders."
             raise InputError("source_not_allowed", text)
-    if path.is_dir():
-        raise InputError("is_a_directory", f"{path} is a directory; name the CSV file in it.")
     try:
-        size = path.stat().st_size
+        status = path.stat()
     except OSError as error:
         raise InputError("no_file", f"The file {path} cannot be read ({error.strerror}); check the path.") from None
-    if size == 0:
+    if S_ISDIR(status.st_mode):
+        raise InputError("is_a_directory", f"{path} is a directory; name the CSV file in it.")
+    if status.st_size == 0:
         raise InputError("empty_file", f"The file {path} is empty; export it again.")
     try:
         return ctx.staging.put_file(path)[0]

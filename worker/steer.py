@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 
+from sqlmodel import Session
+
 from worker import accounts, retry, telemetry
 from worker.context import Context
 from worker.errors import ProviderError, Refused
+from worker.models import CallList, Upload
 from worker.states import ListState
 from worker.store import journal, lists, uploads
 
@@ -27,14 +30,25 @@ def steer(ctx: Context, list_id: int) -> None:
     with ctx.db.write() as session:
         now = ctx.db.now(session)
         if isinstance(error, ProviderError) and not (step == "recover" and isinstance(error, Refused)):
-            accounts.hold(ctx, session, upload.account, error)
             result = type(error).__name__
             journal.came_back(session, line, now, result, code=error.code, message=error.message)
-            return
-        journal.came_back(session, line, now, "done" if error is None else "nothing to do")
-        soon = now + timedelta(seconds=ctx.settings.account(upload.account).poll_fast)
-        _ = lists.stopped(session, list_id) if call_list.stop_wanted else lists.recovered(session, list_id, soon)
+            failed = error
+        else:
+            failed = None
+            journal.came_back(session, line, now, "done" if error is None else "nothing to do")
+            _arrived(ctx, session, upload, call_list)
+    if failed is not None:
+        accounts.hold(ctx, upload.account, failed)
+        return
     telemetry.emit(f"steer.{step}", upload=upload.ulid, list=call_list.number)
+
+
+def _arrived(ctx: Context, session: Session, upload: Upload, call_list: CallList) -> None:
+    if call_list.stop_wanted:
+        lists.stopped(session, call_list.id)
+        return
+    soon = timedelta(seconds=ctx.settings.account(upload.account).poll_fast)
+    lists.recovered(session, call_list.id, ctx.db.now(session) + soon)
 
 
 def _wrong(state: str, stop_wanted: bool) -> bool:

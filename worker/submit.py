@@ -92,6 +92,8 @@ def submit_next(ctx: Context, upload: Upload, call_list: CallList) -> Next:
     telemetry.emit("submit.answered", upload=upload.ulid, chunk=claimed.chunk.seq, answer=type(answer).__name__)
     with ctx.db.write() as session:
         following = _settle(ctx, session, claimed, answer)
+    if isinstance(answer, ProviderError):
+        accounts.hold(ctx, upload.account, answer)
     telemetry.emit("submit.settled", upload=upload.ulid, chunk=claimed.chunk.seq, answer=type(answer).__name__)
     return following
 
@@ -101,6 +103,7 @@ def _claim(ctx: Context, upload: Upload, call_list: CallList) -> Claimed | None:
     deadline = time.monotonic() + seconds  # before the commit: a worker frozen in between finds its time over
     with ctx.db.write() as session:
         now = ctx.db.now(session)
+        uploads.lock(session, upload.id)
         if not lists.extend_run(session, call_list, now, timing.lease):
             return None
         taken = chunks.claim(session, call_list, now, lease=timing.lease, deadline=seconds)
@@ -136,9 +139,9 @@ def _send(ctx: Context, claimed: Claimed) -> Answer:
 
 def _settle(ctx: Context, session: Session, claimed: Claimed, answer: Answer) -> Next:
     """Complete the journal's line, then move the chunk along the arrow that the answer proves."""
-    now = ctx.db.now(session)
+    uploads.lock(session, claimed.upload.id)
+    now, chunk = ctx.db.now(session), claimed.chunk
     _note(session, claimed, answer, now)
-    chunk, account = claimed.chunk, claimed.upload.account
     match answer:
         case Accepted():
             return _accept(ctx, session, claimed, answer, now)
@@ -147,7 +150,6 @@ def _settle(ctx: Context, session: Session, claimed: Claimed, answer: Answer) ->
             return Next.STOP
         case NotSent() | Throttled() | AccountRefused() | LowBalance():
             chunks.give_back(session, chunk, now + _pause(ctx, answer), answer.code, answer.message)
-            accounts.hold(ctx, session, account, answer)
             return Next.STOP
         case Refused():
             chunks.refuse(session, chunk, now, answer.code, answer.message)

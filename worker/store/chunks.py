@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
 from worker.states import ChunkState, ListState, UploadState
+from worker.store import uploads
 from worker.store.arrows import change, move_chunks, new_token
 
 
@@ -32,9 +33,11 @@ def claim(
 ) -> tuple[Chunk, CallList] | None:
     """Claim the next due chunk of a list whose runner we are; None where there is none, or where something holds it.
 
-    The list's row is locked first, so claims of one list come one after another; a second chunk in flight is refused
+    Upload and list are locked first, so claims of one list come one after another; a second chunk in flight is refused
     by the database's own index. `deadline` is in seconds from now.
     """
+    if uploads.lock(session, call_list.upload_id).state != UploadState.SUBMITTING:
+        return None
     held = _lock_run(session, call_list, now)
     if held is None or not _may_send(session, held):
         return None
@@ -78,12 +81,7 @@ def _lock_run(session: Session, call_list: CallList, now: datetime) -> CallList 
 
 
 def _may_send(session: Session, call_list: CallList) -> bool:
-    """The upload must be submitting, and a create that waits for a person holds its list: it may exist already."""
-    state = session.scalars(
-        select(col(Upload.state)).where(col(Upload.id) == call_list.upload_id).with_for_update(read=True)
-    ).one()
-    if state != UploadState.SUBMITTING:
-        return False
+    """A create that waits for a person holds its list: it may exist already."""
     if call_list.reference is not None:
         return True
     in_review = select(func.count()).where(

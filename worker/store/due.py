@@ -103,7 +103,7 @@ def steers(session: Session, now: datetime, rung: float) -> list[int]:
     return found
 
 
-def probes(session: Session, now: datetime) -> list[str]:
+def probes(session: Session, now: datetime, _rung: float) -> list[str]:
     """Accounts that are held back and to be tried again."""
     return list(
         session.scalars(select(col(Gate.account)).where(col(Gate.blocked).is_not(None), col(Gate.probe_at) <= now))

@@ -12,11 +12,11 @@ from worker.store.arrows import change
 
 
 def get(session: Session, account: str) -> Gate:
-    """The account's gate; made open where there was none."""
+    """The account's gate, held until the transaction ends; made open where there was none."""
     insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert
     session.connection().execute(insert(Gate).values(account=account).on_conflict_do_nothing())
-    query = select(Gate).where(col(Gate.account) == account).execution_options(populate_existing=True)
-    return session.scalars(query).one()
+    query = select(Gate).where(col(Gate.account) == account).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
 def peek(session: Session, account: str) -> Gate | None:

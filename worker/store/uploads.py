@@ -26,6 +26,16 @@ def get(session: Session, upload_id: int) -> Upload:
     return session.scalars(select(Upload).where(col(Upload.id) == upload_id)).one()
 
 
+def lock(session: Session, upload_id: int) -> Upload:
+    """The upload's row, held until the transaction ends.
+
+    Every transaction that changes chunks or lists and then their upload takes this lock first: upload, list, chunk is
+    the one order, so that two of them never wait for each other.
+    """
+    query = select(Upload).where(col(Upload.id) == upload_id).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).one()
+
+
 def newest(session: Session, limit: int) -> list[Upload]:
     return list(session.scalars(select(Upload).order_by(col(Upload.id).desc()).limit(limit)))
 
