@@ -54,9 +54,9 @@ class Cutter:
         body, ends = self._wire.serialise(contacts)
         at = 0
         while at < len(ends):
-            if not (room := self._room(ends, at)):
+            if (room := self._room(ends, at)) < 1:
                 self.finish()
-                continue
+                room = self._room(ends, at)
             begin = int(ends[at - 1]) if at else 0
             self._take(body[begin : int(ends[at + room - 1])], contacts.slice(at, room).select(INDEX))
             at += room

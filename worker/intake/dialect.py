@@ -9,6 +9,7 @@ from worker.errors import InputError
 
 DELIMITERS = ",;\t|"
 SAMPLE_RECORDS = 50
+ORDERLESS = ("utf-16", "utf-32")
 BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -59,13 +60,16 @@ def find_encoding(head: bytes, declared: str | None) -> str:
     if declared is None:
         return next((name for mark, name in BOMS if head.startswith(mark)), "utf-8")
     try:
-        b"".decode(declared)  # refuses what is no text encoding, such as "hex"
+        b"a".decode(declared, "replace")  # refuses what is no text encoding, and what cannot pass over a bad byte
         codecs.getincrementaldecoder(declared)
-        return codecs.lookup(declared).name
+        name = codecs.lookup(declared).name
     except (LookupError, ValueError, UnicodeError) as error:
         raise InputError(
             "unknown_encoding", f"The encoding {declared!r} is not known; give a name such as utf-8 or cp1252."
         ) from error
+    if name in ORDERLESS and not any(head.startswith(mark) for mark, found in BOMS if found == name):
+        return f"{name}-le"  # the codec insists on a mark; without one it is the machine's order, and these are PCs
+    return name
 
 
 def find_delimiter(lines: list[str], dialect: Dialect) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from pyarrow import ipc
 
-RUN_BYTES = 32 << 20
+RUN_BYTES = 16 << 20
 BATCH_ROWS = 8192
 MINUTE = 60
 
@@ -28,35 +28,37 @@ class LateStarts:
         self._max_starts = max_starts
         self._run_bytes = run_bytes
         self._starts: set[int] = set()
-        self._waiting: list[pl.DataFrame] = []
-        self._bytes = 0
         self._pieces: list[Path] = []
+        self._writer: ipc.RecordBatchFileWriter | None = None
+        self._bytes = 0
 
     def add(self, contacts: pl.DataFrame) -> None:
-        """Keep the contacts, on disk once they are many."""
+        """Keep the contacts on disk."""
         if contacts.is_empty():
             return
-        self._waiting.append(contacts)
-        self._bytes += int(contacts.estimated_size())
+        # The oldest layout copies just these rows' text; the newer one would drag the whole block along.
+        table = contacts.to_arrow(compat_level=pl.CompatLevel.oldest())
+        if self._writer is None:
+            self._pieces.append(self._folder / f"starts-{len(self._pieces)}.arrow")
+            self._writer = ipc.new_file(str(self._pieces[-1]), table.schema)
+        self._writer.write_table(table)
+        self._bytes += table.nbytes
+        if self._bytes >= self._run_bytes:
+            self._end_piece()
         if len(self._starts) <= self._max_starts:
             self._starts.update(contacts["start"].unique().to_list())
-        if self._bytes >= self._run_bytes:
-            self._spill()
 
     def in_order(self) -> Iterator[Started]:
         """(start, contacts), starts ascending, the contacts of one start in the order of the file."""
-        self._spill()
+        self._end_piece()
         # Only now is it known whether there are too many starts, so only now are the pieces sorted.
         runs = [self._sorted(piece) for piece in self._pieces]
         yield from heapq.merge(*map(_slices, runs), key=itemgetter(0))
 
-    def _spill(self) -> None:
-        if not self._waiting:
-            return
-        path = self._folder / f"starts-{len(self._pieces)}.arrow"
-        pl.concat(self._waiting).write_ipc(path)
-        self._pieces.append(path)
-        self._waiting, self._bytes = [], 0
+    def _end_piece(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer, self._bytes = None, 0
 
     def _sorted(self, piece: Path) -> Path:
         contacts = pl.read_ipc(piece)

@@ -45,8 +45,10 @@ class _Lines:
         for match in self._found:
             line = match.group()
             self.offset = match.end()
-            self.ends += line[-1] in "\r\n"
-            yield line
+            ended = line[-1] in "\r\n"
+            self.ends += ended
+            # csv forgets to end a record that went on after an escaped line end, unless it sees one.
+            yield line if ended else line + "\n"
         self.drained = True
 
 

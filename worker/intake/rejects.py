@@ -52,7 +52,7 @@ class Code(IntEnum):
 SENTENCES: dict[Code, str] = {
     Code.UNREADABLE: "The row holds bytes that are not of the file's encoding; name the right one or mend the row.",
     Code.WRONG_COLUMN_COUNT: "The row has more or fewer cells than the header; check its delimiters and quotes.",
-    Code.OPEN_QUOTE: "A quote in this row is never closed, so the row runs to the end of the file; close it.",
+    Code.OPEN_QUOTE: "The row has an open quote or escape and so runs to the end of the file; close or remove it.",
     Code.NO_NUMBER: "The phone cell is empty; fill it in.",
     Code.NOT_A_NUMBER: "The phone cell does not hold a phone number; write one number there and nothing else.",
     Code.UNKNOWN_COUNTRY: "The number's country cannot be told; begin with + and country code, or name the region.",

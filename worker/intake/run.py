@@ -43,6 +43,10 @@ class Order:
     first_row: int = 1
     block_bytes: int = BLOCK_BYTES
 
+    def __post_init__(self) -> None:
+        if min(self.max_rows, self.max_bytes, self.max_starts, self.block_bytes) < 1:
+            raise ValueError("max_rows, max_bytes, max_starts and block_bytes are at least 1")
+
 
 @dataclass(frozen=True)
 class Intake:

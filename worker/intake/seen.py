@@ -8,7 +8,7 @@ from worker.intake.scan import Ints
 Keys = npt.NDArray[np.uint64]
 Lines = npt.NDArray[np.uint32]
 
-PARTS_LOG2 = 3
+PARTS_LOG2 = 4
 FULL, GROWTH, FIRST_SLOTS = 0.75, 1.25, 1 << 10
 MOVED_AT_ONCE = 1 << 16
 LAST_LINE = 2**32 - 1
@@ -28,6 +28,11 @@ class Seen:
 
     def __len__(self) -> int:
         return sum(part.used for part in self._parts)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the whole table."""
+        return sum(part.nbytes for part in self._parts)
 
     def first_lines(self, keys: Ints, lines: Ints) -> Ints:
         """For each key the line where it stood before, in earlier calls or earlier in this one; 0 where it is new."""
@@ -51,6 +56,10 @@ class _Part:
         self.used = 0
         self._keys: Keys = np.zeros(FIRST_SLOTS, np.uint64)
         self._lines: Lines = np.zeros(FIRST_SLOTS, np.uint32)
+
+    @property
+    def nbytes(self) -> int:
+        return self._keys.nbytes + self._lines.nbytes
 
     def known_or_kept(self, keys: Keys, lines: Lines) -> Lines:
         """The line of each key that is there already; the others are put in and come out as 0. No key comes twice."""

@@ -1,6 +1,5 @@
 """The bytes that a provider gets: UTF-8, doubled quotes, LF, one header line, and the task uuid as the last column."""
 
-import csv
 import io
 
 import numpy as np
@@ -22,7 +21,7 @@ class Wire:
         self._phone = str(columns.index(phone_column))
         self._delimiter = delimiter
         self._columns = [*map(str, sent), TASK]
-        self.header = self._header([columns[n] for n in sent] + [TASK_UUID])
+        self.header = self._written(pl.DataFrame([[name] for name in [*(columns[n] for n in sent), TASK_UUID]]))
 
     def frame(self, cells: pl.DataFrame, e164: Ints, tasks: pl.Series) -> pl.DataFrame:
         """Rows as they go out: the columns sent, the number as "+" and digits, the task uuid."""
@@ -33,18 +32,16 @@ class Wire:
         """The rows' bytes without the header, and where each row ends."""
         # An empty string would be written as two quotes, a null is written as nothing.
         empty = pl.when(pl.all() == "").then(None).otherwise(pl.all()).name.keep()
-        out = io.BytesIO()
-        contacts.select(self._columns).select(empty).write_csv(
-            out, include_header=False, separator=self._delimiter, line_terminator="\n", quote_style="necessary"
-        )
-        data = out.getvalue()
+        data = self._written(contacts.select(self._columns).select(empty))
         spans = scan(data, Dialect(delimiter=self._delimiter), final=True)
         ends = np.empty(0, np.int64) if spans is None else spans.ends + 1
         if len(ends) != contacts.height:
             raise AssertionError("the payload does not hold the rows that were written")
         return data, ends
 
-    def _header(self, names: list[str]) -> bytes:
-        out = io.StringIO(newline="")
-        csv.writer(out, delimiter=self._delimiter, lineterminator="\n").writerow(names)
-        return out.getvalue().encode()
+    def _written(self, rows: pl.DataFrame) -> bytes:
+        out = io.BytesIO()
+        rows.write_csv(
+            out, include_header=False, separator=self._delimiter, line_terminator="\n", quote_style="necessary"
+        )
+        return out.getvalue()

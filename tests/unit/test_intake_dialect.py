@@ -1,0 +1,162 @@
+"""Encodings, delimiters and headers: what a file turns out to be, and what is refused as a whole."""
+
+import codecs
+import io
+from pathlib import Path
+
+import pytest
+
+from tests.unit.intake_case import phone, taking
+from worker.errors import InputError
+from worker.intake import Dialect, peek, resolve_phone_column
+
+
+def columns(data: bytes, **dialect: str) -> list[str]:
+    return peek(io.BytesIO(data), Dialect(**dialect))
+
+
+def refusal(data: bytes, **dialect: str) -> InputError:
+    with pytest.raises(InputError) as caught:
+        columns(data, **dialect)
+    return caught.value
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_delimiters_are_found_under_every_line_end(delimiter: str, end: str) -> None:
+    text = end.join([delimiter.join(("name", "phone")), delimiter.join(("a", "1")), ""])
+    assert columns(text.encode()) == ["name", "phone"]
+
+
+def test_the_delimiter_is_the_one_that_the_rows_agree_with() -> None:
+    assert columns(b"name;phone, mobile\nAda;1\nBob, jr;2\nCid;3\n") == ["name", "phone, mobile"]
+    assert columns(b'"a;b;c;d",phone\nx,1\ny,2\n') == ["a;b;c;d", "phone"]
+    assert columns(b"phone\n+1 334\n") == ["phone"]
+
+
+def test_utf16_without_a_mark_is_read_as_little_endian() -> None:
+    assert columns("phone,name\n1,2\n".encode("utf-16-le"), encoding="UTF-16") == ["phone", "name"]
+
+
+def test_a_declared_delimiter_wins() -> None:
+    assert columns(b"a,b;phone\n1,2;3\n", delimiter=";") == ["a,b", "phone"]
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding"),
+    [
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+    ],
+)
+def test_a_byte_order_mark_tells_the_encoding_and_is_dropped(mark: bytes, encoding: str) -> None:
+    data = mark + "phone,città\n+1,Ж\n".encode(encoding)
+    assert columns(data) == ["phone", "città"]
+    assert columns(data, encoding=encoding) == ["phone", "città"]
+
+
+def test_declared_encodings_reach_the_payload_as_utf8(tmp_path: Path) -> None:
+    for encoding, name in (("cp1251", "Жанна"), ("cp1252", "Zoë"), ("shift_jis", "山田"), ("utf-16", "Ωmega")):
+        data = f"phone,name\r\n{phone(1)},{name}\r\n".encode(encoding)
+        taken = taking(tmp_path)(data, dialect=Dialect(encoding=encoding))
+        assert [row["name"] for row in taken.sent()] == [name]
+
+
+def test_undecodable_bytes_cost_their_own_row_only(tmp_path: Path) -> None:
+    good = [f"{phone(n)},山\n".encode("shift_jis") for n in range(4)]
+    data = b"phone,name\n" + good[0] + f"{phone(8)},".encode() + b"\x81\n" + good[1] + b"\xff\xff,x\n" + good[2]
+    taken = taking(tmp_path)(data, dialect=Dialect(encoding="shift_jis"))
+    assert [entry["row"] for entry in taken.index()] == [1, 3, 5]
+    assert taken.codes() == {2: "unreadable", 4: "unreadable"}
+
+
+def test_a_lone_surrogate_in_utf16_costs_its_own_row_only(tmp_path: Path) -> None:
+    rows = [f"{phone(1)},a\n", f"{phone(2)},\ud800\n", f"{phone(3)},c\n"]
+    data = "phone,name\n".encode("utf-16") + "".join(rows).encode("utf-16-le", "surrogatepass")
+    assert taking(tmp_path)(data).codes() == {2: "unreadable"}
+
+
+def test_utf8_is_taken_as_it_is_and_other_bytes_cost_their_row(tmp_path: Path) -> None:
+    data = f"phone,name\n{phone(1)},Zoë\n".encode() + f"{phone(2)},Zoë\n".encode("cp1252") + f"{phone(3)},z\n".encode()
+    taken = taking(tmp_path)(data)
+    assert [entry["row"] for entry in taken.index()] == [1, 3]
+    assert taken.rejects()[0]["text"] == f"{phone(2)},Zoë".encode("cp1252")
+
+
+@pytest.mark.parametrize("name", ["klingon", "hex", "idna", "", "utf\0"])
+def test_an_unknown_encoding_is_refused(name: str) -> None:
+    assert refusal(b"phone\n1\n", encoding=name).code == "unknown_encoding"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty_file"),
+        (b"\n\r\n\r", "empty_file"),
+        (codecs.BOM_UTF8, "empty_file"),
+        (b"phone,name\n", "no_rows"),
+        (b"phone,name", "no_rows"),
+        (b"phone,name\n\n\r\n", "no_rows"),
+        (b"phone,caf\xe9\n1,2\n", "undecodable_header"),
+        (b"phone,name,name\n1,2,3\n", "duplicate_columns"),
+        (b'phone,"name\n1,2\n', "unbalanced_quote"),
+        (b'phone,"' + b"x\n" * 200, "unbalanced_quote"),
+    ],
+)
+def test_files_refused_as_a_whole(data: bytes, code: str) -> None:
+    assert refusal(data).code == code
+
+
+@pytest.mark.parametrize("dialect", [{"delimiter": ",,"}, {"delimiter": "¦"}, {"quote": ","}, {"escape": "\n"}])
+def test_impossible_dialects_are_refused(dialect: dict[str, str]) -> None:
+    with pytest.raises(InputError) as caught:
+        Dialect(**{"delimiter": ",", **dialect})
+    assert caught.value.code == "bad_dialect"
+
+
+def test_blank_lines_before_the_header_are_passed_over(tmp_path: Path) -> None:
+    taken = taking(tmp_path)(f"\n\r\nphone\n{phone(1)}\n")
+    assert taken.intake.columns == ["phone"]
+    assert taken.index()[0]["line"] == 4
+
+
+def test_a_header_may_hold_line_ends_and_be_longer_than_a_block(tmp_path: Path) -> None:
+    taken = taking(tmp_path)(f'"first\nname","{"x" * 500}",phone\na,b,{phone(1)}\n', block_bytes=16)
+    assert taken.intake.columns == ["first\nname", "x" * 500, "phone"]
+    assert taken.index()[0]["line"] == 3
+
+
+def test_nameless_columns_get_names_that_are_free() -> None:
+    assert columns(b"column_2,,phone, \n1,2,3,4\n") == ["column_2", "column_2_", "phone", "column_4"]
+
+
+def test_names_keep_their_spaces_and_case() -> None:
+    assert columns(b" Name ,__custom,Phone,phone\n1,2,3,4\n") == [" Name ", "__custom", "Phone", "phone"]
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "found"),
+    [
+        (["Phone", "phone"], "phone", "phone"),
+        (["NAME", "TELEPHONE"], "telephone", "TELEPHONE"),
+        (["NAME", "TELEPHONE"], None, "TELEPHONE"),
+        (["id", "Phone Number"], None, "Phone Number"),
+        (["id", "MSISDN"], None, "MSISDN"),
+        (["id", " tel. "], None, " tel. "),
+    ],
+)
+def test_the_phone_column_is_found(names: list[str], wanted: str | None, found: str) -> None:
+    assert resolve_phone_column(names, wanted) == found
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [(["name", "city"], None), (["phone", "mobile"], None), (["name"], "phone"), (["Phone", "PHONE"], "phone")],
+)
+def test_without_a_clear_phone_column_the_columns_are_named(names: list[str], wanted: str | None) -> None:
+    with pytest.raises(InputError) as caught:
+        resolve_phone_column(names, wanted)
+    assert caught.value.code == "no_phone_column"
+    assert caught.value.message.endswith(f"The columns are: {', '.join(names)}.")
