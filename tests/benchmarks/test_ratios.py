@@ -1,0 +1,104 @@
+"""What our way costs beside what a user would otherwise do, both in one run. Ratios, never seconds.
+
+`make bench` prints them. The bounds are wide: they catch a row-by-row loop, not a busy machine.
+"""
+
+import csv
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import phonenumbers
+import polars as pl
+import pytest
+
+from tests.house import House, some_numbers
+from worker import ingest, submit
+from worker.store import outcomes
+
+ROWS = 60_000
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def report(capsys: pytest.CaptureFixture[str], what: str, ours: float, theirs: float) -> float:
+    with capsys.disabled():
+        print(f"\n{what}: {ours:.2f} s against {theirs:.2f} s, ratio {ours / theirs:.2f}")
+    return ours / theirs
+
+
+def by_hand(path: Path) -> int:
+    """The script that one writes in an afternoon."""
+    seen: set[str] = set()
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            number = phonenumbers.parse(row["phone"], "US")
+            if phonenumbers.is_valid_number(number):
+                seen.add(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return len(seen)
+
+
+def test_intake_against_a_plain_script(small_house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    path = small_house.file(some_numbers(ROWS))
+    small_house.account.chunk_rows = 10_000
+    ulid = small_house.upload(source=path)
+    ours = seconds(lambda: ingest.ingest(small_house.ctx, ulid))
+    assert report(capsys, f"intake of {ROWS} rows, plain script", ours, seconds(lambda: by_hand(path))) < 3
+
+
+def test_submission_against_bare_posts(small_house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    small_house.account.chunk_rows = 10_000
+    small_house.account.http_deadline = 20
+    ulid = small_house.upload(ROWS)
+    ingest.ingest(small_house.ctx, ulid)
+    payloads = [small_house.ctx.staging.read(row[0]) for row in small_house.sql("SELECT digest FROM chunk")]
+    list_id = small_house.sql("SELECT id FROM call_list")[0][0]
+    ours = seconds(lambda: submit.run_list(small_house.ctx, list_id))
+    assert small_house.status(ulid)["rows"]["accepted"] == ROWS
+    theirs = seconds(lambda: post_all(small_house.provider.client, payloads))
+    assert report(capsys, f"submission of {len(payloads)} chunks, bare posts", ours, theirs) < 4
+
+
+def post_all(client: httpx.Client, payloads: list[bytes]) -> None:
+    query = {"rule_id": 1, "priority": 1, "max_simultaneous": 1, "num_attempts": 1, "delimiter": ";"}
+    who = {"account_id": "1", "api_key": "sandbox"}
+    for i, payload in enumerate(payloads):
+        files = {"file_content": ("a.csv", payload)}
+        url = "/platform_api/CreateCallList"
+        client.post(url, params={**query, "name": f"bare {i}"}, data=who, files=files).raise_for_status()
+
+
+def test_outcomes_against_executemany(small_house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    house, count = small_house, 200_000
+    frame = pl.DataFrame({"row": range(count)}).with_columns(
+        pl.lit(1).alias("upload_id"),
+        pl.lit(1).alias("list_id"),
+        pl.lit("answered").alias("disposition"),
+        pl.lit(True).alias("terminal"),
+        pl.lit("Processed").alias("status"),
+        pl.lit("answered").alias("result"),
+        pl.lit(0).alias("attempts_left"),
+        pl.lit("2030-01-01 00:00:00").alias("last_attempt"),
+        pl.lit(7, dtype=pl.Int64).alias("version"),
+    )
+
+    def store() -> None:
+        with house.ctx.db.write() as session:
+            known = outcomes.versions(session, 1, 1)
+            outcomes.store(session, frame, known, house.now)
+
+    def bare() -> None:
+        table = sqlite3.connect(house.folder / "bare.db")
+        table.execute("CREATE TABLE outcome (row INTEGER PRIMARY KEY, a, b, c, d, e, f, g, h, i, j)")
+        rows = [(*row, "2030-01-01") for row in frame.rows()]
+        table.executemany("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        table.commit()
+        table.close()
+
+    assert report(capsys, f"storing {count} outcomes, executemany", seconds(store), seconds(bare)) < 6
