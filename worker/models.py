@@ -181,6 +181,7 @@ class Chunk(SQLModel, table=True):
     check_token: str | None = Field(default=None, max_length=26)
     check_lease_until: datetime | None = None
     absent_at: datetime | None = None
+    vanished: int = Field(default=0, description="how often it was sent and proved not to have arrived")
     partial_at: datetime | None = None
     code: str | None = None
     message: str | None = Field(default=None, sa_column=Column(Text))

@@ -159,6 +159,9 @@ def _absent(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
     if chunk.deaths >= ctx.settings.max_deaths:
         text = f"Sending it ended its worker {chunk.deaths} times; look at the logs before it is sent again."
         return _ask(session, doubt, now, "kept_dying", text, {})
+    if chunk.vanished + 1 >= ctx.settings.max_vanished:
+        text = f"It was sent {chunk.vanished + 1} times and never arrived; ask the provider before it is sent again."
+        return _ask(session, doubt, now, "kept_vanishing", text, {})
     if uploads.get(session, doubt.upload.id).state == UploadState.CANCELLED:
         chunks.absent_cancelled(session, chunk, now)
         return _note(session, doubt, now, "cancelled", None, "It never arrived, and the upload was cancelled.")

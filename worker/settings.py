@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from worker.errors import ConfigError
 from worker.states import Disposition
@@ -56,7 +62,9 @@ class AccountSettings(BaseModel):
     api_key_file: Path | None = None
     api_key_env: str | None = None
     options: dict[str, Any] = Field(default_factory=dict, description="defaults of the upload's options")
-    region: str | None = Field(None, description="ISO region of numbers without a country code")
+    region: str | None = Field(
+        None, pattern="^[A-Z]{2}$", description="ISO region of numbers without a country code, in capitals"
+    )
     http_deadline: float = Field(30, gt=0, description="seconds one submission may take in all")
     read_deadline: float = Field(600, gt=0, description="seconds one read of a list may take in all")
     settle: float = Field(900, gt=0, description="seconds between the two reads that prove absence")
@@ -89,11 +97,15 @@ class AccountSettings(BaseModel):
 
     def _read(self, path: Path) -> str:
         try:
-            return (self._folder / path).read_text()
+            return (self._folder / path).read_text(encoding="utf-8")
         except OSError as error:
             raise ConfigError(
                 "no_secret", f"The secret file {path} cannot be read ({error.strerror}); check its path and rights."
             ) from error
+        except UnicodeDecodeError:
+            raise ConfigError(
+                "no_secret", f"The secret file {path} is not text; put the secret into it as it was given."
+            ) from None
 
 
 def sandbox_account(url: str) -> AccountSettings:
@@ -115,7 +127,7 @@ def sandbox_account(url: str) -> AccountSettings:
 class Settings(BaseSettings):
     """All of Rollcall's settings; `load()` is the way to get one."""
 
-    model_config = SettingsConfigDict(env_prefix="ROLLCALL_", env_nested_delimiter="__", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ROLLCALL_", env_nested_delimiter="__", extra="forbid")
 
     home: Path = Path(".rollcall")
     database_url: str | None = None
@@ -129,6 +141,7 @@ class Settings(BaseSettings):
     source_limit: int = Field(20_000_000_000, ge=1, description="bytes; a larger file from the web is refused")
     reject_threshold: float = Field(0.30, ge=0, le=1)
     max_deaths: int = Field(3, ge=1, description="a chunk or an intake that kills its worker this often needs a person")
+    max_vanished: int = Field(3, ge=1, description="a chunk that was sent this often and never arrived needs a person")
     timing: Timing = Field(default_factory=Timing)
     accounts: dict[str, AccountSettings] = Field(default_factory=dict)
 
@@ -145,7 +158,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _together(self) -> Self:
-        self.accounts.setdefault(SANDBOX_ACCOUNT, sandbox_account(self.sandbox_url))
+        self.accounts[SANDBOX_ACCOUNT] = self._sandbox()
         for name, account in self.accounts.items():
             account._folder = config_file().parent
             if account.http_deadline >= self.timing.lease:
@@ -155,6 +168,13 @@ class Settings(BaseSettings):
                 )
         self._check_timing(self.timing)
         return self
+
+    def _sandbox(self) -> AccountSettings:
+        """The sandbox's account with what was said about it: one changed wait must not make it another provider's."""
+        account, said = sandbox_account(self.sandbox_url), self.accounts.get(SANDBOX_ACCOUNT)
+        if said is None:
+            return account
+        return account.model_copy(update={name: getattr(said, name) for name in said.model_fields_set})
 
     @staticmethod
     def _check_timing(timing: Timing) -> None:
@@ -194,7 +214,16 @@ def load(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise ConfigError("bad_settings", f"{where}: {first['msg'].removeprefix('Value error, ')}.") from None
-    except ValueError as error:
-        raise ConfigError("bad_settings", f"rollcall.toml cannot be read: {error}.") from None
+        where = ".".join(str(part) for part in first["loc"])
+        text = first["msg"].removeprefix("Value error, ")
+        raise _bad(f"{where}: {text}" if where else text) from None
+    except SettingsError as error:
+        raise _bad(f"a variable of the environment is not JSON ({error})") from None
+    except (ValueError, OSError) as error:
+        raise _bad(f"the file cannot be read ({error})") from None
+
+
+def _bad(text: str) -> ConfigError:
+    return ConfigError(
+        "bad_settings", f"The settings cannot be used: {text}; correct it in rollcall.toml or in the environment."
+    )

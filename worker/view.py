@@ -51,7 +51,8 @@ def needs_person(session: Session, upload: Upload) -> str | None:
     if upload.state == UploadState.BLOCKED and upload.blocked != Blocked.PROVIDER_DOWN:
         return upload.message
     doubtful = chunks.of_upload(session, upload.id, ChunkState.REVIEW)
-    if doubtful and not chunks.of_upload(session, upload.id, *ENDS_BY_ITSELF):
+    holding = any(chunk.creates and lists.is_unmade(session, chunk.list_id) for chunk in doubtful)
+    if doubtful and (holding or not chunks.of_upload(session, upload.id, *ENDS_BY_ITSELF)):
         rows = sum(chunk.rows for chunk in doubtful)
         return f"{rows} contacts in {len(doubtful)} chunks are in doubt; `rollcall review {upload.ulid}` shows them."
     return None

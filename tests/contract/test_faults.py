@@ -60,6 +60,14 @@ def test_what_never_arrived_is_sent_again_after_two_reads_settle_apart(house: Ho
     all_accepted_once(house, house.finish(ulid))
 
 
+def test_what_never_arrives_again_and_again_is_a_matter_for_a_person(house: House) -> None:
+    house.provider.faults({"fault": "no_answer", "share": 1, "methods": [CREATE]})
+    status = house.run(house.upload(250), until=lambda s: "needs_person" in s, step=2)
+    assert (status["rows"]["unknown"], status["rows"]["waiting"]) == (100, 150)
+    assert house.sql("SELECT code FROM chunk WHERE state = 'review'") == [("kept_vanishing",)]
+    assert house.provider.ledger["contacts"] == 0
+
+
 @pytest.mark.parametrize("method", STEPS)
 def test_refused_is_final_and_its_words_are_kept(house: House, method: str) -> None:
     house.provider.faults(once("refuse", method))

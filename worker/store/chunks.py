@@ -162,7 +162,7 @@ def found(session: Session, chunk: Chunk, now: datetime) -> bool:
 
 def absent(session: Session, chunk: Chunk) -> bool:
     """The provider has proved that it never arrived: it may be sent again."""
-    return _resolve(session, "absent", chunk, retry_at=None)
+    return _resolve(session, "absent", chunk, retry_at=None, vanished=col(Chunk.vanished) + 1)
 
 
 def absent_cancelled(session: Session, chunk: Chunk, now: datetime) -> bool:
@@ -193,7 +193,7 @@ def person_accepts(session: Session, chunk_id: int, now: datetime, missing: int)
 
 
 def person_resends(session: Session, chunk_id: int, not_after: datetime, **payload: Any) -> bool:
-    values = {"retry_at": None, "deaths": 0, "not_after": not_after, "evidence": {}, **payload}
+    values = {"retry_at": None, "deaths": 0, "vanished": 0, "not_after": not_after, "evidence": {}, **payload}
     return bool(move_chunks(session, "person_resends", col(Chunk.id) == chunk_id, **values))
 
 

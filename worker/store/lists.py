@@ -42,6 +42,11 @@ def _mine(call_list: CallList) -> tuple[Any, ...]:
     return col(CallList.id) == call_list.id, col(CallList.token) == call_list.token
 
 
+def is_unmade(session: Session, list_id: int) -> bool:
+    """Whether we know of no list at the provider."""
+    return session.scalars(select(col(CallList.reference)).where(col(CallList.id) == list_id)).one() is None
+
+
 def may_adopt(session: Session, list_id: int, reference: str) -> bool:
     """Whether the list has no reference yet, or this very one. Locks the list's row."""
     query = select(col(CallList.reference)).where(col(CallList.id) == list_id).with_for_update()

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 import sqlmodel.sql.sqltypes
 from alembic import op
 
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -193,6 +194,7 @@ def upgrade() -> None:
         sa.Column("check_token", sqlmodel.sql.sqltypes.AutoString(length=26), nullable=True),
         sa.Column("check_lease_until", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("absent_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("vanished", sa.Integer(), nullable=False),
         sa.Column("partial_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("code", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),
