@@ -23,6 +23,7 @@ QUERIES: dict[str, Callable[[Session, datetime, float], Sequence[str | int]]] = 
     "ingest": due.intakes,
     "reconcile": due.checks,
     "collect": due.polls,
+    "verify": due.verifications,
     "steer": due.steers,
     "probe": due.probes,
 }

@@ -45,6 +45,12 @@ def hang(app: Celery, ctx: Context) -> None:
 
         flow(ctx, list_id)
 
+    @door("verify")
+    def verify(list_id: int) -> None:
+        from worker.verify import verify as flow
+
+        flow(ctx, list_id)
+
     @door("steer")
     def steer(list_id: int) -> None:
         from worker.steer import steer as flow

@@ -17,7 +17,7 @@ from ulid import ULID
 
 from sandbox.server import running
 from schedules.sweep import sweep
-from worker import accounts, collect, ingest, migrate, producer, reconcile, steer, submit, view
+from worker import accounts, collect, ingest, migrate, producer, reconcile, steer, submit, verify, view
 from worker.context import Context
 from worker.settings import AccountSettings, Settings, Timing, sandbox_account
 
@@ -29,6 +29,7 @@ FLOWS: dict[str, Callable[[Context, Any], None]] = {
     "reconcile": reconcile.reconcile,
     "collect": collect.collect,
     "steer": steer.steer,
+    "verify": verify.verify,
     "probe": accounts.probe,
 }
 

@@ -25,6 +25,7 @@ QUEUES = {
     "reconcile": "submit",
     "collect": "collect",
     "steer": "submit",
+    "verify": "collect",
     "probe": "submit",
     "sweep": "sweep",
 }

@@ -67,6 +67,11 @@ class Context:
         soon = now + timedelta(seconds=self.settings.account(upload.account).poll_fast)
         lists.sent(session, list_id, now, deadline, soon)
 
+    def holds(self, upload: Upload) -> bool:
+        """Whether the lists of an upload are filled while stopped and compared before they start."""
+        wanted = self.settings.account(upload.account).start == "verified"
+        return wanted and self.kind(upload.account).capabilities.starts_stopped
+
     def forget_connections(self) -> None:
         """After a fork: connections belong to the parent, so open new ones and close none."""
         self._providers = {}

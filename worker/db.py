@@ -12,10 +12,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlmodel import Session
 
-from worker.errors import Unavailable
+from worker.errors import ConfigError, Unavailable
 
 Clock = Callable[[], datetime]
 
@@ -37,13 +37,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction that may write; commits at the end of the block."""
-        with self.engine.connect().execution_options(rollcall_write=True) as connection, connection.begin():
+        with self._connect(rollcall_write=True) as connection, connection.begin():
             yield from self._session(connection)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that only reads."""
-        with self.engine.connect() as connection:
+        with self._connect() as connection:
             yield from self._session(connection)
 
     def now(self, session: Session) -> datetime:
@@ -57,15 +57,19 @@ class Database:
 
     def ping(self) -> None:
         """Raises Unavailable `database_down`."""
-        try:
-            with self.engine.connect() as connection:
-                connection.execute(text("SELECT 1"))
-        except OperationalError as error:
-            where = make_url(self.url).render_as_string(hide_password=True)
-            raise Unavailable("database_down", f"The database {where} does not answer; start it.") from error
+        with self._connect() as connection:
+            connection.execute(text("SELECT 1"))
 
     def dispose(self) -> None:
         self.engine.dispose()
+
+    def _connect(self, **options: bool) -> Connection:
+        try:
+            return self.engine.connect().execution_options(**options)
+        except DatabaseError as error:
+            where = make_url(self.url).render_as_string(hide_password=True)
+            said = f"The database {where} does not answer; start it, or correct database_url."
+            raise Unavailable("database_down", said) from error
 
     @staticmethod
     def _session(connection: Connection) -> Iterator[Session]:
@@ -75,11 +79,23 @@ class Database:
 
 
 def _engine(url: str) -> Engine:
-    if not url.startswith("sqlite"):
+    try:
+        if url.startswith("sqlite"):
+            return _sqlite(url)
         return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30)
+    except (ArgumentError, ImportError, ValueError) as error:
+        said = f"The database_url cannot be used ({type(error).__name__}); give postgresql://… or sqlite:///… instead."
+        raise ConfigError("bad_database_url", said) from None
+    except OSError as error:
+        said = f"The folder of the database cannot be made ({error.strerror}); check home and database_url."
+        raise Unavailable("database_down", said) from error
+
+
+def _sqlite(url: str) -> Engine:
     file = make_url(url).database
-    if file:
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    if not file or file == ":memory:":
+        raise ValueError("a database in memory is another one for each connection")
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, pool_size=10, max_overflow=30, connect_args={"check_same_thread": False, "timeout": 30})
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)

@@ -49,9 +49,9 @@ def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
         intake = take_in(source, _order(ctx, upload, job, now), ctx.staging, _keep_lease(ctx, upload))
     telemetry.emit("ingest.staged", upload=upload.ulid, rows=intake.total, chunks=len(intake.chunks))
     with ctx.db.write() as session:
-        list_id = _finish(ctx, session, upload, job, intake)
+        list_ids = _finish(ctx, session, upload, intake)
     telemetry.emit("ingest.finished", upload=upload.ulid, rows=intake.total, rejected=intake.rejected)
-    if list_id is not None:
+    for list_id in list_ids[:1]:  # the sweep rings for lists with a start of their own
         ctx.ring("submit", list_id)
 
 
@@ -96,8 +96,8 @@ def _keep_lease(ctx: Context, upload: Upload) -> Callable[[], None]:
     return beat
 
 
-def _finish(ctx: Context, session: Session, upload: Upload, job: Job, intake: Intake) -> int | None:
-    """One transaction: the counts, the list, the chunks, and the one UPDATE that makes them all ready."""
+def _finish(ctx: Context, session: Session, upload: Upload, intake: Intake) -> list[int]:
+    """One transaction: the counts, the lists, the chunks, and the one UPDATE that makes them all ready."""
     now = ctx.db.now(session)
     counts = {
         "total": intake.total,
@@ -115,17 +115,31 @@ def _finish(ctx: Context, session: Session, upload: Upload, job: Job, intake: In
         moved = uploads.hold_rejects(session, upload, code="too_many_rejects", message=held, **counts)
     if not moved:
         raise _Lost
-    call_list = CallList(upload_id=upload.id, number=1, name=list_name(ctx, upload, 1))
-    session.add(call_list)
-    session.flush()
+    into = _lists(ctx, session, upload, intake)
     late_after = timedelta(seconds=ctx.settings.timing.late_after)
-    session.add_all(_chunk(upload, call_list, staged, now, late_after) for staged in intake.chunks)
+    session.add_all(_chunk(upload, into[staged.starts_at], staged, now, late_after) for staged in intake.chunks)
     session.flush()
     if held is not None:
-        return None
+        return []
     chunks.release(session, upload.id)
     uploads.advance(session, upload.id, now)
-    return call_list.id
+    return list(dict.fromkeys(call_list.id for call_list in into.values()))
+
+
+def _lists(ctx: Context, session: Session, upload: Upload, intake: Intake) -> dict[int | None, CallList]:
+    """One list for the whole campaign; one for each start where a list is compared before it starts."""
+    starts = dict.fromkeys(staged.starts_at for staged in intake.chunks) or {None: None}
+    apart = ctx.holds(upload)
+    made: dict[int | None, CallList] = {}
+    for number, start in enumerate(starts, 1):
+        if not apart and made:
+            made[start] = made[next(iter(starts))]
+            continue
+        name = list_name(ctx, upload, number)
+        made[start] = CallList(upload_id=upload.id, number=number, name=name, held=apart)
+    session.add_all(made.values())
+    session.flush()
+    return made
 
 
 def _too_many_rejects(ctx: Context, upload: Upload, intake: Intake) -> str | None:

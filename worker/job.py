@@ -2,39 +2,57 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from worker.errors import InputError
 
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
-LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def _moment(value: Any) -> Any:
     """ISO 8601 with zone, or Unix seconds. Zoneless times and milliseconds are refused: they start at a wrong time."""
-    if isinstance(value, str) and value.strip().lstrip("-").isdigit():
-        value = int(value)
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, (int, float)):
-        if not EARLIEST <= value <= LATEST:
-            raise ValueError("is not in Unix seconds (milliseconds are not accepted)")
-        return datetime.fromtimestamp(value, UTC)
-    return _aware(value)
-
-
-def _aware(value: Any) -> Any:
     if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError("is neither ISO 8601 with a zone nor Unix seconds") from None
-    if isinstance(value, datetime) and value.tzinfo is None:
-        raise ValueError("has no time zone; add one, for example +02:00 or Z")
-    return value
+        value = _from_text(value.strip())
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if not EARLIEST.timestamp() <= value <= LATEST.timestamp():
+            raise ValueError("it is not in Unix seconds (milliseconds are not accepted)")
+        value = datetime.fromtimestamp(value, UTC)
+    return _in_utc(value) if isinstance(value, datetime) else value
+
+
+def _from_text(text: str) -> int | datetime:
+    if text.isascii() and text.isdigit():
+        return int(text[:20])
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("it is neither ISO 8601 with a zone nor Unix seconds") from None
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """In UTC, so that one moment has one digest; a fraction is rounded up, since nobody is called before the start."""
+    if moment.tzinfo is None:
+        raise ValueError("it has no time zone; add one, for example +02:00 or Z")
+    if not EARLIEST <= moment <= LATEST:
+        raise ValueError("it lies before 2000 or after 2100")
+    moment = moment.astimezone(UTC)
+    return moment.replace(microsecond=0) + timedelta(seconds=1) if moment.microsecond else moment
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("it holds a NUL character")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_storable)]
+Key = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_storable)]
+MOMENT = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}, {"type": "null"}]}
+Moment = Annotated[datetime | None, BeforeValidator(_moment), WithJsonSchema(MOMENT)]
 
 
 class Job(BaseModel):
@@ -42,19 +60,19 @@ class Job(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    source: str = Field(min_length=1, description="path of a CSV file, or an https:// URL")
-    account: str = Field(min_length=1, description="name of an account in rollcall.toml")
+    source: Text = Field(description="path of a CSV file, or an https:// URL")
+    account: Text = Field(description="name of an account in rollcall.toml")
     options: dict[str, Any] = Field(default_factory=dict, description="parameters of the provider, e.g. num_attempts")
-    phone_column: str | None = Field(None, description="name of the column with the number; guessed where it is plain")
+    phone_column: Text | None = Field(None, description="name of the column with the number; guessed where it is plain")
     region: str | None = Field(None, pattern="^[A-Z]{2}$", description="ISO region of numbers without a country code")
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="of the file; found out where absent")
-    encoding: str | None = Field(None, description="of the file; by its byte order mark, else UTF-8")
-    quote: str = Field('"', min_length=1, max_length=1)
+    encoding: Text | None = Field(None, description="of the file; by its byte order mark, else UTF-8")
+    quote: str = Field('"', max_length=1, description="of the file; empty where quotes are ordinary characters")
     escape: str | None = Field(None, min_length=1, max_length=1)
-    starts_at: Annotated[datetime | None, BeforeValidator(_moment)] = Field(
+    starts_at: Moment = Field(
         None, description="ISO 8601 with zone, or Unix seconds; a row's own __start_at wins; absent: at once"
     )
-    idempotency_key: str | None = Field(None, min_length=1, max_length=255)
+    idempotency_key: Key | None = None
 
     def digest(self, source_digest: str) -> str:
         """What makes two jobs the same: all of it but the key and where the file lay."""
@@ -63,7 +81,7 @@ class Job(BaseModel):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-DIALECT = ("delimiter", "encoding", "escape")
+DIALECT = ("delimiter", "encoding", "quote", "escape")
 
 
 def parse(data: dict[str, Any]) -> Job:
@@ -72,16 +90,27 @@ def parse(data: dict[str, Any]) -> Job:
     Raises InputError `bad_job`, naming the first field that is wrong.
     """
     data = dict(data)
-    options = dict(data.get("options") or {}) if isinstance(data.get("options") or {}, dict) else data["options"]
-    if isinstance(options, dict):
-        for name in DIALECT:
-            if name in options:
-                data[name] = options.pop(name)
-        data["options"] = options
+    options = data.get("options") or {}
+    data["options"] = _without_dialect(data, options) if isinstance(options, dict) else options
     try:
         return Job.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "job"
-        text = first["msg"].removeprefix("Value error, ")
-        raise InputError("bad_job", f"The job's {where} cannot be used: {text}; correct it.") from None
+        raise _bad(where, first["msg"].removeprefix("Value error, ")) from None
+
+
+def _without_dialect(data: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """The options that are left; what described the file has moved into `data`."""
+    options = dict(options)
+    for name in DIALECT:
+        if name in options:
+            said = options.pop(name)
+            if data.get(name) not in (None, said, Job.model_fields[name].default):
+                raise _bad(name, f"it is {data[name]!r} and among the options {said!r}")
+            data[name] = said
+    return options
+
+
+def _bad(where: str, text: str) -> InputError:
+    return InputError("bad_job", f"The job's {where} cannot be used: {text}; correct it.")

@@ -6,9 +6,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 from worker.db import Database
+from worker.errors import ConfigError
 from worker.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -16,13 +18,19 @@ _LOCK = 7243811  # any number, the same for everyone: two machines that migrate 
 
 
 def upgrade(settings: Settings) -> None:
-    """Create or upgrade the schema. Raises Unavailable `database_down`."""
+    """Create or upgrade the schema; safe to repeat, and on several machines at once.
+
+    Raises Unavailable `database_down`, ConfigError `newer_database`.
+    """
     database = Database(settings.database)
     try:
         database.ping()
         with database.engine.connect().execution_options(rollcall_write=True) as connection, connection.begin():
             _take_turns(connection)
             command.upgrade(config(connection), "head")
+    except CommandError as error:
+        said = f"The database's schema is not known to this version ({error}); install the version that made it."
+        raise ConfigError("newer_database", said) from error
     finally:
         database.dispose()
 
@@ -41,7 +49,7 @@ def current(settings: Settings) -> bool:
 
 def config(connection: Connection | None = None) -> Config:
     made = Config()
-    made.set_main_option("script_location", str(MIGRATIONS))
+    made.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     made.attributes["connection"] = connection
     return made
 

@@ -103,6 +103,7 @@ class CallList(SQLModel, table=True):
     name: str = Field(max_length=255)
     reference: str | None = None
     state: str = Field(default=ListState.OPEN)
+    held: bool = Field(default=False, description="made stopped, and not started before its content was compared")
     stop_wanted: bool = False
     steer_at: datetime | None = None
     token: str | None = Field(default=None, max_length=26)

@@ -69,6 +69,9 @@ class AccountSettings(BaseModel):
     read_deadline: float = Field(600, gt=0, description="seconds one read of a list may take in all")
     settle: float = Field(900, gt=0, description="seconds between the two reads that prove absence")
     on_absence: Literal["resend", "review"] = "resend"
+    start: Literal["immediate", "verified"] = Field(
+        "immediate", description="verified: a list is filled while stopped, compared whole, and only then started"
+    )
     min_balance: float = Field(1.0, ge=0, description="in the currency of the account")
     poll_fast: float = Field(15, gt=0)
     poll_slow: float = Field(900, gt=0)

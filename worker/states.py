@@ -94,6 +94,7 @@ CHUNK_ARROWS: dict[str, tuple[tuple[ChunkState, ...], ChunkState]] = {
     "person_resends": ((C.REVIEW,), C.READY),
     "person_gives_up": ((C.REVIEW,), C.REFUSED),
     "cancel_unsent": ((C.STAGED, C.READY), C.CANCELLED),
+    "contradict": ((C.ACCEPTED,), C.REVIEW),
     "complete": ((C.ACCEPTED,), C.FINISHED),
 }
 

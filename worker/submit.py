@@ -128,6 +128,7 @@ def _send(ctx: Context, claimed: Claimed) -> Answer:
         payload=payload,
         rows=claimed.chunk.rows,
         options=claimed.upload.job["options"],
+        stopped=claimed.call_list.held,
     )
     provider = ctx.provider(claimed.upload.account)
 
@@ -214,6 +215,6 @@ def _rotate(ctx: Context, upload: Upload, call_list: CallList) -> None:
     with ctx.db.write() as session:
         if lists.extend_run(session, call_list, ctx.db.now(session), ctx.settings.timing.lease):
             number = lists.next_number(session, upload.id)
-            fresh = lists.rotate(session, call_list, number, list_name(ctx, upload, number))
+            fresh = lists.rotate(session, call_list, number, list_name(ctx, upload, number), ctx.holds(upload))
             telemetry.emit("submit.rotated", upload=upload.ulid, list=number)
             ctx.ring("submit", fresh.id)

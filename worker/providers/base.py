@@ -32,6 +32,7 @@ class Capabilities:
     finds_by_reference: bool
     proves_absence: bool
     results: Literal["poll", "push", "none"]
+    starts_stopped: bool
     stops: bool
     resumes: bool
     name_limit: int
@@ -40,13 +41,17 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class Submission:
-    """One chunk on its way. `reference` is None while the list does not exist; `payload` are the bytes to send."""
+    """One chunk on its way. `reference` is None while the list does not exist; `payload` are the bytes to send.
+
+    `stopped`: the list is not to dial before it is resumed.
+    """
 
     list_name: str
     reference: str | None
     payload: bytes
     rows: int
     options: dict[str, Any]
+    stopped: bool = False
 
 
 @dataclass(frozen=True)

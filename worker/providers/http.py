@@ -9,8 +9,9 @@ import contextvars
 import email.utils
 import socket
 import ssl
+import struct
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +19,9 @@ import httpcore
 import httpx
 
 from worker.errors import AccountRefused, NotSent, ProviderError, Refused, Throttled, Unknown
+
+# Raises what the provider's own words in an answer prove; returns where they prove nothing.
+Verdict = Callable[[httpx.Response], None]
 
 _deadline: contextvars.ContextVar[float] = contextvars.ContextVar("deadline")
 _WRITE = 65536
@@ -34,6 +38,7 @@ PROOFS: tuple[tuple[type[Exception], type[ProviderError], str], ...] = (
     (httpx.CloseError, Unknown, "connection_lost"),
     (httpx.RemoteProtocolError, Unknown, "broken_answer"),
     (httpx.ProxyError, Unknown, "proxy_error"),
+    (httpx.TooManyRedirects, Unknown, "redirected"),
     (httpx.DecodingError, Unknown, "broken_answer"),
 )
 OUR_FAULT = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
@@ -69,51 +74,71 @@ def judge_status(response: httpx.Response, host: str) -> None:
 def retry_after(headers: Mapping[str, str], cap: float = 3600) -> float | None:
     """Seconds of a Retry-After header (delta or HTTP date), at most `cap`; None where there is none to read."""
     value = headers.get("retry-after", "").strip()
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return min(float(value), cap)
+    moment = http_date(value)
+    return None if moment is None else min(max(moment - time.time(), 0.0), cap)
+
+
+def http_date(value: str) -> float | None:
+    """Unix seconds of an HTTP date; None where it is none."""
     try:
-        moment = email.utils.parsedate_to_datetime(value).timestamp()
-    except (TypeError, ValueError):
+        return email.utils.parsedate_to_datetime(value).timestamp()
+    except (TypeError, ValueError, OverflowError):
         return None
-    return min(max(moment - time.time(), 0.0), cap)
 
 
 class Client:
-    """An HTTP client for one account. Every request has a deadline, a moment of `time.monotonic()`."""
+    """An HTTP client for one account. Every request has a deadline, a moment of `time.monotonic()`.
 
-    def __init__(self, base_url: str) -> None:
+    `verdict` is asked about every 4xx before its status is judged.
+    """
+
+    def __init__(self, base_url: str, verdict: Verdict | None = None) -> None:
+        self._verdict = verdict
         try:
             self.host = httpx.URL(base_url).host or base_url
             self._client = httpx.Client(base_url=base_url, transport=_Transport(), timeout=None)
-        except httpx.InvalidURL:
+        except (httpx.InvalidURL, UnicodeError):
             raise NotSent(
                 "bad_url", f"The url {base_url!r} is not one; correct the account's url.", fault=True
             ) from None
 
     def post(self, path: str, deadline: float, **request: Any) -> httpx.Response:
         """POST and read the whole answer; raises what the table says."""
-        with self._guard(deadline):
-            response = self._client.post(path, **request)
-        judge_status(response, self.host)
+        with self._guard(deadline) as timeout:
+            response = self._client.post(path, timeout=timeout, **request)
+        self._judge(response)
         return response
 
     @contextmanager
     def stream(self, path: str, deadline: float, **request: Any) -> Iterator[httpx.Response]:
         """POST and hand out the answer before its body is read; the body is under the same deadline."""
-        with self._guard(deadline), self._client.stream("POST", path, **request) as response:
-            judge_status(response, self.host)
+        with (
+            self._guard(deadline) as timeout,
+            self._client.stream("POST", path, timeout=timeout, **request) as response,
+        ):
+            if response.status_code != 200:
+                response.read()
+            self._judge(response)
             yield response
 
     def close(self) -> None:
         self._client.close()
 
+    def _judge(self, response: httpx.Response) -> None:
+        if self._verdict is not None and 400 <= response.status_code < 500:
+            self._verdict(response)
+        judge_status(response, self.host)
+
     @contextmanager
-    def _guard(self, deadline: float) -> Iterator[None]:
-        if time.monotonic() >= deadline:
+    def _guard(self, deadline: float) -> Iterator[httpx.Timeout]:
+        left = deadline - time.monotonic()
+        if left <= 0:
             raise NotSent("deadline_passed", f"The time for this request was over before it went out to {self.host}.")
         token = _deadline.set(deadline)
         try:
-            yield
+            yield httpx.Timeout(None, pool=left)  # the sockets know the deadline, the pool has to be told
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise proof(error, self.host) from error
         finally:
@@ -154,8 +179,26 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        left = _left(httpcore.ConnectTimeout)
-        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options))
+        """Try each address of the host in what is left: httpcore would give every one of them the whole time."""
+        addresses = _resolve(host, port)
+        error: Exception = httpcore.ConnectError(f"{host} has no address")
+        for tried, address in enumerate(addresses):
+            share = _left(httpcore.ConnectTimeout) / (len(addresses) - tried)
+            try:
+                return _Stream(self._inner.connect_tcp(address, port, share, local_address, socket_options))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
+                error = failed
+        raise error
+
+
+def _resolve(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # a label that is empty or too long
+        raise httpcore.LocalProtocolError(f"{host} is no name of a host") from error
+    except OSError as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class _Stream(httpcore.NetworkStream):
@@ -165,20 +208,38 @@ class _Stream(httpcore.NetworkStream):
         self._inner = inner
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, _left(httpcore.ReadTimeout))
+        with self._unsent_dropped():
+            return self._inner.read(max_bytes, _left(httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send piece by piece: the inner stream would give each partial send the whole timeout again."""
-        sock: socket.socket = self._inner.get_extra_info("socket")
         view = memoryview(buffer)
-        while view:
-            sock.settimeout(_left(httpcore.WriteTimeout))
-            try:
-                view = view[sock.send(view[:_WRITE]) :]
-            except TimeoutError as error:
-                raise httpcore.WriteTimeout(str(error)) from error
-            except OSError as error:
-                raise httpcore.WriteError(str(error)) from error
+        with self._unsent_dropped():
+            while view:
+                self._socket.settimeout(_left(httpcore.WriteTimeout))
+                view = view[self._send(view[:_WRITE]) :]
+
+    def _send(self, view: memoryview) -> int:
+        try:
+            return self._socket.send(view)
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.WriteError(str(error)) from error
+
+    @property
+    def _socket(self) -> socket.socket:
+        sock: socket.socket = self._inner.get_extra_info("socket")
+        return sock
+
+    @contextmanager
+    def _unsent_dropped(self) -> Iterator[None]:
+        """When time is over, close with a reset: what lies in the kernel's buffer must not go out after the deadline."""
+        try:
+            yield
+        except httpcore.TimeoutException:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raise
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None

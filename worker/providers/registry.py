@@ -1,7 +1,7 @@
 """Which providers there are, and how an account at one of them is opened."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from worker.errors import ConfigError
@@ -14,9 +14,9 @@ from worker.providers.voximplant import adapter, auth, options
 class Secrets:
     """What an account proves itself with; either `credentials` or `account_id` and `api_key`."""
 
-    credentials: str | None
+    credentials: str | None = field(repr=False)
     account_id: str | None
-    api_key: str | None
+    api_key: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from worker.states import ChunkState, ListState, UploadState
 from worker.store import uploads
 from worker.store.arrows import change, move_chunks, new_token
 
+DECIDED = "accepted_by_person"  # code of a chunk that no comparison questions again
+
 
 def release(session: Session, upload_id: int) -> int:
     return move_chunks(session, "release", col(Chunk.upload_id) == upload_id)
@@ -187,8 +189,14 @@ def _resolve(session: Session, arrow: str, chunk: Chunk, **values: Any) -> bool:
     return bool(move_chunks(session, arrow, *_looked(chunk), **values))
 
 
+def contradict(session: Session, chunk: Chunk, code: str, message: str, evidence: dict[str, Any]) -> bool:
+    """The list as a whole does not hold what the provider confirmed: before it starts, a person decides."""
+    values = {"code": code, "message": message, "evidence": evidence}
+    return bool(move_chunks(session, "contradict", col(Chunk.id) == chunk.id, **values))
+
+
 def person_accepts(session: Session, chunk_id: int, now: datetime, missing: int) -> bool:
-    values = {"settled_at": now, "missing": missing}
+    values = {"settled_at": now, "missing": missing, "code": DECIDED}
     return bool(move_chunks(session, "person_accepts", col(Chunk.id) == chunk_id, **values))
 
 

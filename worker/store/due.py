@@ -84,9 +84,21 @@ def checks(session: Session, now: datetime, rung: float) -> list[int]:
 def polls(session: Session, now: datetime, rung: float) -> list[int]:
     """Lists that are to be asked for outcomes."""
     free = or_(col(CallList.poll_token).is_(None), col(CallList.poll_lease_until) < now)
-    live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None))
+    live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None), ~col(CallList.held))
     query = select(col(CallList.id)).where(*live, col(CallList.next_poll_at) <= now, free).limit(LIMIT)
     found = list(session.scalars(query))
+    _mark(session, CallList, found, next_poll_at=now + timedelta(seconds=rung))
+    return found
+
+
+def verifications(session: Session, now: datetime, rung: float) -> list[int]:
+    """Lists that were filled while stopped and wait to be compared and started."""
+    unsettled = (ChunkState.STAGED, ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW)
+    filling = exists().where(col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(unsettled))
+    free = or_(col(CallList.poll_token).is_(None), col(CallList.poll_lease_until) < now)
+    waiting = (col(CallList.held), ~col(CallList.stop_wanted), col(CallList.state) == ListState.OPEN)
+    due = (col(CallList.next_poll_at) <= now, col(CallList.reference).is_not(None))
+    found = list(session.scalars(select(col(CallList.id)).where(*waiting, *due, free, ~filling).limit(LIMIT)))
     _mark(session, CallList, found, next_poll_at=now + timedelta(seconds=rung))
     return found
 
@@ -96,7 +108,7 @@ def steers(session: Session, now: datetime, rung: float) -> list[int]:
     running = col(CallList.state) == ListState.OPEN
     may_go_on = col(Upload.state).in_([UploadState.SUBMITTING, UploadState.DIALING])
     wrong = or_(and_(col(CallList.stop_wanted), running), and_(~col(CallList.stop_wanted), ~running, may_go_on))
-    live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None))
+    live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None), ~col(CallList.held))
     query = select(col(CallList.id)).join(Upload, col(Upload.id) == col(CallList.upload_id))
     found = list(session.scalars(query.where(*live, wrong, _quiet(CallList.steer_at, now)).limit(LIMIT)))
     _mark(session, CallList, found, steer_at=now + timedelta(seconds=rung))

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk
@@ -77,9 +77,9 @@ def next_number(session: Session, upload_id: int) -> int:
     return 1 + int(session.scalars(query).one() or 0)
 
 
-def rotate(session: Session, call_list: CallList, number: int, name: str) -> CallList:
+def rotate(session: Session, call_list: CallList, number: int, name: str, held: bool) -> CallList:
     """The list has completed at the provider: what is still to be sent goes into a new one."""
-    fresh = CallList(upload_id=call_list.upload_id, number=number, name=name)
+    fresh = CallList(upload_id=call_list.upload_id, number=number, name=name, held=held)
     session.add(fresh)
     session.flush()
     waiting = (col(Chunk.list_id) == call_list.id, col(Chunk.state).in_(CHUNK_WAITING))
@@ -90,11 +90,33 @@ def rotate(session: Session, call_list: CallList, number: int, name: str) -> Cal
 def claim_poll(session: Session, list_id: int, now: datetime, lease: float) -> CallList | None:
     token = new_token()
     free = or_(col(CallList.poll_token).is_(None), col(CallList.poll_lease_until) < now)
-    wanted = col(CallList.state) != ListState.FINISHED
+    wanted = and_(col(CallList.state) != ListState.FINISHED, ~col(CallList.held))
     until = now + timedelta(seconds=lease)
     where = (col(CallList.id) == list_id, col(CallList.reference).is_not(None), free, wanted)
     taken = change(session, CallList, *where, poll_token=token, poll_lease_until=until)
     return get(session, list_id) if taken else None
+
+
+def claim_verify(session: Session, list_id: int, now: datetime, lease: float) -> CallList | None:
+    """Like `claim_poll`, for a list that waits to be compared and started."""
+    token = new_token()
+    free = or_(col(CallList.poll_token).is_(None), col(CallList.poll_lease_until) < now)
+    wanted = (col(CallList.held).is_(True), ~col(CallList.stop_wanted), col(CallList.state) == ListState.OPEN)
+    until = now + timedelta(seconds=lease)
+    taken = change(
+        session, CallList, col(CallList.id) == list_id, free, *wanted, poll_token=token, poll_lease_until=until
+    )
+    return get(session, list_id) if taken else None
+
+
+def approve(session: Session, call_list: CallList) -> bool:
+    """Its content is what we sent: no longer held, and stopped only until it is recovered."""
+    mine = (
+        col(CallList.id) == call_list.id,
+        col(CallList.poll_token) == call_list.poll_token,
+        col(CallList.held).is_(True),
+    )
+    return bool(move_lists(session, "stopped", *mine, held=False, poll_token=None, poll_lease_until=None))
 
 
 def extend_poll(session: Session, call_list: CallList, now: datetime, lease: float) -> bool:

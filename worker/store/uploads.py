@@ -153,6 +153,7 @@ def cancel(session: Session, upload_id: int, now: datetime) -> bool:
     if moved:
         cancel_unsent(session, upload_id, now)
         want_stopped(session, upload_id, True)
+        change(session, CallList, col(CallList.upload_id) == upload_id, held=False)
     return bool(moved)
 
 
@@ -161,8 +162,11 @@ def cancel_unsent(session: Session, upload_id: int, now: datetime) -> int:
 
 
 def want_stopped(session: Session, upload_id: int, wanted: bool) -> int:
-    open_lists = col(CallList.state) != ListState.FINISHED
-    return change(session, CallList, col(CallList.upload_id) == upload_id, open_lists, stop_wanted=wanted)
+    """Say how the lists should be. One that may just be going on counts as running, so that it is stopped again."""
+    of_this = col(CallList.upload_id) == upload_id
+    if wanted:
+        move_lists(session, "recovered", of_this, ~col(CallList.stop_wanted))
+    return change(session, CallList, of_this, col(CallList.state) != ListState.FINISHED, stop_wanted=wanted)
 
 
 def unsettled(upload_id: Any, *states: ChunkState) -> Any:

@@ -4,7 +4,6 @@ import sqlalchemy as sa
 import sqlmodel.sql.sqltypes
 from alembic import op
 
-
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -134,6 +133,7 @@ def upgrade() -> None:
         sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=False),
         sa.Column("reference", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("state", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("held", sa.Boolean(), nullable=False),
         sa.Column("stop_wanted", sa.Boolean(), nullable=False),
         sa.Column("steer_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("token", sqlmodel.sql.sqltypes.AutoString(length=26), nullable=True),

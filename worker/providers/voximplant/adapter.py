@@ -3,26 +3,26 @@
 Requests take the documented shape: scalars in the query, the file as a multipart part, the token in a header.
 """
 
-import email.utils
 import json
 import logging
 import tempfile
 import time
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import httpx
 import polars as pl
 
-from worker.errors import AccountRefused, NotSent, Refused, Unknown
+from worker.errors import AccountRefused, NotSent, ProviderError, Refused, Throttled, Unknown
 from worker.providers.base import Accepted, Account, Capabilities, Found, Submission
-from worker.providers.http import Client
+from worker.providers.http import Client, http_date, retry_after
 from worker.providers.voximplant import details, options, verdicts
 from worker.providers.voximplant.auth import Auth
 
 DELIMITER = ";"
 PAGE = 1000
 CALL_DEADLINE = 30.0
+_ERROR_SIZE = 1 << 20  # bytes; no error is longer
 _log = logging.getLogger("rollcall.voximplant")
 
 CAPABILITIES = Capabilities(
@@ -33,6 +33,7 @@ CAPABILITIES = Capabilities(
     finds_by_reference=True,
     proves_absence=True,
     results="poll",
+    starts_stopped=True,
     stops=True,
     resumes=True,
     name_limit=options.NAME_LIMIT,
@@ -50,7 +51,7 @@ class Voximplant:
     capabilities = CAPABILITIES
 
     def __init__(self, url: str, auth: Auth, read_deadline: float) -> None:
-        self._client = Client(url)
+        self._client = Client(url, self._said_no)
         self._auth = auth
         self._read_deadline = read_deadline
 
@@ -59,13 +60,15 @@ class Voximplant:
         dialect = {"encoding": "UTF-8", "delimiter": DELIMITER}
         if submission.reference is None:
             method, query = "CreateCallList", {**submission.options, **dialect, "name": submission.list_name}
+            query |= {"is_cancelled": "true"} if submission.stopped else {}
         else:
             method, query = "AppendToCallList", {**dialect, "list_id": submission.reference}
         answer = self._call(method, deadline, query, submission.payload)
         return _accepted(answer)
 
     def find(self, list_name: str) -> list[Found]:
-        return [found for found in self._lists(name=list_name) if found.name == list_name]
+        named = [found for found in self._lists(name=list_name) if found.name == list_name]
+        return list({found.reference: found for found in named}.values())  # pages may overlap while lists are made
 
     def status(self, reference: str) -> Found | None:
         return next((found for found in self._lists(list_id=reference) if found.reference == reference), None)
@@ -98,8 +101,7 @@ class Voximplant:
         info = answer.get("result")
         if not isinstance(info, dict):
             raise Unknown("broken_answer", "The account info has no result.")
-        balance = info.get("live_balance", info.get("balance"))
-        return Account(None if balance is None else float(balance), info.get("currency"))
+        return _account(info)
 
     def close(self) -> None:
         self._client.close()
@@ -128,10 +130,10 @@ class Voximplant:
             page = self._call("GetCallListDetails", self._soon(), query).get("result")
             if not isinstance(page, list):
                 raise Unknown("broken_answer", "GetCallListDetails answered without a list.")
+            if not page:  # a page that is short need not be the last one
+                return
             yield details.frame_of_json(page)
             offset += len(page)
-            if len(page) < PAGE:
-                return
 
     def _soon(self) -> float:
         return time.monotonic() + min(CALL_DEADLINE, self._read_deadline)
@@ -151,10 +153,7 @@ class Voximplant:
         return self._parsed(response)
 
     def _parsed(self, response: httpx.Response) -> dict[str, Any]:
-        try:
-            answer = response.json()
-        except ValueError:
-            answer = None
+        answer = _json(response.content)
         if not isinstance(answer, dict):
             text = f"{self._client.host} answered with something that is not JSON; it may have been stored."
             raise Unknown("broken_answer", text, http_status=response.status_code)
@@ -162,35 +161,51 @@ class Voximplant:
             self._refuse(answer["error"], response)
         return answer
 
-    def _refuse(self, error: Any, response: httpx.Response) -> None:
+    def _said_no(self, response: httpx.Response) -> None:
+        """A 4xx that carries the provider's own code is judged by it: "may have been stored" can come as HTTP 400."""
+        answer = _json(response.content)
+        error = answer.get("error") if isinstance(answer, dict) else None
+        if verdicts.code_of(error) in verdicts.LISTED:
+            self._refuse(error, response)
+
+    def _refuse(self, error: Any, response: httpx.Response) -> NoReturn:
         try:
             verdicts.raise_error(error)
-        except NotSent:  # the token's times: count by the provider's clock and try again
-            date = email.utils.parsedate_to_datetime(response.headers.get("date", ""))
-            self._auth.correct_clock(date.timestamp())
+        except ProviderError as verdict:
+            verdict.http_status = response.status_code
+            if isinstance(verdict, NotSent):
+                self._correct_clock(response)
+            if isinstance(verdict, Throttled) and verdict.retry_after is None:
+                verdict.retry_after = retry_after(response.headers)
             raise
 
+    def _correct_clock(self, response: httpx.Response) -> None:
+        """The token's times were rejected: from now on count by the provider's clock."""
+        theirs = http_date(response.headers.get("date", ""))
+        if theirs is not None:
+            self._auth.correct_clock(theirs)
+
     def _download(self, method: str, query: dict[str, Any], file: IO[bytes]) -> None:
+        """Write the whole answer into `file`. An error comes as JSON where a file was asked for."""
         request = {"params": query, "data": self._auth.fields(), "headers": self._auth.headers()}
         deadline = time.monotonic() + self._read_deadline
         with self._client.stream(f"/platform_api/{method}", deadline, **request) as response:
             for part in response.iter_bytes():
                 file.write(part)
         file.seek(0)
-        start = file.read(1 << 20)
+        start = file.read(_ERROR_SIZE)
         file.seek(0)
-        if start[:1] == b"{":
-            _raise_json(start)
+        answer = _json(start) if start.lstrip()[:1] == b"{" else None
+        if isinstance(answer, dict) and "error" in answer:
+            self._refuse(answer["error"], response)
 
 
-def _raise_json(body: bytes) -> None:
-    """An error comes as JSON where a file was asked for."""
+def _json(body: bytes) -> Any:
+    """The parsed body; None where it is not JSON."""
     try:
-        answer = json.loads(body)
-    except ValueError:
-        return
-    if isinstance(answer, dict) and "error" in answer:
-        verdicts.raise_error(answer["error"])
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _accepted(answer: dict[str, Any]) -> Accepted:
@@ -201,6 +216,17 @@ def _accepted(answer: dict[str, Any]) -> Accepted:
     return Accepted(str(reference), count, None if batch is None else str(batch))
 
 
-def _found(item: dict[str, Any]) -> Found:
+def _found(item: Any) -> Found:
+    if not isinstance(item, dict) or "list_id" not in item:
+        raise Unknown("broken_answer", "GetCallLists answered with something that is not a list.")
     status = str(item.get("status", ""))
     return Found(str(item["list_id"]), str(item.get("list_name", "")), status, status.lower() == "completed")
+
+
+def _account(info: dict[str, Any]) -> Account:
+    live = info.get("live_balance")
+    balance = info.get("balance") if live is None else live
+    try:
+        return Account(None if balance is None else float(balance), info.get("currency"))
+    except (TypeError, ValueError):
+        raise Unknown("broken_answer", "The account info has a balance that is not a number.") from None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -73,15 +74,21 @@ class ServiceAccount:
     def _read(self, credentials: str) -> None:
         try:
             parsed: dict[str, Any] = json.loads(credentials)
-            self._account_id = str(parsed["account_id"])
-            self._key_id = str(parsed["key_id"])
+            self._account_id = _word(parsed["account_id"])
+            self._key_id = _word(parsed["key_id"])
             self._key = _rsa_key(str(parsed["private_key"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, UnsupportedAlgorithm) as error:
             raise ConfigError(
                 "bad_credentials",
                 "The credentials file is not a service account's: it needs account_id, key_id and a PEM private_key "
                 f"({type(error).__name__}); download it again from the control panel.",
             ) from None
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+        raise ValueError("neither text nor a number")
+    return str(value)
 
 
 def _rsa_key(pem: str) -> RSAPrivateKey:

@@ -7,7 +7,7 @@ key `attmepts_left` is the product's own spelling; both are read.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import IO, Any
 
 import polars as pl
@@ -51,13 +51,16 @@ def frames_of_csv(file: IO[bytes], delimiter: str) -> Iterator[pl.DataFrame]:
 def _header(file: IO[bytes], delimiter: str) -> list[str]:
     start = file.read(1 << 20).decode("utf-8-sig", "replace")
     file.seek(0)
-    return next(csv.reader(io.StringIO(start), delimiter=delimiter), [])
+    try:
+        return next(csv.reader(io.StringIO(start, newline=""), delimiter=delimiter), [])
+    except csv.Error as error:
+        raise Unknown("broken_answer", "The details of the list cannot be read as CSV.") from error
 
 
 def _positions(header: list[str]) -> dict[str, int]:
     last = {name: i for i, name in enumerate(header)}
     uuid = next((last[name] for name in _UUID if name in last), None)
-    left = next((last[name] for name in _LEFT if name in last), None)
+    left = max((last[name] for name in _LEFT if name in last), default=None)  # the other one may be the user's own
     try:
         found = {name: last[name] for name in ("status_id", "status", "result_data", "last_attempt")}
     except KeyError as error:
@@ -67,8 +70,10 @@ def _positions(header: list[str]) -> dict[str, int]:
     return {**found, "uuid": uuid, **({} if left is None else {"left": left})}
 
 
-def frame_of_json(tasks: Iterable[dict[str, Any]]) -> pl.DataFrame:
-    """One page of the JSON output."""
+def frame_of_json(tasks: list[Any]) -> pl.DataFrame:
+    """One page of the JSON output; raises Unknown `broken_answer` where it is not one."""
+    if not all(isinstance(task, dict) for task in tasks):
+        raise Unknown("broken_answer", "The details of the list hold something that is not a task.")
     rows = [
         {
             "uuid": task.get("task_uuid"),

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from worker.errors import InputError
 
 NAME_LIMIT = 255
+LARGEST = 2**31 - 1  # where the document names no limit: what every database and every sum of times can hold
 
 
 def _plain(name: str) -> str:
@@ -29,12 +30,12 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    rule_id: int = Field(ge=1, description="the rule that runs the scenario, from the control panel")
+    rule_id: int = Field(ge=1, le=2**63 - 1, description="the rule that runs the scenario, from the control panel")
     priority: int = Field(1, ge=0, le=2**31, description="0 is the highest")
-    max_simultaneous: int = Field(1, ge=1)
+    max_simultaneous: int = Field(1, ge=1, le=LARGEST)
     num_attempts: int = Field(1, ge=1, le=5)
     name: Annotated[str, AfterValidator(_plain)] | None = Field(None, min_length=1, max_length=NAME_LIMIT)
-    interval_seconds: int = Field(0, ge=0)
+    interval_seconds: int = Field(0, ge=0, le=LARGEST)
     reference_ip: Annotated[str, AfterValidator(_address)] | None = None
     server_location: str | None = Field(None, min_length=1, max_length=255)
     task_priority_strategy: Literal["first_attempts", "repeated_attempts"] | None = None

@@ -14,19 +14,30 @@ REFUSED = frozenset(
     {101, 102, 103, 104, 105, 134, 147, 247, 248, 249, 250, 253, 255, 257, 317, 327, 375, 427, 428}
     | {458, 482, 485, 496, 497, 499}
 )
-_NUMBER = re.compile(r"\+?\d[\d ().-]{6,}\d")
+LISTED = UNKNOWN | THROTTLED | NO_MONEY | ACCOUNT | TOKEN_TIME | REFUSED
+LONGEST = 3600.0  # seconds we let an answer make us wait
+_NUMBER = re.compile(r"\+?\(?\d[\d\s()./-]{5,}\d")
 _SECONDS = re.compile(r"after (\d+) second")
+
+
+def code_of(error: Any) -> int | None:
+    """The number of an `error` object; None where it has none."""
+    number = error.get("code") if isinstance(error, dict) else None
+    if isinstance(number, str) and number.isascii() and number.isdigit():
+        number = int(number[:9])
+    return number if isinstance(number, int) else None
 
 
 def raise_error(error: Any) -> NoReturn:
     """Raise what the `error` object of an answer means; its words are kept, less anything like a phone number."""
-    if not isinstance(error, dict):
+    number = code_of(error)
+    if number is None:
         raise Unknown("broken_answer", "Voximplant answered with an error that has no code; it may have been stored.")
-    number, words = error.get("code"), _NUMBER.sub("[number]", str(error.get("msg", "")))[:500]
+    words = _NUMBER.sub("[number]", str(error.get("msg", "")))[:500]
     code, text = f"voximplant_{number}", f"Voximplant error {number}: {words}"
     if number in THROTTLED:
         wait = _SECONDS.search(words)
-        raise Throttled(code, text, retry_after=float(wait[1]) if wait else None)
+        raise Throttled(code, text, retry_after=min(float(wait[1]), LONGEST) if wait else None)
     if number in TOKEN_TIME:
         raise NotSent(code, text)
     if number in NO_MONEY:
