@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from celery.signals import setup_logging, worker_process_init, worker_shutting_down
+from celery.signals import setup_logging, task_prerun, worker_process_init, worker_shutting_down
 
 from schedules.beat import BEAT
 from tasks import doors
@@ -23,6 +23,11 @@ doors.hang(app, context)
 @setup_logging.connect
 def _logging(**_: Any) -> None:
     logs.configure()
+
+
+@task_prerun.connect
+def _new_task(**_: Any) -> None:
+    logs.new_task()
 
 
 @worker_process_init.connect

@@ -36,6 +36,14 @@ def configure(level: int = logging.INFO) -> None:
         telemetry.listen(_hear)
 
 
+def new_task(**_: object) -> None:
+    """What is logged from here on belongs to no upload yet."""
+    structlog.contextvars.clear_contextvars()
+
+
 def _hear(event: str, fields: telemetry.Fields) -> None:
+    """Log the event. The first one of a task says which upload it is about; the lines after it say so too."""
+    if "upload" in fields:
+        structlog.contextvars.bind_contextvars(upload=fields["upload"])
     level = logging.WARNING if event in LOUD else logging.INFO
     _events.log(level, event, extra={name: value for name, value in fields.items() if name != "message"})

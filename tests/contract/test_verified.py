@@ -49,7 +49,7 @@ def test_what_stands_twice_goes_to_a_person_before_anybody_is_called(house: Hous
         house.turn(60)
         house.work()
     assert house.sql("SELECT ended_at FROM upload")[0][0] is not None
-    assert {contact for contact in house.status(ulid)["outcomes"]} == {"cancelled"}
+    assert set(house.status(ulid)["outcomes"]) == {"cancelled"}
 
 
 def append_again(house: House, reference: str, payload: bytes) -> None:
