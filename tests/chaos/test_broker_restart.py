@@ -11,9 +11,9 @@ from pathlib import Path
 
 import kombu
 import pytest
-from tests.chaos.bell_worker import BellWorker, wait_for
 from kombu.transport.redis import Channel
 
+from tests.chaos.bell_worker import BellWorker, wait_for
 from worker import broker_guard
 from worker.embedded import EmbeddedBroker, answers, connect
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.unit.supervised import Supervised, alive, shell, wait_for
 
+from tests.unit.supervised import Supervised, alive, shell, wait_for
 from worker import up_state
 from worker.child import LARGEST_LOG, Backoff, Child, Phase, Service
 from worker.errors import Exit

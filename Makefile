@@ -1,0 +1,58 @@
+# make setup installs, make demo shows, make test proves. Needs Python 3.11 or newer and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+SDK_VENV := .venv-sdk
+SDK := voximplant-apiclient==2.12.0
+BIN := $(VENV)/bin
+PIP_FLAGS := --quiet --disable-pip-version-check
+
+export ROLLCALL_SDK_PYTHON := $(CURDIR)/$(SDK_VENV)/bin/python
+
+.PHONY: help setup demo test lint schema bench clean
+
+help:
+	@echo "make setup   install everything into $(VENV) and $(SDK_VENV)"
+	@echo "make demo    upload a real call list to the sandbox and account for every row"
+	@echo "make test    all tests"
+	@echo "make lint    ruff, mypy and import-linter"
+	@echo "make bench   measurements"
+	@echo "make clean   remove what setup installed, and caches; state in .rollcall stays"
+
+setup: $(VENV)/.installed $(SDK_VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rollcall needs Python 3.11 or newer: make PYTHON=python3.12")'
+	@echo "Installing into $(VENV); this takes a minute."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# The provider's own SDK is a witness in one test. It has dependencies of its own, so it gets a place of its own.
+$(SDK_VENV)/.installed: Makefile
+	@$(PYTHON) -m venv --clear $(SDK_VENV)
+	@$(SDK_VENV)/bin/python -m pip install $(PIP_FLAGS) '$(SDK)'
+	@touch $@
+
+demo: $(VENV)/.installed
+	@$(BIN)/rollcall demo
+
+test: setup
+	$(BIN)/python -m pytest tests --ignore tests/benchmarks
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# docs/job.schema.json is the job's contract for other languages; a test keeps it equal to the model.
+schema: $(VENV)/.installed
+	$(BIN)/python -c 'import json; from worker.job import Job; print(json.dumps({"$$schema": "https://json-schema.org/draft/2020-12/schema", **Job.model_json_schema()}, indent=2))' > docs/job.schema.json
+
+bench: setup
+	$(BIN)/python -m pytest tests/benchmarks -s
+
+clean:
+	rm -rf $(VENV) $(SDK_VENV) .rollcall/demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,91 @@
+"""Pause, resume, cancel and review, from the command line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.house import House
+from tests.unit.cli_runs import Cli
+
+
+@pytest.fixture
+def cli(small_house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    monkeypatch.setenv("LOGNAME", "dana")
+    return Cli.at(tmp_path / "home", capsys, monkeypatch).inside(small_house)
+
+
+def decisions(house: House) -> list[tuple[str, str, str | None]]:
+    lines = house.sql("SELECT step, who, message FROM attempt WHERE who IS NOT NULL ORDER BY id")
+    return [tuple(line) for line in lines]
+
+
+def in_review(house: House) -> str:
+    """An upload of 90 whose provider says that it stored fewer."""
+    house.provider.faults({"fault": "short_count", "share": 1, "times": 1, "methods": ["CreateCallList"]})
+    ulid = house.upload(90)
+    house.run(ulid, until=lambda status: "needs_person" in status, step=5)
+    return ulid
+
+
+def test_pause_resume_and_cancel_say_the_state_and_leave_a_name(small_house: House, cli: Cli) -> None:
+    ulid = small_house.upload(5)
+    assert cli("pause", ulid).error == f"Upload {ulid} is paused."
+    assert cli("resume", ulid, "--json").last["state"] == "received"
+    assert cli("cancel", ulid, "--json").last["state"] == "cancelled"
+    assert decisions(small_house) == [("pause", "dana", None), ("resume", "dana", None), ("cancel", "dana", None)]
+    ran = cli("resume", ulid)
+    assert (ran.code, ran.error.split(": ")[1]) == (2, "cannot_resume")
+
+
+def test_many_rejects_wait_until_they_are_accepted(small_house: House, cli: Cli) -> None:
+    ulid = small_house.upload(["+12022000001", "nothing", "nothing either"])
+    small_house.run(ulid, until=lambda status: status["state"] == "blocked")
+    ran = cli("resume", ulid)
+    assert (ran.code, ran.error.split(": ")[1]) == (2, "rejects_not_accepted")
+    assert cli("resume", ulid, "--accept-rejects").code == 0
+    assert small_house.finish(ulid)["rows"]["accepted"] == 1
+
+
+def test_review_shows_the_doubt_with_its_journal(small_house: House, cli: Cli) -> None:
+    ulid = in_review(small_house)
+    (told,) = cli("review", ulid, "--json").last["chunks"]
+    assert (told["chunk"], told["rows"], told["code"]) == (1, 90, "short_count")
+    assert [line["step"] for line in told["journal"]]
+    shown = cli("review", ulid).out
+    assert "short_count" in shown
+    assert f"rollcall review {ulid} 1 --accept|--resend|--give-up" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("1 --accept", "no_reason"),
+        ("1 --accept --resend --why x", "bad_decision"),
+        ("--accept --why x", "bad_decision"),
+        ("1 --why x", "bad_decision"),
+        ("9 --give-up --why x", "not_in_review"),
+        ("9", "not_in_review"),
+    ],
+)
+def test_a_decision_must_be_whole(small_house: House, cli: Cli, words: str, code: str) -> None:
+    ulid = in_review(small_house)
+    ran = cli("review", ulid, *words.split())
+    assert (ran.code, ran.error.split(": ")[1]) == (2, code)
+
+
+@pytest.mark.parametrize(
+    ("decision", "expected"),
+    [
+        ("--accept", {"unknown": 0, "refused": 9, "accepted": 81}),
+        ("--give-up", {"unknown": 0, "refused": 90, "accepted": 0}),
+    ],
+)
+def test_a_decision_settles_the_chunk(small_house: House, cli: Cli, decision: str, expected: dict[str, Any]) -> None:
+    ulid = in_review(small_house)
+    ran = cli("review", ulid, "1", decision, "--why", "their support said so", "--json")
+    assert ran.code == 0, ran.err
+    rows = ran.last["rows"]
+    assert {name: rows[name] for name in expected} == expected
+    assert decisions(small_house)[-1] == ("decide", "dana", "their support said so")
+    assert cli("review", ulid, "--json").last["chunks"] == []

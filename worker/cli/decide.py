@@ -1,0 +1,64 @@
+"""`rollcall pause`, `resume` and `cancel`: what a person decides about an upload."""
+
+import getpass
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli import out
+from worker.cli.options import AsJson, UploadId
+
+if TYPE_CHECKING:
+    from worker.context import Context
+
+
+def pause(ulid: UploadId, as_json: AsJson = False) -> None:
+    """Hold what was not sent, and stop the lists at the provider."""
+    from worker import control
+
+    _decide(lambda ctx: control.pause(ctx, ulid, who()), ulid, as_json)
+
+
+def resume(
+    ulid: UploadId,
+    accept_rejects: Annotated[
+        bool, typer.Option("--accept-rejects", help="Send the good rows although many were rejected.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a paused or blocked upload; what came too late is sent now."""
+    from worker import control
+
+    _decide(lambda ctx: control.resume(ctx, ulid, who(), accept_rejects=accept_rejects), ulid, as_json)
+
+
+def cancel(ulid: UploadId, as_json: AsJson = False) -> None:
+    """Send nothing more and stop the lists; what was accepted keeps its outcomes."""
+    from worker import control
+
+    _decide(lambda ctx: control.cancel(ctx, ulid, who()), ulid, as_json)
+
+
+def _decide(verb: "Callable[[Context], None]", ulid: str, as_json: bool) -> None:
+    from worker.cli import follow, place
+
+    ctx = place.connect(place.settings())
+    try:
+        verb(ctx)
+        status = follow.look(ctx.db, ulid)
+    finally:
+        ctx.close()
+    if as_json:
+        out.json_line(status)
+    else:
+        out.say(f"Upload {status['id']} is {status['state']}.")
+
+
+def who() -> str:
+    """The login that decides, for the journal."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"uid {os.getuid()}"

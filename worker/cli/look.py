@@ -1,0 +1,90 @@
+"""`rollcall status`, `list` and `watch`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from worker.cli import out
+from worker.cli.options import AsJson, UploadId
+
+
+def status(ulid: UploadId, as_json: AsJson = False) -> None:
+    """What became of every row of an upload."""
+    from worker.cli import follow, place
+
+    database = place.database(place.settings())
+    told = follow.look(database, ulid)
+    database.dispose()
+    if as_json:
+        out.json_line(told)
+        return
+    from worker.cli import show
+
+    show.status(told)
+
+
+def list_uploads(
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20, as_json: AsJson = False
+) -> None:
+    """The uploads there are, the newest first."""
+    from worker.cli import place
+
+    database = place.database(place.settings())
+    listed = _listed(database, limit)
+    database.dispose()
+    if as_json:
+        out.json_line(listed)
+        return
+    from worker.cli import show
+
+    columns = ("id", "state", "account", "file", "total", "accepted", "unknown", "created_at")
+    rows = [[one[name] for name in columns] for one in listed]
+    show.console().print(
+        show.table(columns, rows, numbers=[4, 5, 6], whole=[0]) if rows else "There are no uploads yet."
+    )
+
+
+def _listed(database: Any, limit: int) -> list[dict[str, Any]]:
+    from worker.store import uploads
+
+    with database.read() as session:
+        return [_line(upload, uploads.counts(session, upload)) for upload in uploads.newest(session, limit)]
+
+
+def _line(upload: Any, counts: dict[str, int]) -> dict[str, Any]:
+    state = upload.state if upload.blocked is None else f"{upload.state} ({upload.blocked})"
+    return {
+        "id": upload.ulid,
+        "state": state,
+        "account": upload.account,
+        "file": str(upload.job.get("source", "")).rpartition("/")[2],
+        "total": counts["total"],
+        "accepted": counts["accepted"],
+        "unknown": counts["unknown"],
+        "created_at": upload.created_at.strftime("%Y-%m-%d %H:%MZ"),
+        "starts_at": upload.starts_at,
+        "code": upload.code,
+    }
+
+
+def watch(ulid: UploadId, as_json: AsJson = False) -> int:
+    """Show an upload until it has ended. With --json: one status object a line, whenever it changes."""
+    from worker.cli import follow, place
+
+    database = place.database(place.settings())
+    try:
+        with _shown(as_json) as display:
+            _, end = follow.follow(database, ulid, display, patience=0, until=follow.ended)
+    finally:
+        database.dispose()
+    return follow.tell(end, as_json)
+
+
+def _shown(as_json: bool) -> Any:
+    import sys
+
+    from worker.cli import live, watching
+
+    if as_json:
+        return watching.as_json()
+    return watching.on_terminal() if sys.stdout.isatty() else live.display()

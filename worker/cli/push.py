@@ -1,0 +1,105 @@
+"""`rollcall upload`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from worker.cli import options, out
+from worker.cli.options import AsJson, Patience
+
+
+def upload(
+    file: Annotated[str, typer.Argument(metavar="FILE|URL", help="A CSV file with a header, or an https:// URL.")],
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Account of rollcall.toml; the sandbox while there is no other.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="An option of the provider, such as num_attempts=3."),
+    ] = None,
+    phone_column: Annotated[
+        str | None, typer.Option(metavar="C", help="Column with the number; guessed where it is plain.")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(metavar="CC", help="Country of numbers without a country code, such as US.")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(metavar="D", help="Of the file, such as ';' or tab; found out if not given.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="E", help="Of the file, such as cp1252; UTF-8 if not given.")
+    ] = None,
+    start_at: Annotated[
+        str | None,
+        typer.Option(metavar="T", help="When to begin: ISO 8601 with zone, or Unix seconds; at once if not given."),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="K", help="Idempotency key: the same key and job twice are one upload.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended or needs a person.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Take a file that this account was given before.")] = False,
+    as_json: AsJson = False,
+    patience: Patience = 20,
+) -> int:
+    """Give a call list to an account. Prints the upload's id."""
+    from worker.cli import place, presence
+
+    chosen = place.settings()
+    name = options.account_or_only(chosen, account)
+    job = {
+        "source": _source(file),
+        "account": name,
+        "options": options.settings_of(set_ or []),
+        "phone_column": phone_column,
+        "region": region and region.upper(),
+        "delimiter": options.one_character(delimiter),
+        "encoding": encoding,
+        "starts_at": start_at,
+        "idempotency_key": key,
+    }
+    ulid = _enqueue(chosen, job, again, as_json)
+    if (nobody := presence.missing(chosen)) is not None:
+        out.say(f"note: {nobody}")
+    return _wait(chosen, ulid, patience, as_json) if wait else 0
+
+
+def _source(file: str) -> str:
+    return file if "://" in file else str(Path(file).absolute())
+
+
+def _enqueue(chosen: Any, job: dict[str, Any], again: bool, as_json: bool) -> str:
+    from worker.cli import place
+    from worker.producer import enqueue
+
+    context = place.connect(chosen)
+    try:
+        receipt = enqueue(job, context=context, again=again)
+    finally:
+        context.close()
+    if not receipt.created:
+        out.say(f"note: This very job was given before under this key; it is upload {receipt.id}.")
+    if as_json:
+        out.json_line({"id": receipt.id, "created": receipt.created})
+    else:
+        out.line(receipt.id)
+    return receipt.id
+
+
+def _wait(chosen: Any, ulid: str, patience: float, as_json: bool) -> int:
+    from worker.cli import follow, live, place, show
+
+    database = place.database(chosen)
+    try:
+        with live.display() as display:
+            status, end = follow.follow(database, ulid, display, patience=patience)
+    except KeyboardInterrupt:
+        out.say(f"\nThe upload goes on without you; `rollcall watch {ulid}` shows it.")
+        raise
+    finally:
+        database.dispose()
+    if as_json:
+        out.json_line(status)
+    else:
+        show.status(status)
+    return follow.tell(end, as_json)

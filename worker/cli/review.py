@@ -1,0 +1,131 @@
+"""`rollcall review`: the chunks that nobody but a person can settle, what is known of them, and the decision."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.cli import out
+from worker.cli.options import AsJson, UploadId
+from worker.errors import InputError
+
+if TYPE_CHECKING:
+    from worker.db import Database
+    from worker.review import Decision
+
+JOURNAL = ("sent_at", "step", "result", "http_status", "code", "reference", "count", "who", "message")
+
+
+def review(
+    ulid: UploadId,
+    chunk: Annotated[int | None, typer.Argument(metavar="CHUNK", help="Number of the chunk to decide about.")] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="The provider has it; contacts that are not there count as refused.")
+    ] = False,
+    resend: Annotated[bool, typer.Option("--resend", help="Send once more what is not at the provider.")] = False,
+    give_up: Annotated[bool, typer.Option("--give-up", help="Count it as refused and send nothing.")] = False,
+    why: Annotated[str | None, typer.Option("--why", metavar="TEXT", help="For the journal.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the chunks in doubt with their journal and evidence, or decide about one of them."""
+    from worker.cli import place
+
+    chosen = place.settings()
+    wanted = [name for name, given in (("accept", accept), ("resend", resend), ("give_up", give_up)) if given]
+    if not wanted and why is None:
+        database = place.database(chosen)
+        _show(database, ulid, chunk, as_json)
+        database.dispose()
+        return
+    decision, seq, reason = _decision(wanted, chunk, why)
+    _decide(chosen, ulid, seq, decision, reason, as_json)
+
+
+def _decision(wanted: list[str], chunk: int | None, why: str | None) -> "tuple[Decision, int, str]":
+    if len(wanted) != 1 or chunk is None:
+        text = "Name one chunk and one of --accept, --resend and --give-up; `rollcall review ID` shows the chunks."
+        raise InputError("bad_decision", text)
+    if not why or not why.strip():
+        raise InputError("no_reason", 'Say why, for the journal: --why "the provider\'s support confirmed it".')
+    return wanted[0], chunk, why.strip()  # type: ignore[return-value]  # one of the three names above
+
+
+def _decide(chosen: Any, ulid: str, seq: int, decision: "Decision", why: str, as_json: bool) -> None:
+    from worker.cli import follow, place
+    from worker.cli.decide import who
+    from worker.review import decide
+
+    ctx = place.connect(chosen)
+    try:
+        decide(ctx, ulid, seq, decision, who(), why)
+        status = follow.look(ctx.db, ulid)
+    finally:
+        ctx.close()
+    if as_json:
+        out.json_line(status)
+    else:
+        out.say(f"Chunk {seq} was decided: {decision.replace('_', ' ')}. Upload {status['id']} is {status['state']}.")
+
+
+def _show(database: "Database", ulid: str, seq: int | None, as_json: bool) -> None:
+    told = _in_review(database, ulid, seq)
+    if as_json:
+        out.json_line(told)
+    elif not told["chunks"]:
+        out.say(f"Nothing of upload {told['id']} is in review.")
+    else:
+        for chunk in told["chunks"]:
+            _card(told["id"], chunk)
+
+
+def _in_review(database: "Database", ulid: str, seq: int | None) -> dict[str, Any]:
+    from worker import view
+    from worker.states import ChunkState
+    from worker.store import chunks, journal
+
+    with database.read() as session:
+        upload = view.find(session, ulid)
+        doubtful = chunks.of_upload(session, upload.id, ChunkState.REVIEW)
+        found = [
+            {
+                "chunk": chunk.seq,
+                "rows": chunk.rows,
+                "first_row": chunk.first_row,
+                "last_row": chunk.last_row,
+                "code": chunk.code,
+                "message": chunk.message,
+                "evidence": chunk.evidence,
+                "journal": [
+                    {name: getattr(line, name) for name in JOURNAL} for line in journal.of_chunk(session, chunk.id)
+                ],
+            }
+            for chunk in doubtful
+            if seq in (None, chunk.seq)
+        ]
+    if seq is not None and not found:
+        raise InputError("not_in_review", f"Chunk {seq} of upload {upload.ulid} is not in review; nothing to decide.")
+    return {"id": upload.ulid, "chunks": found}
+
+
+def _card(ulid: str, chunk: dict[str, Any]) -> None:
+    from worker.cli import show
+
+    console = show.console()
+    console.print(
+        f"Chunk {chunk['chunk']}: {chunk['rows']} contacts, rows {chunk['first_row']} to {chunk['last_row']}\n"
+        f"{chunk['code']}: {chunk['message']}"
+    )
+    for name, value in (chunk["evidence"] or {}).items():
+        console.print(f"  {name}: {_short(value)}")
+    columns = ("sent_at", "step", "result", "code", "reference", "count", "message")
+    rows = [[_cell(line[name]) for name in columns] for line in chunk["journal"]]
+    console.print(show.table(columns, rows))
+    console.print(f'Decide: rollcall review {ulid} {chunk["chunk"]} --accept|--resend|--give-up --why "…"\n')
+
+
+def _cell(value: Any) -> str:
+    return value.strftime("%Y-%m-%d %H:%M:%SZ") if hasattr(value, "strftime") else str(value or "")
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 500 else f"{text[:500]}… (all of it with --json)"

@@ -1,0 +1,81 @@
+"""Tables for people. Whatever comes from outside is shown as text and never read as markup."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+MEANING = {
+    "accepted": "the provider has confirmed them",
+    "rejected": "cannot be called as they stand in the file",
+    "suppressed": "on a do-not-call list",
+    "duplicate": "a number that an earlier row has",
+    "refused": "the provider said no",
+    "cancelled": "not sent, since somebody cancelled",
+    "waiting": "not sent yet",
+    "unknown": "may have arrived; being looked up, or in review",
+}
+
+
+WIDE = 170  # columns, where the output is no terminal
+
+
+def console() -> Console:
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
+
+
+def table(
+    headers: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[int] = (), whole: Sequence[int] = ()
+) -> Table:
+    """`numbers`: the positions of columns that hold numbers. `whole`: of those that are never broken, such as ids."""
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for place, header in enumerate(headers):
+        justify: JustifyMethod = "right" if place in numbers else "left"
+        made.add_column(Text(header), justify=justify, overflow="fold", no_wrap=place in (*numbers, *whole))
+    for row in rows:
+        made.add_row(*(Text(_shown(cell)) for cell in row))
+    return made
+
+
+def _shown(cell: object) -> str:
+    if cell is None:
+        return ""
+    return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)
+
+
+def status(told: dict[str, Any]) -> None:
+    console().print(card(told))
+
+
+def card(told: dict[str, Any]) -> Group:
+    """One upload: its state, its rows and that they add up, its lists, its outcomes."""
+    parts: list[Any] = [Text(_headline(told))]
+    parts += [Text(told[name]) for name in ("needs_person",) if name in told]
+    parts.append(rows_table(told["rows"]))
+    if told["lists"]:
+        listed = [(one["reference"], one["rows"]) for one in told["lists"]]
+        parts.append(table(["list at the provider", "contacts"], listed, numbers=[1]))
+    if told["outcomes"]:
+        parts.append(table(["outcome", "contacts"], list(told["outcomes"].items()), numbers=[1]))
+    return Group(*parts)
+
+
+def _headline(told: dict[str, Any]) -> str:
+    state = told["state"] + (f", waits for: {told['blocked']}" if "blocked" in told else "")
+    message = f" ({told['message']})" if "message" in told and "needs_person" not in told else ""
+    return f"Upload {told['id']} is {state}{message}"
+
+
+def rows_table(rows: dict[str, int]) -> Table:
+    parts = {name: count for name, count in rows.items() if name != "total"}
+    total = sum(parts.values())
+    adds_up = "adds up" if total == rows["total"] else f"DOES NOT ADD UP: the parts make {total}"
+    listed: list[tuple[object, ...]] = [(name, count, MEANING[name]) for name, count in parts.items()]
+    made = table(["rows", "", "meaning"], listed, numbers=[1])
+    made.add_section()
+    made.add_row(Text("total"), Text(f"{rows['total']:,}"), Text(adds_up))
+    return made
