@@ -1,25 +1,12 @@
 """Clock, switches, outcomes, balance: the sandbox's own endpoints and what they refuse."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from sandbox.switches import SWITCHES
-from tests.unit.sandbox_fixtures import Vox, sandboxed
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Vox]:
-    with sandboxed() as vox:
-        yield vox
-
-
-@pytest.fixture
-def vox(served: Vox) -> Vox:
-    served.reset()
-    return served
+from tests.unit.sandbox_fixtures import Vox
 
 
 def test_the_clock_stands_still_is_put_forward_and_runs(vox: Vox) -> None:

@@ -3,27 +3,14 @@
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.unit.sandbox_fixtures import ROWS, Vox, sandboxed
+from tests.unit.sandbox_fixtures import ROWS, Vox
 
 OWN = "__start_execution_time;__end_execution_time;result_data;last_attempt;attmepts_left;status_id;status"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Vox]:
-    with sandboxed() as vox:
-        yield vox
-
-
-@pytest.fixture
-def vox(served: Vox) -> Vox:
-    served.reset()
-    return served
 
 
 def many(rows: int) -> str:

@@ -3,7 +3,7 @@
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,19 +11,7 @@ import httpx
 import pytest
 
 from sandbox.faults import OPTIONS
-from tests.unit.sandbox_fixtures import KEY, LIST, ROWS, Vox, sandboxed
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Vox]:
-    with sandboxed() as vox:
-        yield vox
-
-
-@pytest.fixture
-def vox(served: Vox) -> Vox:
-    served.reset()
-    return served
+from tests.unit.sandbox_fixtures import KEY, LIST, ROWS, Vox
 
 
 def befall(vox: Vox, fault: str, **options: Any) -> None:

@@ -4,7 +4,6 @@ import csv
 import io
 import time
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -12,19 +11,7 @@ from hypothesis import strategies as st
 
 from sandbox.ledger import Acceptance, Ledger
 from sandbox.phones import number_of, numbers_of, phone_column
-from tests.unit.sandbox_fixtures import LIST, ROWS, TOKEN, Vox, sandboxed
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Vox]:
-    with sandboxed() as vox:
-        yield vox
-
-
-@pytest.fixture
-def vox(served: Vox) -> Vox:
-    served.reset()
-    return served
+from tests.unit.sandbox_fixtures import LIST, ROWS, TOKEN, Vox
 
 
 def test_the_ledger_names_every_list(vox: Vox) -> None:

@@ -2,24 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.unit.sandbox_fixtures import LIST, ROWS, Vox, sandboxed
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Vox]:
-    with sandboxed() as vox:
-        yield vox
-
-
-@pytest.fixture
-def vox(served: Vox) -> Vox:
-    served.reset()
-    return served
+from tests.unit.sandbox_fixtures import LIST, ROWS, Vox
 
 
 def found(vox: Vox, **params: Any) -> list[int]:

@@ -1,24 +1,10 @@
 """What the provider may do with something that comes twice: uuids, names, whole requests. All of it is by switch."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.unit.sandbox_fixtures import LIST, ROWS, Vox, sandboxed
+from tests.unit.sandbox_fixtures import LIST, ROWS, Vox
 
 TWICE = "phone;__task_uuid\n+14155550001;a-1\n+14155550002;a-2\n+14155550003;a-1\n"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Vox]:
-    with sandboxed() as vox:
-        yield vox
-
-
-@pytest.fixture
-def vox(served: Vox) -> Vox:
-    served.reset()
-    return served
 
 
 def test_repeats_are_accepted_by_default(vox: Vox) -> None:

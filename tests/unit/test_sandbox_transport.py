@@ -1,23 +1,10 @@
 """The five request shapes, the method's place, and the envelope of an error, all over a real connection."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.unit.sandbox_fixtures import KEY, LIST, ROWS, Vox, sandboxed
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Vox]:
-    with sandboxed() as vox:
-        yield vox
-
-
-@pytest.fixture
-def vox(served: Vox) -> Vox:
-    served.reset()
-    return served
+from tests.unit.sandbox_fixtures import KEY, LIST, ROWS, Vox
 
 
 def send(vox: Vox, shape: str) -> dict[str, Any]:

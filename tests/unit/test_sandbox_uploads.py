@@ -1,24 +1,11 @@
 """What CreateCallList and AppendToCallList check, and how they read a file."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.unit.sandbox_fixtures import LIST, ROWS, Vox, sandboxed
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Vox]:
-    with sandboxed() as vox:
-        yield vox
-
-
-@pytest.fixture
-def vox(served: Vox) -> Vox:
-    served.reset()
-    return served
+from tests.unit.sandbox_fixtures import LIST, ROWS, Vox
 
 
 @pytest.mark.parametrize(
