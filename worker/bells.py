@@ -29,6 +29,8 @@ QUEUES = {
     "probe": "submit",
     "sweep": "sweep",
 }
+# Without it a broker that vanishes and closes nothing (a failover, a frozen machine) would hold a push for ever.
+SOCKET_TIMEOUT = 5.0
 PUBLISH = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 
 
@@ -54,6 +56,8 @@ def celery_app(settings: Settings, broker_url: str) -> Celery:
         broker_transport_options={
             "visibility_timeout": settings.timing.visibility_timeout,
             "socket_keepalive": True,
+            "socket_timeout": SOCKET_TIMEOUT,
+            "socket_connect_timeout": SOCKET_TIMEOUT,
             "health_check_interval": 25,
         },
         enable_utc=True,

@@ -17,6 +17,7 @@ from worker.states import CHUNK_SENT, ChunkState, Disposition, ListState, Upload
 from worker.store import chunks, lists, outcomes, uploads
 
 _log = logging.getLogger("rollcall.collect")
+OPEN = (ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW)  # what keeps a list from being finished
 QUIET = 2  # polls without a change after which a list that somebody else cancelled is over
 _SLOWEST = 10  # doublings after which the poll interval does not grow any more
 
@@ -25,7 +26,7 @@ def collect(ctx: Context, list_id: int) -> None:
     """Ask once for the outcomes of a list, store them, and say when to ask again."""
     with ctx.db.write() as session:
         now = ctx.db.now(session)
-        call_list = lists.claim_poll(session, list_id, now, _lease(ctx))
+        call_list = lists.claim_poll(session, list_id, now, ctx.settings.reading_lease)
         upload = uploads.get(session, call_list.upload_id) if call_list else None
         sent = chunks.of_list(session, list_id, *CHUNK_SENT, ChunkState.REVIEW, ChunkState.UNKNOWN)
     if call_list is None or upload is None:
@@ -51,10 +52,6 @@ class Tally:
         self.changed += changed
 
 
-def _lease(ctx: Context) -> float:
-    return ctx.settings.timing.lease + max(a.read_deadline for a in ctx.settings.accounts.values())
-
-
 def _store_tasks(ctx: Context, upload: Upload, call_list: CallList, sent: list[Chunk]) -> Tally:
     """Read the whole list and write what differs from what we hold, frame by frame."""
     assert call_list.reference is not None
@@ -69,7 +66,7 @@ def _store_tasks(ctx: Context, upload: Upload, call_list: CallList, sent: list[C
         frame = _outcomes(ctx, upload, call_list, rows, bool(final))
         with ctx.db.write() as session:
             now = ctx.db.now(session)
-            lists.extend_poll(session, call_list, now, _lease(ctx))
+            lists.extend_poll(session, call_list, now, ctx.settings.reading_lease)
             changed, known = outcomes.store(session, frame, known, now)
         tally.add(frame, changed)
     return tally
@@ -130,7 +127,7 @@ def _conclude(ctx: Context, upload: Upload, call_list: CallList, tally: Tally) -
         now = ctx.db.now(session)
         current = lists.get(session, call_list.id)
         assert current is not None
-        open_chunks = chunks.of_list(session, call_list.id, ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW)
+        open_chunks = chunks.of_list(session, call_list.id, *OPEN)
         all_here = tally.tasks >= lists.accepted_rows(session, call_list.id)
         if not open_chunks and all_here and tally.ended == tally.tasks:
             chunks.complete(session, call_list.id)
@@ -158,7 +155,8 @@ def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:
         now: datetime = ctx.db.now(session)
         if rows:
             outcomes.no_outcome(session, upload.id, call_list.id, pl.concat(rows), now)
-        chunks.complete(session, call_list.id)
-        lists.finish_list(session, call_list.id)
+        if not chunks.of_list(session, call_list.id, *OPEN):
+            chunks.complete(session, call_list.id)
+            lists.finish_list(session, call_list.id)
         uploads.advance(session, upload.id, now)
     telemetry.emit("collect.closed", upload=upload.ulid, list=call_list.number)

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from worker import telemetry
 from worker.context import Context, list_name
-from worker.errors import ConfigError, InputError, RollcallError, StagingError
+from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
 from worker.intake import Dialect, Intake, Order, StagedChunk, take_in
 from worker.job import Job
 from worker.models import CallList, Chunk, Upload
@@ -39,6 +39,8 @@ def ingest(ctx: Context, ulid: str) -> None:
         _take_in(ctx, upload, now)
     except (InputError, ConfigError, StagingError) as error:
         _fail(ctx, upload, error)
+    except Unavailable as error:
+        _put_off(ctx, upload, error)
     except _Lost:
         telemetry.emit("ingest.lost", upload=ulid)
 
@@ -144,7 +146,7 @@ def _lists(ctx: Context, session: Session, upload: Upload, intake: Intake) -> di
 
 def _too_many_rejects(ctx: Context, upload: Upload, intake: Intake) -> str | None:
     limit = ctx.settings.reject_threshold
-    if upload.accept_rejects or not intake.total or intake.rejected <= limit * intake.total:
+    if not intake.total or intake.rejected <= limit * intake.total:
         return None
     return (
         f"{intake.rejected} of {intake.total} rows were rejected, more than {limit:.0%}; nothing was sent. "
@@ -167,6 +169,14 @@ def _chunk(upload: Upload, call_list: CallList, staged: StagedChunk, now: dateti
         not_before=start,
         not_after=start + late_after,
     )
+
+
+def _put_off(ctx: Context, upload: Upload, error: Unavailable) -> None:
+    """Staging is away: nothing was lost, so the file is read again later, by whoever comes first."""
+    with ctx.db.write() as session:
+        again = ctx.db.now(session) + timedelta(seconds=ctx.settings.timing.probe_every)
+        uploads.give_back_intake(session, upload, again, error.code, error.message)
+    telemetry.emit("ingest.put_off", upload=upload.ulid, code=error.code)
 
 
 def _fail(ctx: Context, upload: Upload, error: RollcallError) -> None:

@@ -65,7 +65,6 @@ class Upload(SQLModel, table=True):
     lease_until: datetime | None = None
     deaths: int = 0
     rung_until: datetime | None = None
-    accept_rejects: bool = False
     total: int = Field(default=0, sa_type=BigInteger)
     rejected: int = Field(default=0, sa_type=BigInteger)
     duplicate: int = Field(default=0, sa_type=BigInteger)

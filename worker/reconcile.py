@@ -49,7 +49,7 @@ def reconcile(ctx: Context, list_id: int) -> None:
     """Look up the chunk of a list that is in doubt, and settle it or say when to look again."""
     with ctx.db.write() as session:
         now = ctx.db.now(session)
-        chunk = chunks.claim_check(session, list_id, now, _lease(ctx))
+        chunk = chunks.claim_check(session, list_id, now, ctx.settings.reading_lease)
         call_list = lists.get(session, list_id)
         upload = uploads.get(session, call_list.upload_id) if call_list else None
     if chunk is None or call_list is None or upload is None:
@@ -66,10 +66,6 @@ def reconcile(ctx: Context, list_id: int) -> None:
     telemetry.emit("reconcile.settled", upload=upload.ulid, chunk=chunk.seq, verdict=verdict)
     if verdict in ("found", "absent"):
         ctx.ring("submit", list_id)
-
-
-def _lease(ctx: Context) -> float:
-    return ctx.settings.timing.lease + max(a.read_deadline for a in ctx.settings.accounts.values())
 
 
 def _look(ctx: Context, doubt: Doubt) -> Seen:
@@ -121,7 +117,7 @@ def _settle(ctx: Context, session: Session, doubt: Doubt, seen: Seen | ProviderE
     """One arrow out of `unknown`, or a time to look again; returns what was found, in a word."""
     chunk = doubt.chunk
     if isinstance(seen, ProviderError):
-        chunks.check_again(session, chunk, now + _soon(ctx))
+        chunks.check_again(session, chunk, now + timedelta(seconds=ctx.settings.timing.probe_every))
         return _note(session, doubt, now, "no_answer", seen.code, seen.message)
     if len(seen.lists) > 1:
         return _ask(session, doubt, now, "several_lists", _several(seen), {"references": list(seen.lists)})

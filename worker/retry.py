@@ -81,7 +81,23 @@ def _run(
         sleep=sleep_using_event(stopping),
         reraise=True,
     )
-    return policy(call)
+    return policy(_unless_stopped(call, stopping))
+
+
+def _unless_stopped(call: Callable[[], T], stopping: threading.Event) -> Callable[[], T]:
+    """A wait that ended early because of `stopping` leads to the last error and not to another request."""
+    last: list[Exception] = []
+
+    def attempt() -> T:
+        if last and stopping.is_set():
+            raise last[-1]
+        try:
+            return call()
+        except Exception as error:
+            last.append(error)
+            raise
+
+    return attempt
 
 
 def as_value(call: Callable[[], T]) -> T | ProviderError:

@@ -196,6 +196,11 @@ class Settings(BaseSettings):
     def staging(self) -> str:
         return self.staging_url or str((self.home / "staging").absolute())
 
+    @property
+    def reading_lease(self) -> float:
+        """Seconds a claim holds whose work is to read a whole list."""
+        return self.timing.lease + max(account.read_deadline for account in self.accounts.values())
+
     def account(self, name: str) -> AccountSettings:
         """Settings of an account; raises ConfigError `unknown_account`, naming those there are."""
         try:

@@ -65,6 +65,7 @@ U, C, L = UploadState, ChunkState, ListState
 UPLOAD_ARROWS: dict[str, tuple[tuple[UploadState, ...], UploadState]] = {
     "claim_intake": ((U.RECEIVED, U.INGESTING), U.INGESTING),
     "fail_intake": ((U.INGESTING,), U.FAILED),
+    "give_back_intake": ((U.INGESTING,), U.RECEIVED),
     "finish_intake": ((U.INGESTING,), U.SUBMITTING),
     "hold_rejects": ((U.INGESTING,), U.BLOCKED),
     "all_submitted": ((U.SUBMITTING,), U.DIALING),

@@ -13,34 +13,46 @@ from worker.store import journal, lists, uploads
 
 
 def steer(ctx: Context, list_id: int) -> None:
-    """Make the provider's list stopped or running, as its row wants. Both requests may be repeated.
+    """Make the provider's list stopped or running, as its row wants.
 
-    A list that goes on by itself (after a top-up) refuses to be recovered: then it runs, and that is what was wanted.
+    Whoever steers is the list's runner, so that a stop and a recovery never overtake each other. A provider that
+    refuses has nothing to stop or to recover: a list that ended, or one that went on by itself after a top-up.
     """
     with ctx.db.write() as session:
-        call_list = lists.get(session, list_id)
-        if call_list is None or call_list.reference is None or not _wrong(call_list.state, call_list.stop_wanted):
-            return
-        upload = uploads.get(session, call_list.upload_id)
-        step = "stop" if call_list.stop_wanted else "recover"
-        line = journal.sending(session, ctx.db.now(session), step, upload_id=upload.id, list_id=list_id)
-    provider, reference = ctx.provider(upload.account), call_list.reference
-    request = provider.stop if call_list.stop_wanted else provider.resume
-    error = retry.as_value(lambda: retry.reading(lambda: request(reference), ctx.stopping))
-    with ctx.db.write() as session:
-        now = ctx.db.now(session)
-        if isinstance(error, ProviderError) and not (step == "recover" and isinstance(error, Refused)):
-            result = type(error).__name__
-            journal.came_back(session, line, now, result, code=error.code, message=error.message)
-            failed = error
-        else:
-            failed = None
-            journal.came_back(session, line, now, "done" if error is None else "nothing to do")
-            _arrived(ctx, session, upload, call_list)
-    if failed is not None:
-        accounts.hold(ctx, upload.account, failed)
+        call_list = lists.claim_run(session, list_id, ctx.db.now(session), ctx.settings.reading_lease)
+        upload = uploads.get(session, call_list.upload_id) if call_list else None
+    if call_list is None or upload is None:
         return
-    telemetry.emit(f"steer.{step}", upload=upload.ulid, list=call_list.number)
+    try:
+        if call_list.reference is not None and _wrong(call_list.state, call_list.stop_wanted):
+            _request(ctx, upload, call_list, call_list.reference)
+    finally:
+        with ctx.db.write() as session:
+            lists.release_run(session, call_list)
+
+
+def _request(ctx: Context, upload: Upload, call_list: CallList, reference: str) -> None:
+    step = "stop" if call_list.stop_wanted else "recover"
+    with ctx.db.write() as session:
+        line = journal.sending(session, ctx.db.now(session), step, upload_id=upload.id, list_id=call_list.id)
+    provider = ctx.provider(upload.account)
+    verb = provider.stop if call_list.stop_wanted else provider.resume
+    error = retry.as_value(lambda: retry.reading(lambda: verb(reference), ctx.stopping))
+    with ctx.db.write() as session:
+        if isinstance(error, ProviderError) and not isinstance(error, Refused):
+            lists.steer_later(session, call_list.id, ctx.db.now(session) + _patience(ctx))
+        else:
+            _arrived(ctx, session, upload, call_list)
+        result = "done" if error is None else type(error).__name__
+        words = {} if error is None else {"code": error.code, "message": error.message}
+        journal.came_back(session, line, ctx.db.now(session), result, **words)
+    if error is not None:
+        accounts.hold(ctx, upload.account, error)
+    telemetry.emit(f"steer.{step}", upload=upload.ulid, list=call_list.number, result=result)
+
+
+def _patience(ctx: Context) -> timedelta:
+    return timedelta(seconds=ctx.settings.timing.probe_every)
 
 
 def _arrived(ctx: Context, session: Session, upload: Upload, call_list: CallList) -> None:

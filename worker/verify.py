@@ -48,8 +48,7 @@ def verify(ctx: Context, list_id: int) -> None:
 
 def _claim(ctx: Context, list_id: int) -> Filled | None:
     with ctx.db.write() as session:
-        lease = ctx.settings.timing.lease + max(a.read_deadline for a in ctx.settings.accounts.values())
-        call_list = lists.claim_verify(session, list_id, ctx.db.now(session), lease)
+        call_list = lists.claim_verify(session, list_id, ctx.db.now(session), ctx.settings.reading_lease)
         if call_list is None or call_list.reference is None:
             return None
         upload = uploads.get(session, call_list.upload_id)

@@ -40,9 +40,9 @@ def test_stored_but_not_answered_is_found(house: House, fault: str, method: str)
 
 @pytest.mark.parametrize("method", STEPS)
 def test_what_is_stored_after_we_hung_up_is_found(house: House, method: str) -> None:
-    house.provider.faults(once("store_late", method, seconds=0.3))
+    house.provider.faults(once("store_late", method, seconds=2))
     ulid = house.upload(250)
-    house.run(ulid, until=lambda s: "not_seen" in attempts(house, ulid), step=0.1)
+    house.run(ulid, until=lambda s: "not_seen" in attempts(house, ulid), step=0.6)
     before = 200 if method == APPEND else 100
     house.wait(lambda: bool(house.provider.ledger["contacts"] >= before))
     all_accepted_once(house, house.finish(ulid))
@@ -112,9 +112,9 @@ def test_contacts_that_become_visible_late_are_waited_for(house: House, method: 
 
 @pytest.mark.parametrize("method", STEPS)
 def test_what_is_in_doubt_and_becomes_visible_late_is_found(house: House, method: str) -> None:
-    house.provider.faults(once("accept_then_hang_up", method), once("late_visible", method, seconds=0.4))
+    house.provider.faults(once("accept_then_hang_up", method), once("late_visible", method, seconds=2))
     ulid = house.upload(250)
-    house.run(ulid, until=lambda s: "not_seen" in attempts(house, ulid), step=0.1)
+    house.run(ulid, until=lambda s: "not_seen" in attempts(house, ulid), step=0.6)
     house.wait(lambda: visible(house) == (100 if method == CREATE else 200))
     all_accepted_once(house, house.finish(ulid))
     assert "absent" not in attempts(house, ulid)

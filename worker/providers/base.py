@@ -92,7 +92,7 @@ class Provider(Protocol):
         ...
 
     def find(self, list_name: str) -> list[Found]:
-        """Every list of exactly this name: a complete read, or an error."""
+        """Every list that bears this name, by the token at its end: a complete read, or an error."""
         ...
 
     def status(self, reference: str) -> Found | None:

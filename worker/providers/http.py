@@ -149,9 +149,10 @@ class _Transport(httpx.HTTPTransport):
     """httpx's transport on a pool whose sockets know the deadline. It never sends anything again by itself."""
 
     def __init__(self) -> None:
-        super().__init__(retries=0)
+        context = httpx.create_ssl_context()
+        super().__init__(verify=context, retries=0)
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
+            ssl_context=context,
             max_connections=100,
             max_keepalive_connections=20,
             keepalive_expiry=2.0,
@@ -234,7 +235,7 @@ class _Stream(httpcore.NetworkStream):
 
     @contextmanager
     def _unsent_dropped(self) -> Iterator[None]:
-        """When time is over, close with a reset: what lies in the kernel's buffer must not go out after the deadline."""
+        """When time is over, close with a reset: what the kernel still holds must not go out after the deadline."""
         try:
             yield
         except httpcore.TimeoutException:

@@ -140,6 +140,10 @@ def recovered(session: Session, list_id: int, poll_at: datetime) -> int:
     return move_lists(session, "recovered", col(CallList.id) == list_id, next_poll_at=poll_at, quiet_polls=0)
 
 
+def steer_later(session: Session, list_id: int, at: datetime) -> None:
+    change(session, CallList, col(CallList.id) == list_id, steer_at=at)
+
+
 def finish_list(session: Session, list_id: int) -> int:
     return move_lists(session, "finish_list", col(CallList.id) == list_id)
 

@@ -91,7 +91,7 @@ def extend_intake(session: Session, upload: Upload, now: datetime, lease: float)
 
 
 def finish_intake(session: Session, upload: Upload, **counts: Any) -> bool:
-    return _end_intake(session, upload, "finish_intake", **counts)
+    return _end_intake(session, upload, "finish_intake", code=None, message=None, **counts)
 
 
 def hold_rejects(session: Session, upload: Upload, **counts: Any) -> bool:
@@ -100,6 +100,11 @@ def hold_rejects(session: Session, upload: Upload, **counts: Any) -> bool:
 
 def fail_intake(session: Session, upload: Upload, now: datetime, code: str, message: str) -> bool:
     return _end_intake(session, upload, "fail_intake", code=code, message=message, ended_at=now)
+
+
+def give_back_intake(session: Session, upload: Upload, again_at: datetime, code: str, message: str) -> bool:
+    values = {"code": code, "message": message, "rung_until": again_at}
+    return _end_intake(session, upload, "give_back_intake", **values)
 
 
 def _end_intake(session: Session, upload: Upload, arrow: str, **values: Any) -> bool:
@@ -129,8 +134,13 @@ def unblock(session: Session, upload_id: int) -> int:
 
 
 def pause(session: Session, upload_id: int) -> bool:
-    """Hold what has not been sent and ask for the lists to be stopped. Safe to repeat."""
-    moved = move_uploads(session, "pause", col(Upload.id) == upload_id, blocked=None, code=None, message=None)
+    """Hold what has not been sent and ask for the lists to be stopped. Safe to repeat.
+
+    What waits for its rejects to be accepted holds already, and pausing it must not be a way around the question.
+    """
+    no_question = or_(col(Upload.blocked).is_(None), col(Upload.blocked) != Blocked.REJECTS)
+    of_this = (col(Upload.id) == upload_id, no_question)
+    moved = move_uploads(session, "pause", *of_this, blocked=None, code=None, message=None)
     if moved:
         want_stopped(session, upload_id, True)
     return bool(moved)

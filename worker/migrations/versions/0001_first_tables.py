@@ -69,7 +69,6 @@ def upgrade() -> None:
         sa.Column("lease_until", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("deaths", sa.Integer(), nullable=False),
         sa.Column("rung_until", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
-        sa.Column("accept_rejects", sa.Boolean(), nullable=False),
         sa.Column("total", sa.BigInteger(), nullable=False),
         sa.Column("rejected", sa.BigInteger(), nullable=False),
         sa.Column("duplicate", sa.BigInteger(), nullable=False),

@@ -67,8 +67,11 @@ class Voximplant:
         return _accepted(answer)
 
     def find(self, list_name: str) -> list[Found]:
-        named = [found for found in self._lists(name=list_name) if found.name == list_name]
-        return list({found.reference: found for found in named}.values())  # pages may overlap while lists are made
+        """By name; where that shows nothing, among all lists by the token at the name's end.
+
+        A provider that changed a character of the name must not look like one that has no such list.
+        """
+        return _bearing(list_name, self._lists(name=list_name)) or _bearing(list_name, self._lists())
 
     def status(self, reference: str) -> Found | None:
         return next((found for found in self._lists(list_id=reference) if found.reference == reference), None)
@@ -214,6 +217,13 @@ def _accepted(answer: dict[str, Any]) -> Accepted:
         raise Unknown("broken_answer", "The answer has no list_id or no count; it may have been stored.")
     batch = answer.get("batch_id")
     return Accepted(str(reference), count, None if batch is None else str(batch))
+
+
+def _bearing(list_name: str, lists: Iterator[Found]) -> list[Found]:
+    """Those that bear this name, or its token. Each once: pages may overlap while lists are made."""
+    token = list_name[list_name.rfind("[") :] if list_name.endswith("]") else list_name
+    bearing = (one for one in lists if one.name == list_name or (token != list_name and one.name.endswith(token)))
+    return list({one.reference: one for one in bearing}.values())
 
 
 def _found(item: Any) -> Found:

@@ -22,6 +22,7 @@ NEW, IN_PROGRESS, PROCESSED, ERROR, CANCELED = "0", "1", "2", "3", "4"
 _UUID = ("__task_uuid", "task_uuid")
 _LEFT = ("attmepts_left", "attempts_left")
 _BLOCK = 8 << 20
+_START = 1 << 20  # bytes in which the header ends
 
 
 class NoUuids(Exception):
@@ -30,8 +31,10 @@ class NoUuids(Exception):
 
 def frames_of_csv(file: IO[bytes], delimiter: str) -> Iterator[pl.DataFrame]:
     """Frames of a details file; raises Unknown `broken_answer` where it is not one, NoUuids where it lacks them."""
-    header = _header(file, delimiter)
+    header, alone = _header(file, delimiter)
     wanted = _positions(header)
+    if alone:
+        return
     read = pc.ReadOptions(
         column_names=[f"c{i}" for i in range(len(header))], skip_rows_after_names=1, block_size=_BLOCK
     )
@@ -48,13 +51,16 @@ def frames_of_csv(file: IO[bytes], delimiter: str) -> Iterator[pl.DataFrame]:
         raise Unknown("broken_answer", "The details of the list cannot be read as CSV.") from error
 
 
-def _header(file: IO[bytes], delimiter: str) -> list[str]:
-    start = file.read(1 << 20).decode("utf-8-sig", "replace")
+def _header(file: IO[bytes], delimiter: str) -> tuple[list[str], bool]:
+    """The names of the columns, and whether nothing follows them: pyarrow takes such a file for a broken one."""
+    start = file.read(_START)
     file.seek(0)
+    text = io.StringIO(start.decode("utf-8-sig", "replace"), newline="")
     try:
-        return next(csv.reader(io.StringIO(start, newline=""), delimiter=delimiter), [])
+        header = next(csv.reader(text, delimiter=delimiter), [])
     except csv.Error as error:
         raise Unknown("broken_answer", "The details of the list cannot be read as CSV.") from error
+    return header, len(start) < _START and not text.read().strip()
 
 
 def _positions(header: list[str]) -> dict[str, int]:

@@ -12,8 +12,12 @@ LARGEST = 2**31 - 1  # where the document names no limit: what every database an
 
 
 def _plain(name: str) -> str:
+    """Blanks of any kind become one space: a name that the provider tidied up would not be found again."""
+    name = " ".join(name.split())
     if "/" in name or "\\" in name:
         raise ValueError(r"may not contain '/' or '\'")
+    if not name or not name.isprintable():
+        raise ValueError("may not be blank or contain characters that cannot be printed")
     return name
 
 
