@@ -1,25 +1,44 @@
 """Celery's doors: an id comes in, one function is called. Names are stable, since any language may push them."""
 
+import logging
 from typing import Any
 
 from celery import Celery, Task
+from celery.worker.request import Request
 
 from schedules.sweep import sweep_for_a_while
 from worker.bells import task_name
 from worker.context import Context
+from worker.errors import RollcallError
+
+_log = logging.getLogger("rollcall.doors")
+LONGEST_PATIENCE = 60.0
+
+
+class JobUnseen(Request):  # type: ignore[misc]  # Celery carries no types
+    """A pushed job may name its file by an address that is itself a secret: neither Flower nor a log is shown it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._argsrepr = self._request_dict["argsrepr"] = "(job)"
 
 
 def hang(app: Celery, ctx: Context) -> None:
     """Register every task on `app`. Flows are imported when their bell first rings: a fork must not inherit polars."""
 
-    def door(bell: str) -> Any:
-        return app.task(name=task_name(bell), bind=bell == "upload")
+    def door(bell: str, **options: Any) -> Any:
+        return app.task(name=task_name(bell), **options)
 
-    @door("upload")
+    @door("upload", bind=True, max_retries=None, Request=JobUnseen)
     def upload(task: Task, job: dict[str, Any]) -> None:
         from worker.producer import receive_message
 
-        receive_message(ctx, job, task.request.id)
+        try:
+            receive_message(ctx, job, task.request.id)
+        except Exception as error:  # nothing was stored: the message, which Celery would acknowledge, is all there is
+            why = error.message if isinstance(error, RollcallError) else type(error).__name__
+            _log.warning("message %s cannot be stored yet and will come again: %s", task.request.id, why)
+            raise task.retry(countdown=_patience(ctx, task.request.retries)) from None
 
     @door("ingest")
     def ingest(ulid: str) -> None:
@@ -66,3 +85,8 @@ def hang(app: Celery, ctx: Context) -> None:
     @door("sweep")
     def sweep() -> None:
         sweep_for_a_while(ctx)
+
+
+def _patience(ctx: Context, tries: int) -> float:
+    """Seconds until a message that could not be stored is tried again."""
+    return min(ctx.settings.timing.rung * 2.0 ** min(tries, 10), LONGEST_PATIENCE)
