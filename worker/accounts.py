@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from worker import retry, telemetry
 from worker.context import Context
-from worker.errors import AccountRefused, ConfigError, LowBalance, NotSent, ProviderError, Refused, Throttled, Unknown
-from worker.providers.base import Account
+from worker.errors import AccountRefused, ConfigError, LowBalance, NotSent, ProviderError, Throttled
+from worker.providers.base import Account, Provider
 from worker.states import Blocked
 from worker.store import gates, uploads
 
@@ -20,6 +20,14 @@ _HOLDS: dict[type[ProviderError], Blocked] = {
     LowBalance: Blocked.BALANCE,
     NotSent: Blocked.PROVIDER_DOWN,
 }
+
+
+def provider(ctx: Context, account: str) -> Provider:
+    """The account's adapter; one that cannot be opened for want of a credential is an account that is refused."""
+    try:
+        return ctx.provider(account)
+    except ConfigError as error:
+        raise AccountRefused(error.code, error.message) from error
 
 
 def hold(ctx: Context, account: str, error: ProviderError) -> bool:
@@ -33,7 +41,7 @@ def hold(ctx: Context, account: str, error: ProviderError) -> bool:
             gates.throttle(session, account, ctx.db.now(session) + wait)
         return False
     reason = next((held for kind, held in _HOLDS.items() if isinstance(error, kind)), None)
-    if reason is None or (isinstance(error, NotSent) and error.fault):
+    if reason is None or (isinstance(error, NotSent) and error.ours):
         return False
     close(ctx, account, reason, error.message)
     return True
@@ -70,18 +78,15 @@ def check_balance(ctx: Context, account: str) -> bool:
     try:
         _check(ctx, account)
     except ProviderError as error:
-        if not hold(ctx, account, error) and isinstance(error, Unknown):
+        if not hold(ctx, account, error) and not isinstance(error, Throttled):
             close(ctx, account, Blocked.PROVIDER_DOWN, error.message)
-        return isinstance(error, Refused)
-    except ConfigError as error:
-        close(ctx, account, Blocked.CREDENTIAL, error.message)
         return False
     return True
 
 
 def _check(ctx: Context, account: str) -> None:
     """Ask the provider for the account; raises LowBalance below the account's limit, or what the provider said."""
-    info = retry.reading(ctx.provider(account).account, ctx.stopping)
+    info = retry.reading(provider(ctx, account).account, ctx.stopping)
     with ctx.db.write() as session:
         balance = None if info is None else info.balance
         gates.note_balance(session, account, balance, ctx.db.now(session))
@@ -108,7 +113,7 @@ def probe(ctx: Context, account: str) -> None:
         return
     try:
         _check(ctx, account)
-    except (ProviderError, ConfigError) as error:
+    except ProviderError as error:
         _log.info("account %s is still held: %s", account, error.message)
         return
     with ctx.db.write() as session:

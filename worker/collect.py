@@ -8,10 +8,11 @@ import logging
 from datetime import datetime, timedelta
 
 import polars as pl
+from sqlmodel import Session
 
 from worker import accounts, retry, roster, telemetry
 from worker.context import Context
-from worker.errors import ProviderError
+from worker.errors import ProviderError, Refused
 from worker.models import CallList, Chunk, Upload
 from worker.states import CHUNK_SENT, ChunkState, Disposition, ListState, UploadState
 from worker.store import chunks, lists, outcomes, uploads
@@ -56,10 +57,8 @@ def _store_tasks(ctx: Context, upload: Upload, call_list: CallList, sent: list[C
     """Read the whole list and write what differs from what we hold, frame by frame."""
     assert call_list.reference is not None
     own = roster.own_uuids(ctx.staging, upload, sent)
-    with ctx.db.read() as session:
-        known = outcomes.versions(session, upload.id, call_list.id)
     tally, final = Tally(), None
-    for tasks in ctx.provider(upload.account).tasks(call_list.reference):
+    for tasks in accounts.provider(ctx, upload.account).tasks(call_list.reference):
         rows = roster.with_rows(tasks, upload.ulid, own)
         if final is None and (rows["phase"] == "cancelled").any():
             final = _cancelled_is_final(ctx, upload, call_list)
@@ -67,25 +66,28 @@ def _store_tasks(ctx: Context, upload: Upload, call_list: CallList, sent: list[C
         with ctx.db.write() as session:
             now = ctx.db.now(session)
             lists.extend_poll(session, call_list, now, ctx.settings.reading_lease)
-            changed, known = outcomes.store(session, frame, known, now)
+            changed = outcomes.store(session, frame, now)
         tally.add(frame, changed)
     return tally
 
 
-def _cancelled_is_final(ctx: Context, upload: Upload, call_list: CallList) -> bool:
+def _cancelled_is_final(ctx: Context, upload: Upload, before: CallList) -> bool:
     """Whether a cancelled task has ended. Not while we hold the list, nor while the account has no money.
 
-    A list that somebody cancelled at the provider is over, once its numbers have not moved for a while.
+    Asked after the reading, of the rows as they are then: whoever stopped the list said so before. A list that
+    somebody else cancelled at the provider is over, once its numbers have not moved for a while.
     """
-    if upload.state == UploadState.CANCELLED:
+    with ctx.db.read() as session:
+        current, state = lists.get(session, before.id), uploads.get(session, upload.id).state
+    if state == UploadState.CANCELLED:
         return True
-    if call_list.stop_wanted or call_list.state == ListState.STOPPED:
+    if current is None or current.stop_wanted or current.state == ListState.STOPPED:
         return False
     if not accounts.check_balance(ctx, upload.account):
         with ctx.db.write() as session:
-            lists.stopped(session, call_list.id)
+            lists.stopped(session, before.id)
         return False
-    return call_list.quiet_polls >= QUIET
+    return QUIET <= before.quiet_polls == current.quiet_polls
 
 
 def _outcomes(ctx: Context, upload: Upload, call_list: CallList, tasks: pl.DataFrame, final: bool) -> pl.DataFrame:
@@ -112,7 +114,10 @@ def _put_off(ctx: Context, upload: Upload, call_list: CallList, error: ProviderE
     accounts.hold(ctx, upload.account, error)
     with ctx.db.write() as session:
         now = ctx.db.now(session)
+        current = lists.get(session, call_list.id)
         lists.polled(session, call_list, now + _interval(ctx, upload, 1), call_list.quiet_polls)
+    if current is not None and _is_over(current, now):
+        _close(ctx, upload, current)
 
 
 def _interval(ctx: Context, upload: Upload, quiet: int) -> timedelta:
@@ -127,35 +132,54 @@ def _conclude(ctx: Context, upload: Upload, call_list: CallList, tally: Tally) -
         now = ctx.db.now(session)
         current = lists.get(session, call_list.id)
         assert current is not None
-        open_chunks = chunks.of_list(session, call_list.id, *OPEN)
-        all_here = tally.tasks >= lists.accepted_rows(session, call_list.id)
-        if not open_chunks and all_here and tally.ended == tally.tasks:
+        finished = tally.ended == tally.tasks and _all_ended(ctx, session, upload, call_list)
+        if finished:
             chunks.complete(session, call_list.id)
             lists.finish_list(session, call_list.id)
         quiet = 0 if tally.changed else call_list.quiet_polls + 1
         lists.polled(session, call_list, now + _interval(ctx, upload, quiet), quiet)
         uploads.advance(session, upload.id, now)
-    if current.deadline_at is not None and now >= current.deadline_at and current.state != ListState.FINISHED:
+    if not finished and _is_over(current, now):
         _close(ctx, upload, current)
 
 
+def _all_ended(ctx: Context, session: Session, upload: Upload, call_list: CallList) -> bool:
+    """Whether every contact that was accepted into the list has a final outcome, one by one and not by number."""
+    if chunks.of_list(session, call_list.id, *OPEN):
+        return False
+    for chunk in chunks.of_list(session, call_list.id, *CHUNK_SENT):
+        rows = roster.index(ctx.staging, chunk)["row"]
+        if outcomes.ended(session, upload.id, rows).height < chunk.rows - chunk.missing:
+            return False
+    return True
+
+
+def _is_over(call_list: CallList, now: datetime) -> bool:
+    """The deadline has passed of a list that could dial: not of one that is held back by us or by an empty balance."""
+    running = call_list.state == ListState.OPEN and not call_list.stop_wanted
+    return running and call_list.deadline_at is not None and now >= call_list.deadline_at
+
+
 def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:
-    """The deadline: stop the list and say of everybody who is still open that nothing was heard."""
+    """The deadline: say of everybody who is still open that nothing was heard, and stop the list.
+
+    A list that cannot be stopped now is asked again, and stopped then; what is known is said all the same.
+    """
     assert call_list.reference is not None
-    provider, reference = ctx.provider(upload.account), call_list.reference
-    stopped = retry.as_value(lambda: retry.reading(lambda: provider.stop(reference), ctx.stopping))
-    if isinstance(stopped, ProviderError):
-        _log.warning("list %s of upload %s could not be stopped: %s", call_list.number, upload.ulid, stopped.message)
-        return
+    reference = call_list.reference
+    stopped = retry.as_value(
+        lambda: retry.reading(lambda: accounts.provider(ctx, upload.account).stop(reference), ctx.stopping)
+    )
+    is_stopped = stopped is None or isinstance(stopped, Refused)  # nothing to stop
     with ctx.db.read() as session:
         sent = chunks.of_list(session, call_list.id, *CHUNK_SENT)
     rows = [roster.index(ctx.staging, chunk)["row"] for chunk in sent]
     with ctx.db.write() as session:
         uploads.lock(session, upload.id)
-        now: datetime = ctx.db.now(session)
-        if rows:
-            outcomes.no_outcome(session, upload.id, call_list.id, pl.concat(rows), now)
-        if not chunks.of_list(session, call_list.id, *OPEN):
+        now = ctx.db.now(session)
+        for part in rows:
+            outcomes.no_outcome(session, upload.id, call_list.id, part, now)
+        if is_stopped and not chunks.of_list(session, call_list.id, *OPEN):
             chunks.complete(session, call_list.id)
             lists.finish_list(session, call_list.id)
         uploads.advance(session, upload.id, now)

@@ -5,6 +5,8 @@ out. Writing transactions begin IMMEDIATE, since a read that turns into a write 
 between.
 """
 
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,7 +21,8 @@ from worker.errors import ConfigError, Unavailable
 
 Clock = Callable[[], datetime]
 
-PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON")
+PATIENCE = 30  # seconds a writer waits for another one
+PRAGMAS = (f"busy_timeout={PATIENCE * 1000}", "synchronous=FULL", "foreign_keys=ON")
 
 
 class Database:
@@ -82,7 +85,7 @@ def _engine(url: str) -> Engine:
     try:
         if url.startswith("sqlite"):
             return _sqlite(url)
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30)
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30, hide_parameters=True)
     except (ArgumentError, ImportError, ValueError) as error:
         said = f"The database_url cannot be used ({type(error).__name__}); give postgresql://… or sqlite:///… instead."
         raise ConfigError("bad_database_url", said) from None
@@ -96,18 +99,31 @@ def _sqlite(url: str) -> Engine:
     if not file or file == ":memory:":
         raise ValueError("a database in memory is another one for each connection")
     Path(file).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=10, max_overflow=30, connect_args={"check_same_thread": False, "timeout": 30})
+    arguments = {"check_same_thread": False, "timeout": PATIENCE}
+    engine = create_engine(url, pool_size=10, max_overflow=30, connect_args=arguments)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine
 
 
-def _on_connect(connection: object, _record: object) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]  # sqlite3 must not begin on its own
-    cursor = connection.cursor()  # type: ignore[attr-defined]
+def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # sqlite3 must not begin on its own
     for pragma in PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+        connection.execute(f"PRAGMA {pragma}")
+    _write_ahead(connection)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL. SQLite waits for nobody here: where two open a new file at once, one is told "locked"."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def _on_begin(connection: Connection) -> None:

@@ -74,11 +74,12 @@ class ProviderError(RollcallError):
 
 
 class NotSent(ProviderError):
-    """Proved not sent. `fault` is True for our own mistake, which no repetition mends."""
+    """Proved not sent. `fault`: our own mistake, which no repetition mends. `ours`: it says nothing of the provider."""
 
-    def __init__(self, code: str, message: str, *, fault: bool = False) -> None:
+    def __init__(self, code: str, message: str, *, fault: bool = False, ours: bool = False) -> None:
         super().__init__(code, message)
         self.fault = fault
+        self.ours = ours or fault
 
 
 class Throttled(ProviderError):

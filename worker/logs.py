@@ -8,7 +8,7 @@ import structlog
 from worker import telemetry
 
 QUIET = ("httpx", "httpcore", "kombu", "amqp", "fsspec")  # a request line of httpx shows the whole query
-LOUD = ("ingest.failed", "account.held", "submit.late_answer", "sweep.expired")
+LOUD = ("ingest.failed", "account.held", "submit.late_answer", "sweep.expired", "sweep.late", "chunk.review")
 _events = logging.getLogger("rollcall.events")
 
 

@@ -88,12 +88,6 @@ class CallList(SQLModel, table=True):
             sqlite_where=text("state <> 'finished' AND reference IS NOT NULL"),
             postgresql_where=text("state <> 'finished' AND reference IS NOT NULL"),
         ),
-        Index(
-            "ix_call_list_steer",
-            "id",
-            sqlite_where=text("state <> 'finished' AND stop_wanted <> (state = 'stopped')"),
-            postgresql_where=text("state <> 'finished' AND stop_wanted <> (state = 'stopped')"),
-        ),
     )
 
     id: int = key()
@@ -153,7 +147,14 @@ class Chunk(SQLModel, table=True):
             sqlite_where=text("state = 'unknown'"),
             postgresql_where=text("state = 'unknown'"),
         ),
+        Index(
+            "ix_chunk_late",
+            "not_after",
+            sqlite_where=text("state = 'ready'"),
+            postgresql_where=text("state = 'ready'"),
+        ),
         Index("ix_chunk_list_state", "list_id", "state", "seq"),
+        Index("ix_chunk_upload_state", "upload_id", "state"),
     )
 
     id: int = key()

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 from ulid import ULID
 
 from worker import job as jobs
@@ -56,29 +58,34 @@ def enqueue(job: Job | dict[str, Any], *, context: Context | None = None, again:
 
 def receive_message(ctx: Context, job: dict[str, Any], message_id: str) -> None:
     """A raw Celery message. What is wrong with it becomes a failed upload under its key, for somebody to see."""
-    job = {"idempotency_key": message_id, **job} if isinstance(job, dict) else {}
+    job = dict(job) if isinstance(job, dict) else {}
+    if job.get("idempotency_key") is None:
+        job["idempotency_key"] = message_id
     try:
         _receive(ctx, jobs.parse(job), trusted=False, again=True)
-    except Unavailable:
-        raise  # the message is not acknowledged, so that it comes again
+    except (Unavailable, SQLAlchemyError):
+        raise  # the door rings for it again
     except RollcallError as error:
-        _log.error("message %s was refused: %s", message_id, error.message)
-        _store_failure(ctx, str(job.get("idempotency_key", message_id))[:255], str(job.get("account", ""))[:255], error)
+        _store_failure(ctx, job, message_id, error)
+    except Exception as error:
+        _log.exception("message %s could not be read", message_id)
+        text = f"The message could not be read ({type(error).__name__}); look at the worker's log."
+        _store_failure(ctx, job, message_id, InputError("unreadable_message", text))
 
 
 def _receive(ctx: Context, job: Job, *, trusted: bool, again: bool) -> Receipt:
-    job = _with_defaults(ctx, job)
+    complete = _with_defaults(ctx, job)
     digest = sources.stage(ctx, job, trusted=trusted)
-    ulid = str(ULID())
+    same, ulid = job.digest(digest), str(ULID())
     key = job.idempotency_key or ulid
     with ctx.db.write() as session:
         earlier = uploads.by_key(session, key)
         if earlier is None and not again:
             _refuse_again(uploads.with_digest(session, job.account, digest))
-        if earlier is None and not uploads.receive(session, _row(ctx, session, job, ulid, key, digest)):
+        if earlier is None and not uploads.receive(session, _row(ctx, session, complete, ulid, key, digest, same)):
             earlier = uploads.by_key(session, key)
     if earlier is not None:
-        return _same(earlier, job, digest)
+        return _same(earlier, same)
     telemetry.emit("producer.received", upload=ulid, account=job.account)
     ctx.ring("ingest", ulid)
     return Receipt(ulid, created=True)
@@ -96,12 +103,12 @@ def _plain_name(source: str) -> str:
     return Path(urlsplit(source).path).stem[:100].replace("\\", "-") or "rollcall"
 
 
-def _row(ctx: Context, session: Any, job: Job, ulid: str, key: str, digest: str) -> Upload:
+def _row(ctx: Context, session: Session, job: Job, ulid: str, key: str, digest: str, same: str) -> Upload:
     return Upload(
         ulid=ulid,
         account=job.account,
         idempotency_key=key,
-        job_digest=job.digest(digest),
+        job_digest=same,
         job=job.model_dump(mode="json"),
         source_digest=digest,
         created_at=ctx.db.now(session),
@@ -109,8 +116,8 @@ def _row(ctx: Context, session: Any, job: Job, ulid: str, key: str, digest: str)
     )
 
 
-def _same(earlier: Upload, job: Job, digest: str) -> Receipt:
-    if earlier.job_digest != job.digest(digest):
+def _same(earlier: Upload, same: str) -> Receipt:
+    if earlier.job_digest != same:
         raise InputError(
             "key_reused",
             f"The key {earlier.idempotency_key!r} belongs to upload {earlier.ulid}, another job; use a new key.",
@@ -126,9 +133,18 @@ def _refuse_again(earlier: Upload | None) -> None:
         )
 
 
-def _store_failure(ctx: Context, key: str, account: str, error: RollcallError) -> None:
+def _store_failure(ctx: Context, job: dict[str, Any], message_id: str, error: RollcallError) -> None:
+    """Under the job's key, or under the message's id where that key is another upload's."""
+    _log.error("message %s was refused: %s", message_id, error.message)
+    account = _storable(job.get("account", ""))
     with ctx.db.write() as session:
         now = ctx.db.now(session)
-        row = Upload(ulid=str(ULID()), account=account, idempotency_key=key, job_digest="", created_at=now)
-        row.state, row.code, row.message, row.ended_at = UploadState.FAILED, error.code, error.message, now
-        uploads.receive(session, row)
+        for key in dict.fromkeys((_storable(job["idempotency_key"]), _storable(message_id))):
+            row = Upload(ulid=str(ULID()), account=account, idempotency_key=key, job_digest="", created_at=now)
+            row.state, row.code, row.message, row.ended_at = UploadState.FAILED, error.code, error.message, now
+            if uploads.receive(session, row):
+                return
+
+
+def _storable(value: object) -> str:
+    return str(value).replace("\0", "")[:255]

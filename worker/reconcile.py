@@ -13,23 +13,23 @@ from sqlmodel import Session
 
 from worker import accounts, retry, roster, telemetry
 from worker.context import Context
-from worker.errors import ProviderError
+from worker.errors import ProviderError, Refused
 from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Found, Provider
 from worker.states import CHUNK_SENT, UploadState
 from worker.store import chunks, journal, lists, uploads
 
+PATIENCE = 4  # times `settle` that a list may show less than it holds before a person is asked
 NAMED = 50  # missing rows that are named one by one in the evidence
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """A chunk in doubt that is ours to look up, whom to ask, and when we began to."""
+    """A chunk in doubt that is ours to look up, and when we began to."""
 
     upload: Upload
     call_list: CallList
     chunk: Chunk
-    provider: Provider
     began: datetime
 
 
@@ -55,7 +55,7 @@ def reconcile(ctx: Context, list_id: int) -> None:
     if chunk is None or call_list is None or upload is None:
         return
     telemetry.emit("reconcile.looking", upload=upload.ulid, chunk=chunk.seq)
-    doubt = Doubt(upload, call_list, chunk, ctx.provider(upload.account), now)
+    doubt = Doubt(upload, call_list, chunk, now)
     seen = retry.as_value(lambda: _look(ctx, doubt))
     if isinstance(seen, ProviderError):
         accounts.hold(ctx, upload.account, seen)
@@ -70,63 +70,63 @@ def reconcile(ctx: Context, list_id: int) -> None:
 
 def _look(ctx: Context, doubt: Doubt) -> Seen:
     """One complete read of what the provider has; raises ProviderError where it cannot be had."""
-    reference = doubt.call_list.reference
+    provider, reference = accounts.provider(ctx, doubt.upload.account), doubt.call_list.reference
     if reference is None:
-        found = retry.reading(lambda: doubt.provider.find(doubt.call_list.name), ctx.stopping)
+        found = retry.reading(lambda: provider.find(doubt.call_list.name), ctx.stopping)
         if not found:
             return Seen()
         if len(found) > 1:
-            return _stop_all(ctx, doubt, found)
+            return _stop_all(ctx, provider, found)
         reference = found[0].reference
-    return _compare(ctx, doubt, reference)
+    return _compare(ctx, doubt, provider, reference)
 
 
-def _stop_all(ctx: Context, doubt: Doubt, found: list[Found]) -> Seen:
+def _stop_all(ctx: Context, provider: Provider, found: list[Found]) -> Seen:
     """Several lists carry our token: nobody is to be dialled from any until a person has looked."""
     for one in found:
-        retry.reading(partial(doubt.provider.stop, one.reference), ctx.stopping)
+        retry.reading(partial(provider.stop, one.reference), ctx.stopping)
     return Seen(lists=tuple(one.reference for one in found))
 
 
-def _compare(ctx: Context, doubt: Doubt, reference: str) -> Seen:
+def _compare(ctx: Context, doubt: Doubt, provider: Provider, reference: str) -> Seen:
     """Test every contact of the chunk against the whole list.
 
-    The read counts as complete only if it shows all contacts that were accepted before; one that lacks those may lack
-    ours too.
+    The read counts as complete only if it shows every contact that was accepted before; one that lacks any of those may
+    lack ours too.
     """
     with ctx.db.read() as session:
         settled = chunks.of_list(session, doubt.call_list.id, *CHUNK_SENT)
-        known = lists.accepted_rows(session, doubt.call_list.id)
     own = roster.own_uuids(ctx.staging, doubt.upload, [*settled, doubt.chunk])
-    rows = retry.reading(lambda: roster.rows_at(doubt.provider, reference, doubt.upload.ulid, own), ctx.stopping)
+    rows = retry.reading(lambda: roster.rows_at(provider, reference, doubt.upload.ulid, own), ctx.stopping)
     wanted = roster.index(ctx.staging, doubt.chunk)["row"]
     ours = rows.filter(rows.is_in(wanted.implode()))
-    distinct = ours.n_unique()
-    missing = wanted.filter(~wanted.is_in(ours.unique().implode()))
-    others = rows.n_unique() - distinct
+    there = rows.unique()
+    missing = wanted.filter(~wanted.is_in(there.implode()))
     return Seen(
         reference=reference,
-        present=distinct,
+        present=wanted.len() - missing.len(),
         missing=tuple(missing.to_list()),
-        repeated=ours.len() - distinct,
-        complete=others >= known,
+        repeated=ours.len() - ours.n_unique(),
+        complete=roster.holds_all(ctx.staging, there, settled),
     )
 
 
 def _settle(ctx: Context, session: Session, doubt: Doubt, seen: Seen | ProviderError, now: datetime) -> str:
     """One arrow out of `unknown`, or a time to look again; returns what was found, in a word."""
     chunk = doubt.chunk
+    if isinstance(seen, Refused):
+        return _ask(session, doubt, now, "cannot_look", f"The provider refuses to show the list: {seen.message}", {})
     if isinstance(seen, ProviderError):
         chunks.check_again(session, chunk, now + timedelta(seconds=ctx.settings.timing.probe_every))
         return _note(session, doubt, now, "no_answer", seen.code, seen.message)
     if len(seen.lists) > 1:
+        lists.stopped(session, doubt.call_list.id)
         return _ask(session, doubt, now, "several_lists", _several(seen), {"references": list(seen.lists)})
     if seen.reference is not None and not seen.complete:
-        chunks.check_again(session, chunk, now + _soon(ctx))
-        return _note(session, doubt, now, "incomplete", None, "The list did not show all that was accepted before.")
+        return _incomplete(ctx, session, doubt, now)
     if seen.reference is not None and not seen.missing and not seen.repeated:
         return _found(ctx, session, doubt, seen.reference, now)
-    if seen.present == 0 and (seen.reference is None or not chunk.creates):
+    if seen.present == 0 and chunk.partial_at is None and (seen.reference is None or not chunk.creates):
         return _absent(ctx, session, doubt, now)
     return _partial(ctx, session, doubt, seen, now)
 
@@ -147,22 +147,32 @@ def _absent(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
         since = chunk.absent_at or now
         chunks.check_again(session, chunk, since + settle, absent_at=since)
         return _note(session, doubt, now, "not_seen", None, f"Not there; it is looked up again {settle} later.")
-    if (
-        not doubt.provider.capabilities.proves_absence
-        or ctx.settings.account(doubt.upload.account).on_absence != "resend"
-    ):
-        return _ask(session, doubt, now, "absent", "It is not at the provider; decide whether to send it again.", {})
-    if chunk.deaths >= ctx.settings.max_deaths:
-        text = f"Sending it ended its worker {chunk.deaths} times; look at the logs before it is sent again."
-        return _ask(session, doubt, now, "kept_dying", text, {})
-    if chunk.vanished + 1 >= ctx.settings.max_vanished:
-        text = f"It was sent {chunk.vanished + 1} times and never arrived; ask the provider before it is sent again."
-        return _ask(session, doubt, now, "kept_vanishing", text, {})
+    looked = {"looked_at": chunk.absent_at.isoformat()}
+    proves = ctx.kind(doubt.upload.account).capabilities.proves_absence
+    if not proves or ctx.settings.account(doubt.upload.account).on_absence != "resend":
+        return _ask(session, doubt, now, "absent", "It is not at the provider; decide whether to resend it.", looked)
     if uploads.get(session, doubt.upload.id).state == UploadState.CANCELLED:
         chunks.absent_cancelled(session, chunk, now)
         return _note(session, doubt, now, "cancelled", None, "It never arrived, and the upload was cancelled.")
+    if chunk.deaths >= ctx.settings.max_deaths:
+        text = f"Sending it ended its worker {chunk.deaths} times; look at the logs before it is sent again."
+        return _ask(session, doubt, now, "kept_dying", text, looked)
+    if chunk.vanished + 1 >= ctx.settings.max_vanished:
+        text = f"It was sent {chunk.vanished + 1} times and never arrived; ask the provider before it is sent again."
+        return _ask(session, doubt, now, "kept_vanishing", text, looked)
     chunks.absent(session, chunk)
     return _note(session, doubt, now, "absent", None, "Two complete reads did not show it: it never arrived.")
+
+
+def _incomplete(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
+    """The read lacks what was accepted before, so it proves nothing. A list that stays so is a matter for a person."""
+    chunk, settle = doubt.chunk, timedelta(seconds=ctx.settings.account(doubt.upload.account).settle)
+    text = "The list does not show all that was accepted into it before"
+    if chunk.partial_at is not None and doubt.began >= chunk.partial_at + PATIENCE * settle:
+        return _ask(session, doubt, now, "incomplete", f"{text}; ask the provider, then decide.", {})
+    since = chunk.partial_at or now
+    chunks.check_again(session, chunk, now + settle / 4, partial_at=since, absent_at=None)
+    return _note(session, doubt, now, "incomplete", None, f"{text}.")
 
 
 def _partial(ctx: Context, session: Session, doubt: Doubt, seen: Seen, now: datetime) -> str:
@@ -170,12 +180,14 @@ def _partial(ctx: Context, session: Session, doubt: Doubt, seen: Seen, now: date
     chunk, settle = doubt.chunk, timedelta(seconds=ctx.settings.account(doubt.upload.account).settle)
     if chunk.partial_at is None or doubt.began < chunk.partial_at + settle:
         since = chunk.partial_at or now
-        chunks.check_again(session, chunk, min(now + _soon(ctx), since + settle), partial_at=since)
+        again = min(now + _soon(ctx), since + settle)
+        chunks.check_again(session, chunk, again, partial_at=since, absent_at=None)
         return _note(session, doubt, now, "in_part", None, f"{seen.present} of {chunk.rows} contacts are visible.")
     if seen.reference is not None and lists.may_adopt(session, doubt.call_list.id, seen.reference):
         lists.adopt(session, doubt.call_list.id, seen.reference)
         ctx.expect_outcomes(session, doubt.upload, doubt.call_list.id)
     evidence = {
+        "looked_at": chunk.partial_at.isoformat(),
         "reference": seen.reference,
         "present": seen.present,
         "missing": len(seen.missing),
@@ -188,6 +200,7 @@ def _partial(ctx: Context, session: Session, doubt: Doubt, seen: Seen, now: date
 
 def _ask(session: Session, doubt: Doubt, now: datetime, code: str, text: str, evidence: dict[str, Any]) -> str:
     chunks.ask_unknown(session, doubt.chunk, code, text, evidence)
+    telemetry.emit("chunk.review", upload=doubt.upload.ulid, chunk=doubt.chunk.seq, code=code)
     return _note(session, doubt, now, "review", code, text)
 
 

@@ -6,18 +6,18 @@ Whatever was decided is checked against the provider first: what lies in a list 
 import csv
 import io
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import polars as pl
 from sqlmodel import Session
 
-from worker import retry, roster
+from worker import accounts, retry, roster
 from worker.context import Context
 from worker.errors import InputError
 from worker.intake.header import TASK_UUID
-from worker.models import CallList, Chunk, Upload
-from worker.states import CHUNK_SENT, ChunkState
+from worker.models import Chunk, Upload
+from worker.states import CHUNK_SENT, ChunkState, UploadState
 from worker.store import chunks, journal, lists, uploads
 from worker.view import find
 
@@ -26,89 +26,136 @@ Decision = Literal["accept", "resend", "give_up"]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the provider has of a chunk at this moment: rows that no list of ours shows, and the fullest list."""
+    """What the provider has of a chunk at this moment: rows that no list of ours shows, and the fullest list.
+
+    `complete`: the lists show everything else that was accepted into them.
+    """
 
     missing: pl.Series
     reference: str | None
+    complete: bool
 
 
 def decide(ctx: Context, ulid: str, seq: int, decision: Decision, who: str, why: str) -> None:
     """Settle a chunk that is in review.
 
     `accept`: the provider has it; contacts that are not there count as refused. `resend`: send what is not there once
-    more. `give_up`: count it as refused and send nothing. Raises InputError (`no_such_upload`, `not_in_review`,
-    `nothing_missing`, `nothing_there`), ProviderError where the provider cannot be asked, StagingError where the
-    payload is gone.
+    more. `give_up`: count it as refused and send nothing. What is not there must have been missing in two looks,
+    `settle` apart: the first decision that depends on it only looks, and says when to repeat it.
+
+    Raises InputError (`no_such_upload`, `not_in_review`, `too_early`, `nothing_missing`, `nothing_there`,
+    `upload_cancelled`), ProviderError where the provider cannot be asked, StagingError where the payload is gone.
     """
     with ctx.db.read() as session:
         upload = find(session, ulid)
         chunk = _in_review(session, upload, seq)
-        call_list = lists.get(session, chunk.list_id)
-        settled = chunks.of_list(session, chunk.list_id, *CHUNK_SENT)
-    assert call_list is not None
-    evidence = None if decision == "give_up" else _look(ctx, upload, call_list, chunk, settled)
+    evidence = None if decision == "give_up" else _look(ctx, upload, chunk)
+    if evidence is not None and not evidence.missing.is_empty():
+        _be_sure(ctx, chunk, evidence)
     with ctx.db.write() as session:
+        if uploads.lock(session, upload.id).state == UploadState.CANCELLED and decision == "resend":
+            raise InputError("upload_cancelled", f"Upload {ulid} was cancelled; accept the chunk or give it up.")
         now = ctx.db.now(session)
-        if evidence is None:
-            chunks.person_gives_up(session, chunk.id, now)
-        elif decision == "accept":
-            _accept(ctx, session, upload, chunk, evidence)
-        else:
-            _resend(ctx, session, upload, chunk, evidence)
+        if not _settle(ctx, session, upload, chunk, decision, evidence):
+            raise _not_in_review(upload, seq)
         note = {"list_id": chunk.list_id, "chunk_id": chunk.id, "who": who, "message": why}
         journal.note(session, now, "decide", decision, upload_id=upload.id, **note)
         uploads.advance(session, upload.id, now)
+
+
+def _settle(
+    ctx: Context, session: Session, upload: Upload, chunk: Chunk, decision: Decision, evidence: Evidence | None
+) -> bool:
+    if evidence is None:
+        return chunks.person_gives_up(session, chunk, ctx.db.now(session))
+    if decision == "accept":
+        return _accept(ctx, session, upload, chunk, evidence)
+    return _resend(ctx, session, upload, chunk, evidence)
 
 
 def _in_review(session: Session, upload: Upload, seq: int) -> Chunk:
     for chunk in chunks.of_upload(session, upload.id, ChunkState.REVIEW):
         if chunk.seq == seq:
             return chunk
-    raise InputError("not_in_review", f"Chunk {seq} of upload {upload.ulid} is not in review; nothing to decide.")
+    raise _not_in_review(upload, seq)
 
 
-def _look(ctx: Context, upload: Upload, call_list: CallList, chunk: Chunk, settled: list[Chunk]) -> Evidence:
+def _not_in_review(upload: Upload, seq: int) -> InputError:
+    return InputError("not_in_review", f"Chunk {seq} of upload {upload.ulid} is not in review; nothing to decide.")
+
+
+def _look(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
     """Read every list that may hold the chunk: ours, those of the evidence, and all that carry our token."""
-    provider = ctx.provider(upload.account)
+    with ctx.db.read() as session:
+        call_list = lists.get(session, chunk.list_id)
+        settled = chunks.of_list(session, chunk.list_id, *CHUNK_SENT)
+    assert call_list is not None
+    provider = accounts.provider(ctx, upload.account)
     named = [one.reference for one in retry.reading(lambda: provider.find(call_list.name), ctx.stopping)]
     told = [call_list.reference, chunk.evidence.get("reference"), *chunk.evidence.get("references", [])]
     references = dict.fromkeys(reference for reference in [*told, *named] if reference is not None)
     own = roster.own_uuids(ctx.staging, upload, [*settled, chunk])
     missing, fullest, most = roster.index(ctx.staging, chunk)["row"], None, 0
+    there = pl.Series("row", [], dtype=pl.Int64)
     for reference in references:
-        rows = roster.rows_at(provider, reference, upload.ulid, own)
+        rows = roster.rows_at(provider, reference, upload.ulid, own).unique()
         before = missing.len()
-        missing = missing.filter(~missing.is_in(rows.unique().implode()))
+        missing = missing.filter(~missing.is_in(rows.implode()))
+        there = pl.concat([there, rows])
         if before - missing.len() > most:
             fullest, most = reference, before - missing.len()
-    return Evidence(missing, fullest)
+    return Evidence(missing, fullest, roster.holds_all(ctx.staging, there, settled))
 
 
-def _accept(ctx: Context, session: Session, upload: Upload, chunk: Chunk, evidence: Evidence) -> None:
+def _be_sure(ctx: Context, chunk: Chunk, evidence: Evidence) -> None:
+    """What is not there may only be invisible yet, or still on its way: it must be missing twice, `settle` apart."""
+    settle = timedelta(seconds=ctx.settings.account(_account(ctx, chunk)).settle)
+    with ctx.db.write() as session:
+        now = ctx.db.now(session)
+        told = chunk.evidence.get("looked_at")
+        since = datetime.fromisoformat(told) if told and evidence.complete else now
+        chunks.looked(session, chunk, {**chunk.evidence, "looked_at": since.isoformat()})
+    sure_at = max(since, chunk.deadline_at or since) + settle
+    if now < sure_at:
+        shown = sure_at.astimezone(UTC).strftime("%H:%M:%S UTC")
+        text = (
+            f"{evidence.missing.len()} contacts of chunk {chunk.seq} are not to be seen yet; decide again at {shown}."
+        )
+        raise InputError("too_early", text)
+
+
+def _account(ctx: Context, chunk: Chunk) -> str:
+    with ctx.db.read() as session:
+        return uploads.get(session, chunk.upload_id).account
+
+
+def _accept(ctx: Context, session: Session, upload: Upload, chunk: Chunk, evidence: Evidence) -> bool:
     if evidence.missing.len() == chunk.rows:
         text = f"No contact of chunk {chunk.seq} is at the provider; resend it or give it up."
         raise InputError("nothing_there", text)
-    chunks.person_accepts(session, chunk.id, ctx.db.now(session), evidence.missing.len())
+    if not chunks.person_accepts(session, chunk, ctx.db.now(session), evidence.missing.len()):
+        return False
     _expect_outcomes(ctx, session, upload, chunk, evidence)
+    return True
 
 
-def _resend(ctx: Context, session: Session, upload: Upload, chunk: Chunk, evidence: Evidence) -> None:
+def _resend(ctx: Context, session: Session, upload: Upload, chunk: Chunk, evidence: Evidence) -> bool:
     """The contacts that arrived stay accepted; the missing ones become the chunk that is sent again."""
-    now = ctx.db.now(session)
+    now, missing = ctx.db.now(session), evidence.missing
     until = now + timedelta(seconds=ctx.settings.timing.late_after)
-    missing = evidence.missing
     if missing.is_empty():
         raise InputError("nothing_missing", f"Every contact of chunk {chunk.seq} was seen in its list; accept it.")
     if missing.len() == chunk.rows:
-        chunks.person_resends(session, chunk.id, until)
-        return
+        return chunks.person_resends(session, chunk, until)
     sent = chunk.model_dump(exclude={"id"})
     arrived = _cut(ctx, upload, chunk, missing, keep=False)
-    chunks.person_resends(session, chunk.id, until, **_cut(ctx, upload, chunk, missing, keep=True))
+    if not chunks.person_resends(session, chunk, until, **_cut(ctx, upload, chunk, missing, keep=True)):
+        return False
     changed = {"seq": chunks.next_seq(session, upload.id), "state": ChunkState.ACCEPTED, "settled_at": now}
     session.add(Chunk(**{**sent, **arrived, **changed}))
     session.flush()
     _expect_outcomes(ctx, session, upload, chunk, evidence)
+    return True
 
 
 def _expect_outcomes(ctx: Context, session: Session, upload: Upload, chunk: Chunk, evidence: Evidence) -> None:

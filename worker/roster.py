@@ -36,6 +36,12 @@ def with_rows(tasks: pl.DataFrame, ulid: str, own: pl.DataFrame | None) -> pl.Da
     return tasks.drop_nulls("row")
 
 
+def holds_all(staging: Staging, there: pl.Series, settled: Iterable[Chunk]) -> bool:
+    """Whether every contact of the settled chunks is among `there`. Of a chunk with missing ones we cannot tell."""
+    whole = [index(staging, chunk)["row"] for chunk in settled if not chunk.missing]
+    return bool(pl.concat(whole).is_in(there.implode()).all()) if whole else True
+
+
 def rows_at(provider: Provider, reference: str, ulid: str, own: pl.DataFrame | None) -> pl.Series:
     """Rows of every task of a list, repeated ones included: one complete read. Raises ProviderError."""
     frames = [with_rows(tasks.select("uuid"), ulid, own)["row"] for tasks in provider.tasks(reference)]

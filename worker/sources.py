@@ -25,7 +25,7 @@ def stage(ctx: Context, job: Job, *, trusted: bool) -> str:
     Raises InputError (`no_file`, `is_a_directory`, `empty_file`, `no_rows`, `no_phone_column`, `unsupported_source`,
     `source_not_allowed`, ...) or Unavailable where the source or staging does not answer.
     """
-    scheme = urlsplit(job.source).scheme
+    scheme = _scheme(job.source)
     if scheme == "https" or (scheme == "http" and trusted):
         digest = _from_web(ctx, job.source, trusted)
     elif scheme in ("", "file") or len(scheme) == 1:
@@ -40,12 +40,25 @@ def stage(ctx: Context, job: Job, *, trusted: bool) -> str:
     return digest
 
 
+def _scheme(source: str) -> str:
+    try:
+        return urlsplit(source).scheme
+    except ValueError:
+        text = "The source is neither a path nor an address that can be read; give a path or https://."
+        raise InputError("unsupported_source", text) from None
+
+
+def _is_allowed(ctx: Context, path: Path) -> bool:
+    try:
+        return any(path.resolve().is_relative_to(folder.resolve()) for folder in ctx.settings.source_folders)
+    except (OSError, RuntimeError):  # links that lead in a circle
+        return False
+
+
 def _from_disk(ctx: Context, path: Path, trusted: bool) -> str:
-    if not trusted:
-        allowed = [folder.resolve() for folder in ctx.settings.source_folders]
-        if not any(path.resolve().is_relative_to(folder) for folder in allowed):
-            text = f"The file {path.name} is in no folder that messages may name; list its folder in source_folders."
-            raise InputError("source_not_allowed", text)
+    if not trusted and not _is_allowed(ctx, path):
+        text = f"The file {path.name} is in no folder that messages may name; list its folder in source_folders."
+        raise InputError("source_not_allowed", text)
     try:
         status = path.stat()
     except OSError as error:

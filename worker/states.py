@@ -107,5 +107,4 @@ LIST_ARROWS: dict[str, tuple[tuple[ListState, ...], ListState]] = {
 
 UPLOAD_ENDED = frozenset({U.FINISHED, U.CANCELLED, U.FAILED})
 CHUNK_SENT = frozenset({C.ACCEPTED, C.FINISHED})
-CHUNK_DOUBTFUL = frozenset({C.CLAIMED, C.UNKNOWN, C.REVIEW})
 CHUNK_WAITING = frozenset({C.STAGED, C.READY})

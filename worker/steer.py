@@ -19,7 +19,7 @@ def steer(ctx: Context, list_id: int) -> None:
     refuses has nothing to stop or to recover: a list that ended, or one that went on by itself after a top-up.
     """
     with ctx.db.write() as session:
-        call_list = lists.claim_run(session, list_id, ctx.db.now(session), ctx.settings.reading_lease)
+        call_list = lists.claim_run(session, list_id, ctx.db.now(session), 2 * ctx.settings.timing.lease)
         upload = uploads.get(session, call_list.upload_id) if call_list else None
     if call_list is None or upload is None:
         return
@@ -35,9 +35,7 @@ def _request(ctx: Context, upload: Upload, call_list: CallList, reference: str) 
     step = "stop" if call_list.stop_wanted else "recover"
     with ctx.db.write() as session:
         line = journal.sending(session, ctx.db.now(session), step, upload_id=upload.id, list_id=call_list.id)
-    provider = ctx.provider(upload.account)
-    verb = provider.stop if call_list.stop_wanted else provider.resume
-    error = retry.as_value(lambda: retry.reading(lambda: verb(reference), ctx.stopping))
+    error = retry.as_value(lambda: retry.reading(lambda: _say(ctx, upload, call_list, reference), ctx.stopping))
     with ctx.db.write() as session:
         if isinstance(error, ProviderError) and not isinstance(error, Refused):
             lists.steer_later(session, call_list.id, ctx.db.now(session) + _patience(ctx))
@@ -51,6 +49,14 @@ def _request(ctx: Context, upload: Upload, call_list: CallList, reference: str) 
     telemetry.emit(f"steer.{step}", upload=upload.ulid, list=call_list.number, result=result)
 
 
+def _say(ctx: Context, upload: Upload, call_list: CallList, reference: str) -> None:
+    provider = accounts.provider(ctx, upload.account)
+    if call_list.stop_wanted:
+        provider.stop(reference)
+    else:
+        provider.resume(reference)
+
+
 def _patience(ctx: Context) -> timedelta:
     return timedelta(seconds=ctx.settings.timing.probe_every)
 
@@ -58,9 +64,8 @@ def _patience(ctx: Context) -> timedelta:
 def _arrived(ctx: Context, session: Session, upload: Upload, call_list: CallList) -> None:
     if call_list.stop_wanted:
         lists.stopped(session, call_list.id)
-        return
-    soon = timedelta(seconds=ctx.settings.account(upload.account).poll_fast)
-    lists.recovered(session, call_list.id, ctx.db.now(session) + soon)
+    elif lists.recovered(session, call_list.id):
+        ctx.expect_outcomes(session, upload, call_list.id)
 
 
 def _wrong(state: str, stop_wanted: bool) -> bool:

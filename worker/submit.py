@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import Any
 
 from sqlmodel import Session
 
@@ -24,6 +25,7 @@ from worker.errors import (
     Refused,
     StagingError,
     Throttled,
+    Unavailable,
     Unknown,
 )
 from worker.models import CallList, Chunk, Upload
@@ -31,7 +33,7 @@ from worker.providers.base import Accepted, Submission
 from worker.states import ListState, UploadState
 from worker.store import chunks, journal, lists, uploads
 
-COMPLETION_AGE = 30.0  # seconds after which a list may have completed at the provider without our noticing
+COMPLETION_AGE = 10.0  # seconds after which a list may have completed at the provider without our noticing
 Answer = Accepted | ProviderError
 
 
@@ -92,6 +94,8 @@ def submit_next(ctx: Context, upload: Upload, call_list: CallList) -> Next:
     telemetry.emit("submit.answered", upload=upload.ulid, chunk=claimed.chunk.seq, answer=type(answer).__name__)
     with ctx.db.write() as session:
         following = _settle(ctx, session, claimed, answer)
+        if isinstance(answer, ProviderError):
+            uploads.advance(session, upload.id, ctx.db.now(session))
     if isinstance(answer, ProviderError):
         accounts.hold(ctx, upload.account, answer)
     telemetry.emit("submit.settled", upload=upload.ulid, chunk=claimed.chunk.seq, answer=type(answer).__name__)
@@ -122,6 +126,8 @@ def _send(ctx: Context, claimed: Claimed) -> Answer:
         payload = ctx.staging.read(claimed.chunk.digest)
     except StagingError as error:
         return NotSent(error.code, error.message, fault=True)
+    except Unavailable as error:
+        return NotSent(error.code, error.message, ours=True)
     submission = Submission(
         list_name=claimed.call_list.name,
         reference=claimed.call_list.reference,
@@ -130,10 +136,9 @@ def _send(ctx: Context, claimed: Claimed) -> Answer:
         options=claimed.upload.job["options"],
         stopped=claimed.call_list.held,
     )
-    provider = ctx.provider(claimed.upload.account)
 
     def call() -> Accepted:
-        return provider.submit(submission, claimed.deadline)
+        return accounts.provider(ctx, claimed.upload.account).submit(submission, claimed.deadline)
 
     return retry.as_value(lambda: retry.sending(call, ctx.stopping, claimed.deadline))
 
@@ -147,7 +152,7 @@ def _settle(ctx: Context, session: Session, claimed: Claimed, answer: Answer) ->
         case Accepted():
             return _accept(ctx, session, claimed, answer, now)
         case NotSent(fault=True):
-            chunks.ask_claimed(session, chunk, answer.code, answer.message, {})
+            _ask(session, claimed, answer.code, answer.message, {})
             return Next.STOP
         case NotSent() | Throttled() | AccountRefused() | LowBalance():
             chunks.give_back(session, chunk, now + _pause(ctx, answer), answer.code, answer.message)
@@ -166,19 +171,26 @@ def _accept(ctx: Context, session: Session, claimed: Claimed, answer: Accepted, 
     chunk, list_id = claimed.chunk, claimed.call_list.id
     if not lists.may_adopt(session, list_id, answer.reference):
         text = f"The provider answered with list {answer.reference}, and this list has another reference."
-        chunks.ask_claimed(session, chunk, "other_list", text, {"reference": answer.reference})
+        _ask(session, claimed, "other_list", text, {"reference": answer.reference})
         return Next.STOP
     if answer.count == chunk.rows:
         moved = chunks.accept(session, chunk, now)
     else:
         text = f"The provider stored {answer.count} of {chunk.rows} contacts; compare the list and decide."
-        moved = chunks.ask_claimed(session, chunk, "short_count", text, {"count": answer.count})
+        moved = _ask(session, claimed, "short_count", text, {"count": answer.count})
     if not moved:  # the claim was lost meanwhile; the journal keeps the answer, reconciliation finds the list
         telemetry.emit("submit.late_answer", upload=claimed.upload.ulid, chunk=chunk.seq)
         return Next.STOP
     lists.adopt(session, list_id, answer.reference)
     ctx.expect_outcomes(session, claimed.upload, list_id)
     return Next.MORE
+
+
+def _ask(session: Session, claimed: Claimed, code: str, text: str, evidence: dict[str, Any]) -> bool:
+    moved = chunks.ask_claimed(session, claimed.chunk, code, text, evidence)
+    if moved:
+        telemetry.emit("chunk.review", upload=claimed.upload.ulid, chunk=claimed.chunk.seq, code=code)
+    return moved
 
 
 def _pause(ctx: Context, answer: ProviderError) -> timedelta:
@@ -205,7 +217,7 @@ def _completed(ctx: Context, upload: Upload, call_list: CallList) -> bool:
         age = (ctx.db.now(session) - call_list.sent_at).total_seconds()
     if age < COMPLETION_AGE:
         return False
-    provider, reference = ctx.provider(upload.account), call_list.reference
+    provider, reference = accounts.provider(ctx, upload.account), call_list.reference
     found = retry.as_value(lambda: retry.reading(lambda: provider.status(reference), ctx.stopping))
     return not isinstance(found, ProviderError) and found is not None and found.complete
 
@@ -213,8 +225,10 @@ def _completed(ctx: Context, upload: Upload, call_list: CallList) -> bool:
 def _rotate(ctx: Context, upload: Upload, call_list: CallList) -> None:
     """Go on in a new list with what is still to be sent."""
     with ctx.db.write() as session:
-        if lists.extend_run(session, call_list, ctx.db.now(session), ctx.settings.timing.lease):
-            number = lists.next_number(session, upload.id)
-            fresh = lists.rotate(session, call_list, number, list_name(ctx, upload, number), ctx.holds(upload))
-            telemetry.emit("submit.rotated", upload=upload.ulid, list=number)
-            ctx.ring("submit", fresh.id)
+        uploads.lock(session, upload.id)
+        if not lists.extend_run(session, call_list, ctx.db.now(session), ctx.settings.timing.lease):
+            return
+        number = lists.next_number(session, upload.id)
+        fresh = lists.rotate(session, call_list, number, list_name(ctx, upload, number), ctx.holds(upload))
+    telemetry.emit("submit.rotated", upload=upload.ulid, list=number)
+    ctx.ring("submit", fresh.id)

@@ -58,7 +58,7 @@ def _claim(ctx: Context, list_id: int) -> Filled | None:
 def _compare(ctx: Context, filled: Filled) -> Faults:
     """What is wrong with each chunk that no person has decided about; raises ProviderError."""
     own = roster.own_uuids(ctx.staging, filled.upload, filled.sent)
-    provider = ctx.provider(filled.upload.account)
+    provider = accounts.provider(ctx, filled.upload.account)
     rows = retry.reading(lambda: roster.rows_at(provider, filled.reference, filled.upload.ulid, own), ctx.stopping)
     there, faults = rows.unique(), {}
     repeated = rows.filter(rows.is_duplicated()).unique()

@@ -1,5 +1,7 @@
 """Pause, resume, cancel and the decisions about a chunk in doubt."""
 
+import contextlib
+
 import pytest
 
 from tests.contract.test_faults import APPEND, CREATE, all_accepted_once, once
@@ -82,6 +84,15 @@ def short(house: House, method: str = CREATE) -> str:
     return ulid
 
 
+def decide(house: House, ulid: str, decision: review.Decision) -> None:
+    """A decision about what is not there takes two looks, `settle` apart."""
+    seq = doubtful(house)
+    with pytest.raises(InputError, match="decide again at"):
+        review.decide(house.ctx, ulid, seq, decision, "anna", "first look")
+    house.turn(house.account.settle + 1)
+    review.decide(house.ctx, ulid, seq, decision, "anna", "I am sure")
+
+
 def doubtful(house: House) -> int:
     return int(house.sql("SELECT seq FROM chunk WHERE state = 'review'")[0][0])
 
@@ -90,7 +101,7 @@ def doubtful(house: House) -> int:
 def test_accepting_counts_the_missing_as_refused(house: House, method: str) -> None:
     ulid = short(house, method)
     stored = house.provider.ledger["contacts"]
-    review.decide(house.ctx, ulid, doubtful(house), "accept", "anna", "they are few")
+    decide(house, ulid, "accept")
     status = house.finish(ulid)
     assert status["rows"]["accepted"] == stored
     assert status["rows"]["refused"] == 250 - stored > 0
@@ -101,9 +112,35 @@ def test_accepting_counts_the_missing_as_refused(house: House, method: str) -> N
 @pytest.mark.parametrize("method", [CREATE, APPEND])
 def test_resending_sends_only_what_is_missing(house: House, method: str) -> None:
     ulid = short(house, method)
-    review.decide(house.ctx, ulid, doubtful(house), "resend", "anna", "call everybody")
+    decide(house, ulid, "resend")
     status = house.finish(ulid)
     all_accepted_once(house, status)
+
+
+def test_a_person_cannot_send_again_what_is_merely_not_visible(house: House) -> None:
+    house.provider.faults({"fault": "partial_details", "share": 1}, once("short_count", CREATE))
+    ulid = house.upload(90)
+    house.run(ulid, until=lambda s: "needs_person" in s, step=2)
+    with pytest.raises(InputError, match="not to be seen yet"):
+        review.decide(house.ctx, ulid, doubtful(house), "resend", "anna", "at once")
+    house.provider.faults()
+    house.turn(house.account.settle + 1)
+    review.decide(house.ctx, ulid, doubtful(house), "resend", "anna", "later")
+    house.finish(ulid)
+    assert house.provider.ledger["called_twice"] == 0
+    assert house.provider.ledger["contacts"] == 90
+
+
+def test_of_two_persons_who_decide_one_decides(house: House) -> None:
+    ulid = short(house)
+    seq, outcome = doubtful(house), []
+    house.turn(house.account.settle + 1)
+    for _ in range(2):
+        with contextlib.suppress(InputError):
+            review.decide(house.ctx, ulid, seq, "give_up", "anna", "")
+            outcome.append("decided")
+    assert outcome == ["decided"]
+    assert adds_up(house.status(ulid))
 
 
 def test_giving_up_sends_nothing(house: House) -> None:

@@ -135,7 +135,9 @@ class Client:
     def _guard(self, deadline: float) -> Iterator[httpx.Timeout]:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise NotSent("deadline_passed", f"The time for this request was over before it went out to {self.host}.")
+            raise NotSent(
+                "deadline_passed", f"The time for this request was over before it went out to {self.host}.", ours=True
+            )
         token = _deadline.set(deadline)
         try:
             yield httpx.Timeout(None, pool=left)  # the sockets know the deadline, the pool has to be told

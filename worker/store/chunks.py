@@ -195,18 +195,28 @@ def contradict(session: Session, chunk: Chunk, code: str, message: str, evidence
     return bool(move_chunks(session, "contradict", col(Chunk.id) == chunk.id, **values))
 
 
-def person_accepts(session: Session, chunk_id: int, now: datetime, missing: int) -> bool:
+def _judged(chunk: Chunk) -> tuple[Any, ...]:
+    """The very chunk that the person saw: not one that was decided, sent and came into review again meanwhile."""
+    same = (col(Chunk.attempts) == chunk.attempts, col(Chunk.digest) == chunk.digest)
+    return col(Chunk.id) == chunk.id, *same
+
+
+def looked(session: Session, chunk: Chunk, evidence: dict[str, Any]) -> int:
+    return change(session, Chunk, *_judged(chunk), col(Chunk.state) == ChunkState.REVIEW, evidence=evidence)
+
+
+def person_accepts(session: Session, chunk: Chunk, now: datetime, missing: int) -> bool:
     values = {"settled_at": now, "missing": missing, "code": DECIDED}
-    return bool(move_chunks(session, "person_accepts", col(Chunk.id) == chunk_id, **values))
+    return bool(move_chunks(session, "person_accepts", *_judged(chunk), **values))
 
 
-def person_resends(session: Session, chunk_id: int, not_after: datetime, **payload: Any) -> bool:
+def person_resends(session: Session, chunk: Chunk, not_after: datetime, **payload: Any) -> bool:
     values = {"retry_at": None, "deaths": 0, "vanished": 0, "not_after": not_after, "evidence": {}, **payload}
-    return bool(move_chunks(session, "person_resends", col(Chunk.id) == chunk_id, **values))
+    return bool(move_chunks(session, "person_resends", *_judged(chunk), **values))
 
 
-def person_gives_up(session: Session, chunk_id: int, now: datetime) -> bool:
-    return bool(move_chunks(session, "person_gives_up", col(Chunk.id) == chunk_id, settled_at=now))
+def person_gives_up(session: Session, chunk: Chunk, now: datetime) -> bool:
+    return bool(move_chunks(session, "person_gives_up", *_judged(chunk), settled_at=now))
 
 
 def complete(session: Session, list_id: int) -> int:

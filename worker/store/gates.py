@@ -19,10 +19,6 @@ def get(session: Session, account: str) -> Gate:
     return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def peek(session: Session, account: str) -> Gate | None:
-    return session.scalars(select(Gate).where(col(Gate.account) == account)).first()
-
-
 def close(session: Session, account: str, reason: Blocked, message: str, now: datetime, probe_in: float) -> None:
     probe_at = now + timedelta(seconds=probe_in)
     values = {"blocked": reason, "message": message, "blocked_at": now, "probe_at": probe_at}

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk
@@ -128,7 +128,9 @@ def extend_poll(session: Session, call_list: CallList, now: datetime, lease: flo
 def polled(session: Session, call_list: CallList, next_poll_at: datetime, quiet_polls: int) -> bool:
     """Give the poll back and say when to ask again; False where another worker took it meanwhile."""
     mine = (col(CallList.id) == call_list.id, col(CallList.poll_token) == call_list.poll_token)
-    values = {"next_poll_at": next_poll_at, "quiet_polls": quiet_polls}
+    seen = call_list.quiet_polls  # what set it back to 0 meanwhile keeps its word
+    quiet = case((col(CallList.quiet_polls) == seen, quiet_polls), else_=col(CallList.quiet_polls))
+    values = {"next_poll_at": next_poll_at, "quiet_polls": quiet}
     return bool(change(session, CallList, *mine, poll_token=None, poll_lease_until=None, **values))
 
 
@@ -136,8 +138,8 @@ def stopped(session: Session, list_id: int) -> int:
     return move_lists(session, "stopped", col(CallList.id) == list_id)
 
 
-def recovered(session: Session, list_id: int, poll_at: datetime) -> int:
-    return move_lists(session, "recovered", col(CallList.id) == list_id, next_poll_at=poll_at, quiet_polls=0)
+def recovered(session: Session, list_id: int) -> int:
+    return move_lists(session, "recovered", col(CallList.id) == list_id, quiet_polls=0)
 
 
 def steer_later(session: Session, list_id: int, at: datetime) -> None:

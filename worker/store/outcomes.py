@@ -27,30 +27,33 @@ COLUMNS = [
 _CHANGING = [c for c in COLUMNS if c not in ("upload_id", "row")]
 
 
-def versions(session: Session, upload_id: int, list_id: int) -> pl.DataFrame:
-    """What we hold of one list: `row`, `version`, `terminal`."""
-    query = select(col(Outcome.row), col(Outcome.version), col(Outcome.terminal)).where(
-        col(Outcome.upload_id) == upload_id, col(Outcome.list_id) == list_id
-    )
-    rows = session.execute(query).all()
-    schema = {"row": pl.Int64, "version": pl.Int64, "terminal": pl.Boolean}
-    return pl.DataFrame([tuple(r) for r in rows], schema=schema, orient="row")
+def known(session: Session, upload_id: int, rows: pl.Series) -> pl.DataFrame:
+    """What we hold of the contacts between the first and the last of `rows`: `row`, `version`, `terminal`.
 
-
-def store(session: Session, frame: pl.DataFrame, known: pl.DataFrame, now: datetime) -> tuple[int, pl.DataFrame]:
-    """Write what `frame` (the columns of the table) adds to or changes against `known`.
-
-    Returns how many rows were written, and what is known now.
+    By range, since a list comes in the order of its rows: one frame's part is held in memory, never a whole list.
     """
+    query = select(col(Outcome.row), col(Outcome.version), col(Outcome.terminal)).where(
+        col(Outcome.upload_id) == upload_id, col(Outcome.row).between(rows.min(), rows.max())
+    )
+    found = session.execute(query).all()
+    schema = {"row": pl.Int64, "version": pl.Int64, "terminal": pl.Boolean}
+    return pl.DataFrame([tuple(one) for one in found], schema=schema, orient="row")
+
+
+def store(session: Session, frame: pl.DataFrame, now: datetime) -> int:
+    """Write what `frame` (the columns of the table, of one upload) adds or changes; returns how many rows."""
+    if frame.is_empty():
+        return 0
+    held = known(session, int(frame["upload_id"][0]), frame["row"])
     frame = frame.with_columns(pl.lit(now).alias("updated_at")).select(COLUMNS)
-    fresh = frame.join(known, on="row", how="anti")
-    changed = frame.join(known.select("row", pl.col("version").alias("had")), on="row", how="inner")
+    fresh = frame.join(held, on="row", how="anti")
+    changed = frame.join(held.select("row", pl.col("version").alias("had")), on="row", how="inner")
     changed = changed.filter(pl.col("had") != pl.col("version")).select(COLUMNS)
     if fresh.height:
         _insert(session, fresh)
     if changed.height:
         _merge(session, changed)
-    return fresh.height + changed.height, pl.concat([known, fresh.select(known.columns)])
+    return fresh.height + changed.height
 
 
 def _insert(session: Session, frame: pl.DataFrame) -> None:
@@ -111,16 +114,13 @@ def no_outcome(session: Session, upload_id: int, list_id: int, rows: pl.Series, 
         pl.lit(None, dtype=pl.Int64).alias("attempts_left"),
         pl.lit(0, dtype=pl.Int64).alias("version"),
     )
-    known = versions(session, upload_id, list_id)
-    settled = known.filter(pl.col("terminal"))
-    return store(session, frame.join(settled, on="row", how="anti"), known, now)[0]
+    return store(session, frame.join(ended(session, upload_id, rows), on="row", how="anti"), now)
 
 
-def terminal_count(session: Session, upload_id: int, list_id: int) -> int:
-    query = select(func.count()).where(
-        col(Outcome.upload_id) == upload_id, col(Outcome.list_id) == list_id, col(Outcome.terminal)
-    )
-    return int(session.scalars(query).one())
+def ended(session: Session, upload_id: int, rows: pl.Series) -> pl.DataFrame:
+    """Of the contacts `rows`, those with a final outcome: a frame with the column `row`."""
+    final = known(session, upload_id, rows).filter(pl.col("terminal")).select("row")
+    return final.filter(pl.col("row").is_in(rows.implode()))
 
 
 def by_disposition(session: Session, upload_id: int) -> dict[str, int]:

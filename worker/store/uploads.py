@@ -184,8 +184,10 @@ def unsettled(upload_id: Any, *states: ChunkState) -> Any:
 
 
 def advance(session: Session, upload_id: int, now: datetime) -> None:
-    """Move an upload on as far as its chunks and lists have come."""
+    """Move an upload on as far as its chunks and lists have come. Takes its lock."""
     of_this = col(Upload.id) == upload_id
+    if lock(session, upload_id).state == UploadState.CANCELLED:
+        cancel_unsent(session, upload_id, now)
     busy = unsettled(upload_id, *_BUSY)
     move_uploads(session, "all_submitted", of_this, ~busy)
     move_uploads(session, "more_to_submit", of_this, busy)
@@ -240,3 +242,14 @@ _COUNTED = {
     ChunkState.UNKNOWN: "unknown",
     ChunkState.REVIEW: "unknown",
 }
+
+
+def standing(session: Session) -> list[int]:
+    """Uploads that could move on and for which nobody rang: the task that should have moved them died."""
+    live = col(Upload.ended_at).is_(None)
+    on_way = col(Upload.state).in_([UploadState.SUBMITTING, UploadState.DIALING])
+    idle = ~unsettled(col(Upload.id), *_BUSY)
+    done = ~unsettled(col(Upload.id), *_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED)
+    could = or_(and_(on_way, done), and_(col(Upload.state) == UploadState.SUBMITTING, idle))
+    cancelled = col(Upload.state) == UploadState.CANCELLED
+    return list(session.scalars(select(col(Upload.id)).where(live, or_(could, cancelled))))

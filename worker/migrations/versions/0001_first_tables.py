@@ -157,13 +157,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("state <> 'finished' AND reference IS NOT NULL"),
             postgresql_where=sa.text("state <> 'finished' AND reference IS NOT NULL"),
         )
-        batch_op.create_index(
-            "ix_call_list_steer",
-            ["id"],
-            unique=False,
-            sqlite_where=sa.text("state <> 'finished' AND stop_wanted <> (state = 'stopped')"),
-            postgresql_where=sa.text("state <> 'finished' AND stop_wanted <> (state = 'stopped')"),
-        )
         batch_op.create_index(batch_op.f("ix_call_list_upload_id"), ["upload_id"], unique=False)
 
     op.create_table(
@@ -227,6 +220,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'ready'"),
         )
         batch_op.create_index(
+            "ix_chunk_late",
+            ["not_after"],
+            unique=False,
+            sqlite_where=sa.text("state = 'ready'"),
+            postgresql_where=sa.text("state = 'ready'"),
+        )
+        batch_op.create_index(
             "ix_chunk_lease",
             ["lease_until"],
             unique=False,
@@ -234,6 +234,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'claimed'"),
         )
         batch_op.create_index("ix_chunk_list_state", ["list_id", "state", "seq"], unique=False)
+        batch_op.create_index("ix_chunk_upload_state", ["upload_id", "state"], unique=False)
         batch_op.create_index(
             "uq_chunk_in_flight",
             ["list_id"],
@@ -253,9 +254,13 @@ def downgrade() -> None:
             sqlite_where=sa.text("state IN ('claimed', 'unknown')"),
             postgresql_where=sa.text("state IN ('claimed', 'unknown')"),
         )
+        batch_op.drop_index("ix_chunk_upload_state")
         batch_op.drop_index("ix_chunk_list_state")
         batch_op.drop_index(
             "ix_chunk_lease", sqlite_where=sa.text("state = 'claimed'"), postgresql_where=sa.text("state = 'claimed'")
+        )
+        batch_op.drop_index(
+            "ix_chunk_late", sqlite_where=sa.text("state = 'ready'"), postgresql_where=sa.text("state = 'ready'")
         )
         batch_op.drop_index(
             "ix_chunk_due", sqlite_where=sa.text("state = 'ready'"), postgresql_where=sa.text("state = 'ready'")
@@ -267,11 +272,6 @@ def downgrade() -> None:
     op.drop_table("chunk")
     with op.batch_alter_table("call_list", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_call_list_upload_id"))
-        batch_op.drop_index(
-            "ix_call_list_steer",
-            sqlite_where=sa.text("state <> 'finished' AND stop_wanted <> (state = 'stopped')"),
-            postgresql_where=sa.text("state <> 'finished' AND stop_wanted <> (state = 'stopped')"),
-        )
         batch_op.drop_index(
             "ix_call_list_next_poll",
             sqlite_where=sa.text("state <> 'finished' AND reference IS NOT NULL"),
