@@ -49,14 +49,24 @@ def sweep(ctx: Context) -> int:
 
 
 def _settle_expired(ctx: Context) -> None:
-    """What time alone decides: a claim whose lease is over is in doubt, a chunk whose window has closed is late."""
+    """What time alone decides: a claim whose lease is over is in doubt, a chunk whose window has closed is late.
+
+    And uploads move on whose last task died before it could say so.
+    """
     with ctx.db.write() as session:
         expired = chunks.doubt_expired(session, ctx.db.now(session))
     if expired:
         telemetry.emit("sweep.expired", chunks=expired)
-    with ctx.db.write() as session:
-        for upload_id in chunks.late(session, ctx.db.now(session)):
+    with ctx.db.read() as session:
+        late = chunks.late(session, ctx.db.now(session))
+        standing = uploads.standing(session)
+    for upload_id in late:
+        with ctx.db.write() as session:
             uploads.block_late(session, upload_id, LATE)
+        telemetry.emit("sweep.late", upload_id=upload_id)
+    for upload_id in standing:
+        with ctx.db.write() as session:
+            uploads.advance(session, upload_id, ctx.db.now(session))
 
 
 def _due(ctx: Context) -> list[tuple[str, str | int, float]]:

@@ -113,6 +113,26 @@ def not_seen_once(house: House) -> Bell:
     return bell
 
 
+def seen_in_part(house: House) -> Bell:
+    """The details show half of the list, and have done so for longer than `settle`."""
+    bell = in_doubt(CREATE)(house)
+    house.provider.faults({"fault": "partial_details", "share": 1})
+    FLOWS["reconcile"](house.ctx, bell.key)
+    house.turn(house.account.settle + 1)
+    return bell
+
+
+def show_all(house: House, ulid: str) -> None:
+    house.provider.faults()
+
+
+def too_late(house: House) -> Bell:
+    ulid = house.upload(ROWS, starts_at=(START + timedelta(minutes=2)).isoformat())
+    FLOWS["ingest"](house.ctx, ulid)
+    house.now += timedelta(hours=3)
+    return Bell(ulid, "sweep", None)
+
+
 def sent_and_expired(house: House) -> Bell:
     ulid, flow, key = taken_in(house)
     dies(house, flow, key, "submit.answered")
@@ -224,6 +244,8 @@ ELSEWHERE = (
     CrashPoint("collect.closed", "at the deadline", at_the_deadline),
     CrashPoint("steer.stop", "of a paused upload", paused, afterwards=go_on),
     CrashPoint("steer.recover", "of a resumed upload", resumed),
+    CrashPoint("chunk.review", "before a person is asked", seen_in_part, afterwards=show_all),
+    CrashPoint("sweep.late", "once it is too late", too_late, afterwards=go_on),
     CrashPoint("sweep.expired", "before the bells", sent_and_expired),
     CrashPoint("account.held", "before anybody hears of it", without_money, afterwards=top_up),
     CrashPoint("account.released", "before anybody goes on", topped_up),

@@ -20,7 +20,7 @@ from worker.states import Blocked, Disposition
 
 ROOT = Path(__file__).parents[2]
 KINDS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, RollcallError)}
-ASKING = {"_ask", "ask_claimed", "End"}  # calls whose first plain word is a code, too
+ASKING = {"_ask", "ask_claimed", "contradict", "End"}  # calls whose first plain word is a code, too
 WORD = re.compile(r"^[a-z][a-z0-9_]+$")
 
 
