@@ -100,7 +100,7 @@ def _sqlite(url: str) -> Engine:
         raise ValueError("a database in memory is another one for each connection")
     Path(file).parent.mkdir(parents=True, exist_ok=True)
     arguments = {"check_same_thread": False, "timeout": PATIENCE}
-    engine = create_engine(url, pool_size=10, max_overflow=30, connect_args=arguments)
+    engine = create_engine(url, pool_size=10, max_overflow=30, hide_parameters=True, connect_args=arguments)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine

@@ -4,6 +4,7 @@ import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
@@ -49,6 +50,14 @@ def _storable(text: str) -> str:
     return text
 
 
+def _place(text: str) -> str:
+    try:
+        urlsplit(text)
+    except ValueError:
+        raise ValueError("it is neither a path nor an address") from None
+    return text
+
+
 Text = Annotated[str, Field(min_length=1), AfterValidator(_storable)]
 Key = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_storable)]
 MOMENT = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}, {"type": "null"}]}
@@ -60,7 +69,7 @@ class Job(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    source: Text = Field(description="path of a CSV file, or an https:// URL")
+    source: Annotated[Text, AfterValidator(_place)] = Field(description="path of a CSV file, or an https:// URL")
     account: Text = Field(description="name of an account in rollcall.toml")
     options: dict[str, Any] = Field(default_factory=dict, description="parameters of the provider, e.g. num_attempts")
     phone_column: Text | None = Field(None, description="name of the column with the number; guessed where it is plain")
@@ -96,8 +105,8 @@ def parse(data: dict[str, Any]) -> Job:
         return Job.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "job"
-        raise _bad(where, first["msg"].removeprefix("Value error, ")) from None
+        where = ".".join(str(part) for part in first["loc"])[:60] or "job"
+        raise _bad(where if where.isprintable() else repr(where), first["msg"].removeprefix("Value error, ")) from None
 
 
 def _without_dialect(data: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +116,7 @@ def _without_dialect(data: dict[str, Any], options: dict[str, Any]) -> dict[str,
         if name in options:
             said = options.pop(name)
             if data.get(name) not in (None, said, Job.model_fields[name].default):
-                raise _bad(name, f"it is {data[name]!r} and among the options {said!r}")
+                raise _bad(name, f"it is {data[name]!r:.40} and among the options {said!r:.40}")
             data[name] = said
     return options
 

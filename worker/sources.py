@@ -25,7 +25,7 @@ def stage(ctx: Context, job: Job, *, trusted: bool) -> str:
     Raises InputError (`no_file`, `is_a_directory`, `empty_file`, `no_rows`, `no_phone_column`, `unsupported_source`,
     `source_not_allowed`, ...) or Unavailable where the source or staging does not answer.
     """
-    scheme = _scheme(job.source)
+    scheme = urlsplit(job.source).scheme
     if scheme == "https" or (scheme == "http" and trusted):
         digest = _from_web(ctx, job.source, trusted)
     elif scheme in ("", "file") or len(scheme) == 1:
@@ -38,14 +38,6 @@ def stage(ctx: Context, job: Job, *, trusted: bool) -> str:
         columns = peek(file, Dialect(job.delimiter, job.encoding, job.quote, job.escape))
     resolve_phone_column(columns, job.phone_column)
     return digest
-
-
-def _scheme(source: str) -> str:
-    try:
-        return urlsplit(source).scheme
-    except ValueError:
-        text = "The source is neither a path nor an address that can be read; give a path or https://."
-        raise InputError("unsupported_source", text) from None
 
 
 def _is_allowed(ctx: Context, path: Path) -> bool:

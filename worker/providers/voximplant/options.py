@@ -55,7 +55,8 @@ def check(options: dict[str, Any]) -> dict[str, Any]:
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else "options"
+    name = str(first["loc"][0])[:60] if first["loc"] else "options"
+    name = name if name.isprintable() else repr(name)
     if first["type"] == "missing":
         return f"The option {name} is required by Voximplant; set it with --set {name}=… or in the account's options."
     if first["type"] == "extra_forbidden":
