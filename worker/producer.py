@@ -100,7 +100,8 @@ def _with_defaults(ctx: Context, job: Job) -> Job:
 
 def _plain_name(source: str) -> str:
     """The file's name, without what a web address may carry behind it and what no list's name may hold."""
-    return Path(urlsplit(source).path).stem[:100].replace("\\", "-") or "rollcall"
+    stem = Path(urlsplit(source).path).stem.replace("\\", "-")
+    return "".join(letter for letter in stem if letter.isprintable()).strip()[:100] or "rollcall"
 
 
 def _row(ctx: Context, session: Session, job: Job, ulid: str, key: str, digest: str, same: str) -> Upload:
@@ -147,4 +148,4 @@ def _store_failure(ctx: Context, job: dict[str, Any], message_id: str, error: Ro
 
 
 def _storable(value: object) -> str:
-    return str(value).replace("\0", "")[:255]
+    return str(value).replace("\0", "").encode("utf-8", "replace").decode()[:255]

@@ -68,7 +68,8 @@ class ApiError(Exception):
         self.code = code
         self.field = field
         template = MESSAGES.get(code, "Error {0}")
-        self.msg = template.format(*(words or (code,))) if "{0}" in template else template
+        blanks = ("?",) * 3  # a fault names a code and no words
+        self.msg = template.format(*(words or (code,)), *blanks) if "{0}" in template else template
         super().__init__(f"{code} {self.msg}")
 
     @property

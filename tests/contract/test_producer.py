@@ -104,3 +104,16 @@ def test_a_message_that_makes_no_sense_is_kept_as_a_failure(house: House) -> Non
     receive_message(house.ctx, {"nonsense": True}, "message-1")
     state, code = house.sql("SELECT state, code FROM upload")[0]
     assert (state, code) == ("failed", "bad_job")
+
+
+@pytest.mark.parametrize("name", ["a\x01b.csv", "zero​width.csv", "  .csv", "back\\slash.csv"])
+def test_a_list_may_be_named_after_any_file(house: House, name: str) -> None:
+    path = house.file(some_numbers(2)).rename(house.folder / name)
+    assert (
+        house.finish(enqueue({"source": str(path), "account": "sandbox"}, context=house.ctx).id)["state"] == "finished"
+    )
+
+
+def test_a_message_with_broken_text_is_kept_too(house: House) -> None:
+    receive_message(house.ctx, {"source": "/x.csv", "account": "\ud800", "idempotency_key": "a\0b"}, "message-1")
+    assert house.sql("SELECT idempotency_key, state FROM upload") == [("ab", "failed")]
