@@ -82,6 +82,7 @@ class CallList(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("upload_id", "number"),
         CheckConstraint(one_of("state", ListState), name="state"),
+        Index("ix_call_list_held", "id", sqlite_where=text("held = 1"), postgresql_where=text("held")),
         Index(
             "ix_call_list_next_poll",
             "next_poll_at",
@@ -147,14 +148,8 @@ class Chunk(SQLModel, table=True):
             sqlite_where=text("state = 'unknown'"),
             postgresql_where=text("state = 'unknown'"),
         ),
-        Index(
-            "ix_chunk_late",
-            "not_after",
-            sqlite_where=text("state = 'ready'"),
-            postgresql_where=text("state = 'ready'"),
-        ),
         Index("ix_chunk_list_state", "list_id", "state", "seq"),
-        Index("ix_chunk_upload_state", "upload_id", "state"),
+        Index("ix_chunk_upload_state", "upload_id", "state", "not_after"),
     )
 
     id: int = key()

@@ -2,9 +2,12 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
+from schedules.sweep import sweep
 from tests.house import START, House, adds_up, some_numbers
 
 
@@ -105,3 +108,23 @@ def test_a_list_that_completed_before_a_later_start_is_followed_by_a_new_one(hou
     assert status["rows"]["accepted"] == 2
     assert len(status["lists"]) == 2
     assert len({one["reference"] for one in status["lists"]}) == 2
+
+
+def test_a_sweep_never_reads_all_chunks_or_lists(small_house: House) -> None:
+    """Every query of the sweep runs on an index, whatever the planner knows of the tables' sizes."""
+    small_house.upload(250, starts_at=iso(START + timedelta(hours=20)))
+    small_house.work()
+    plans: list[str] = []
+
+    def explain(connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith(("SELECT", "UPDATE")):
+            lines = connection.connection.cursor().execute("EXPLAIN QUERY PLAN " + statement, parameters)
+            plans.extend(line[3] for line in lines)
+
+    event.listen(small_house.ctx.db.engine, "before_cursor_execute", explain)
+    sweep(small_house.ctx)
+    event.remove(small_house.ctx.db.engine, "before_cursor_execute", explain)
+    assert len(plans) > 10
+    # `gate` has a row for each account; the others may only be gone through by a partial index
+    whole = [plan for plan in plans if plan.startswith("SCAN") and "USING INDEX" not in plan and "gate" not in plan]
+    assert whole == []

@@ -4,7 +4,7 @@ leaves `unknown` matches the token of the worker that looked."""
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
@@ -225,17 +225,10 @@ def complete(session: Session, list_id: int) -> int:
 
 def late(session: Session, now: datetime) -> list[int]:
     """Uploads that are submitting and hold a chunk whose time has passed."""
-    query = (
-        select(col(Chunk.upload_id))
-        .join(Upload, col(Upload.id) == col(Chunk.upload_id))
-        .where(
-            col(Chunk.state) == ChunkState.READY,
-            col(Chunk.not_after) <= now,
-            col(Upload.state) == UploadState.SUBMITTING,
-        )
-        .distinct()
-    )
-    return list(session.scalars(query))
+    too_late = (col(Chunk.state) == ChunkState.READY, col(Chunk.not_after) <= now)
+    holding = exists().where(col(Chunk.upload_id) == col(Upload.id), *too_late)
+    live = (col(Upload.ended_at).is_(None), col(Upload.state) == UploadState.SUBMITTING)
+    return list(session.scalars(select(col(Upload.id)).where(*live, holding)))
 
 
 def give_more_time(session: Session, upload_id: int, not_after: datetime) -> int:

@@ -6,7 +6,7 @@ A query that finds rows also marks them as rung for a while, so that a queue tha
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select, true
 from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Gate, Upload
@@ -96,7 +96,7 @@ def verifications(session: Session, now: datetime, rung: float) -> list[int]:
     unsettled = (ChunkState.STAGED, ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW)
     filling = exists().where(col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(unsettled))
     free = or_(col(CallList.poll_token).is_(None), col(CallList.poll_lease_until) < now)
-    waiting = (col(CallList.held), ~col(CallList.stop_wanted), col(CallList.state) == ListState.OPEN)
+    waiting = (col(CallList.held) == true(), ~col(CallList.stop_wanted), col(CallList.state) == ListState.OPEN)
     due = (col(CallList.next_poll_at) <= now, col(CallList.reference).is_not(None))
     found = list(session.scalars(select(col(CallList.id)).where(*waiting, *due, free, ~filling).limit(LIMIT)))
     _mark(session, CallList, found, next_poll_at=now + timedelta(seconds=rung))

@@ -151,6 +151,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("call_list", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_call_list_held",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("held = 1"),
+            postgresql_where=sa.text("held"),
+        )
+        batch_op.create_index(
             "ix_call_list_next_poll",
             ["next_poll_at"],
             unique=False,
@@ -220,13 +227,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'ready'"),
         )
         batch_op.create_index(
-            "ix_chunk_late",
-            ["not_after"],
-            unique=False,
-            sqlite_where=sa.text("state = 'ready'"),
-            postgresql_where=sa.text("state = 'ready'"),
-        )
-        batch_op.create_index(
             "ix_chunk_lease",
             ["lease_until"],
             unique=False,
@@ -234,7 +234,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'claimed'"),
         )
         batch_op.create_index("ix_chunk_list_state", ["list_id", "state", "seq"], unique=False)
-        batch_op.create_index("ix_chunk_upload_state", ["upload_id", "state"], unique=False)
+        batch_op.create_index("ix_chunk_upload_state", ["upload_id", "state", "not_after"], unique=False)
         batch_op.create_index(
             "uq_chunk_in_flight",
             ["list_id"],
@@ -260,9 +260,6 @@ def downgrade() -> None:
             "ix_chunk_lease", sqlite_where=sa.text("state = 'claimed'"), postgresql_where=sa.text("state = 'claimed'")
         )
         batch_op.drop_index(
-            "ix_chunk_late", sqlite_where=sa.text("state = 'ready'"), postgresql_where=sa.text("state = 'ready'")
-        )
-        batch_op.drop_index(
             "ix_chunk_due", sqlite_where=sa.text("state = 'ready'"), postgresql_where=sa.text("state = 'ready'")
         )
         batch_op.drop_index(
@@ -277,6 +274,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("state <> 'finished' AND reference IS NOT NULL"),
             postgresql_where=sa.text("state <> 'finished' AND reference IS NOT NULL"),
         )
+        batch_op.drop_index("ix_call_list_held", sqlite_where=sa.text("held = 1"), postgresql_where=sa.text("held"))
 
     op.drop_table("call_list")
     with op.batch_alter_table("attempt", schema=None) as batch_op:
