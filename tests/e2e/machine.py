@@ -1,6 +1,5 @@
 """`rollcall up` as a process with a home of its own, and commands run against it."""
 
-import json
 import os
 import signal
 import socket
@@ -16,21 +15,11 @@ from typing import Any
 import httpx
 import psutil
 
+from tests.ran import Ran
 from worker import up_state
 
 ROOT = Path(__file__).parents[2]
 ROLLCALL = [sys.executable, "-m", "worker.cli"]
-
-
-@dataclass
-class Ran:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def last(self) -> Any:
-        return json.loads(self.out.splitlines()[-1])
 
 
 @dataclass

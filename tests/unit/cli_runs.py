@@ -1,37 +1,14 @@
 """Commands run in this process, with the environment that a house would give them."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.house import House
+from tests.ran import Ran
 from worker.cli.door import run
-
-
-@dataclass
-class Ran:
-    """What a command said, and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def last(self) -> Any:
-        """The last line of stdout, as JSON."""
-        return json.loads(self.out.splitlines()[-1])
-
-    @property
-    def error(self) -> str:
-        """The one line that says what is wrong."""
-        lines = [line for line in self.err.splitlines() if not line.startswith("note: ")]
-        assert len(lines) == 1, self.err
-        assert "Traceback" not in self.err
-        return lines[0]
 
 
 @dataclass

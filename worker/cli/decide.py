@@ -12,6 +12,7 @@ from worker.cli.options import AsJson, UploadId
 
 if TYPE_CHECKING:
     from worker.context import Context
+    from worker.settings import Settings
 
 
 def pause(ulid: UploadId, as_json: AsJson = False) -> None:
@@ -42,9 +43,16 @@ def cancel(ulid: UploadId, as_json: AsJson = False) -> None:
 
 
 def _decide(verb: "Callable[[Context], None]", ulid: str, as_json: bool) -> None:
+    from worker.cli import place
+
+    carry_out(verb, place.settings(), ulid, as_json)
+
+
+def carry_out(verb: "Callable[[Context], None]", chosen: "Settings", ulid: str, as_json: bool, told: str = "") -> None:
+    """Do what a person decided, and say how the upload stands now, with `told` before it."""
     from worker.cli import follow, place
 
-    ctx = place.connect(place.settings())
+    ctx = place.connect(chosen)
     try:
         verb(ctx)
         status = follow.look(ctx.db, ulid)
@@ -53,7 +61,7 @@ def _decide(verb: "Callable[[Context], None]", ulid: str, as_json: bool) -> None
     if as_json:
         out.json_line(status)
     else:
-        out.say(f"Upload {status['id']} is {status['state']}.")
+        out.say(f"{told}Upload {status['id']} is {status['state']}.")
 
 
 def who() -> str:

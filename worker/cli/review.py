@@ -50,20 +50,11 @@ def _decision(wanted: list[str], chunk: int | None, why: str | None) -> "tuple[D
 
 
 def _decide(chosen: Any, ulid: str, seq: int, decision: "Decision", why: str, as_json: bool) -> None:
-    from worker.cli import follow, place
-    from worker.cli.decide import who
+    from worker.cli.decide import carry_out, who
     from worker.review import decide
 
-    ctx = place.connect(chosen)
-    try:
-        decide(ctx, ulid, seq, decision, who(), why)
-        status = follow.look(ctx.db, ulid)
-    finally:
-        ctx.close()
-    if as_json:
-        out.json_line(status)
-    else:
-        out.say(f"Chunk {seq} was decided: {decision.replace('_', ' ')}. Upload {status['id']} is {status['state']}.")
+    told = f"Chunk {seq} was decided: {decision.replace('_', ' ')}. "
+    carry_out(lambda ctx: decide(ctx, ulid, seq, decision, who(), why), chosen, ulid, as_json, told)
 
 
 def _show(database: "Database", ulid: str, seq: int | None, as_json: bool) -> None:
