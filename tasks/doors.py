@@ -30,9 +30,10 @@ def hang(app: Celery, ctx: Context) -> None:
         return app.task(name=task_name(bell), **options)
 
     @door("upload", bind=True, max_retries=None, Request=JobUnseen)
-    def upload(task: Task, job: dict[str, Any]) -> None:
+    def upload(task: Task, *given: Any, **named: Any) -> None:
         from worker.producer import receive_message
 
+        job = given[0] if len(given) == 1 and not named else named.get("job")  # anything else becomes a failed upload
         try:
             receive_message(ctx, job, task.request.id)
         except Exception as error:  # nothing was stored: the message, which Celery would acknowledge, is all there is

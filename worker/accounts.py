@@ -22,6 +22,13 @@ _HOLDS: dict[type[ProviderError], Blocked] = {
 }
 
 
+_ENDS = {
+    Blocked.CREDENTIAL: "Mend the account's credential; the upload then goes on by itself.",
+    Blocked.BALANCE: "Top the account up; the upload then goes on by itself.",
+    Blocked.PROVIDER_DOWN: "It is tried again until it answers.",
+}
+
+
 def provider(ctx: Context, account: str) -> Provider:
     """The account's adapter; one that cannot be opened for want of a credential is an account that is refused."""
     try:
@@ -43,7 +50,7 @@ def hold(ctx: Context, account: str, error: ProviderError) -> bool:
     reason = next((held for kind, held in _HOLDS.items() if isinstance(error, kind)), None)
     if reason is None or (isinstance(error, NotSent) and error.ours):
         return False
-    close(ctx, account, reason, error.message)
+    close(ctx, account, reason, f"{error.message.rstrip('.')}. {_ENDS[reason]}")
     return True
 
 
@@ -97,7 +104,7 @@ def _check(ctx: Context, account: str) -> None:
         raise LowBalance(
             "low_balance",
             f"The account {account} holds {info.balance:g} {info.currency or ''}".rstrip()
-            + f", less than the {least:g} it needs to dial; top it up and the upload goes on by itself.",
+            + f", less than the {least:g} it needs to dial.",
         )
 
 

@@ -16,7 +16,7 @@ from sqlmodel import Session
 from ulid import ULID
 
 from worker import job as jobs
-from worker import sources, telemetry
+from worker import migrate, sources, telemetry
 from worker.bells import CeleryRing, broker_of, celery_app
 from worker.context import Context
 from worker.errors import InputError, RollcallError, Unavailable
@@ -40,8 +40,19 @@ class Receipt:
 def connect(settings: Settings | None = None) -> Context:
     """A context for a process that pushes and looks, and does not work."""
     chosen = settings or load()
+    if settings is None:
+        _be_ready(chosen)
     app = lru_cache(maxsize=1)(lambda: celery_app(chosen, broker_of(chosen)))
     return Context(chosen, CeleryRing(app))
+
+
+def _be_ready(chosen: Settings) -> None:
+    """A database file of our own gets its tables; a server's are one `rollcall migrate` away."""
+    if migrate.current(chosen):
+        return
+    if not chosen.database.startswith("sqlite"):
+        raise Unavailable("schema_outdated", "The database's schema is not this version's; run `rollcall migrate`.")
+    migrate.upgrade(chosen)
 
 
 def enqueue(job: Job | dict[str, Any], *, context: Context | None = None, again: bool = True) -> Receipt:
@@ -56,7 +67,7 @@ def enqueue(job: Job | dict[str, Any], *, context: Context | None = None, again:
     return _receive(ctx, checked, trusted=True, again=again)
 
 
-def receive_message(ctx: Context, job: dict[str, Any], message_id: str) -> None:
+def receive_message(ctx: Context, job: Any, message_id: str) -> None:
     """A raw Celery message. What is wrong with it becomes a failed upload under its key, for somebody to see."""
     job = dict(job) if isinstance(job, dict) else {}
     if job.get("idempotency_key") is None:

@@ -14,6 +14,7 @@ import httpx
 from worker.context import Context
 from worker.errors import InputError, Unavailable
 from worker.intake import Dialect, peek, resolve_phone_column
+from worker.intake.phones import Phones
 from worker.job import Job
 
 TIMEOUT = 60.0
@@ -37,6 +38,7 @@ def stage(ctx: Context, job: Job, *, trusted: bool) -> str:
     with ctx.staging.open(digest) as file:
         columns = peek(file, Dialect(job.delimiter, job.encoding, job.quote, job.escape))
     resolve_phone_column(columns, job.phone_column)
+    Phones(job.region or ctx.settings.account(job.account).region)  # refuses a region that there is not
     return digest
 
 

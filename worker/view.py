@@ -35,6 +35,8 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
         ],
         "outcomes": outcomes.by_disposition(session, upload.id),
     }
+    if upload.starts_at is not None:
+        shown["starts_at"] = upload.starts_at.isoformat()
     for name in ("blocked", "code", "message"):
         if getattr(upload, name) is not None:
             shown[name] = getattr(upload, name)

@@ -16,7 +16,7 @@ def test_a_low_balance_blocks_visibly_and_the_upload_goes_on_when_topped_up(hous
     ulid = house.upload(120)
     house.run(ulid, until=lambda s: blocked(house, ulid, "balance"), limit=5)
     status = house.status(ulid)
-    assert "top it up" in status["message"]
+    assert "Top the account up" in status["message"]
     assert "needs_person" in status
     assert adds_up(status)
     assert house.provider.ledger["contacts"] == 0

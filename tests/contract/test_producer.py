@@ -1,6 +1,7 @@
 """What `enqueue` promises: a key is one upload, a bad job stores nothing, an acknowledged one survives its file."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -117,3 +118,17 @@ def test_a_list_may_be_named_after_any_file(house: House, name: str) -> None:
 def test_a_message_with_broken_text_is_kept_too(house: House) -> None:
     receive_message(house.ctx, {"source": "/x.csv", "account": "\ud800", "idempotency_key": "a\0b"}, "message-1")
     assert house.sql("SELECT idempotency_key, state FROM upload") == [("ab", "failed")]
+
+
+def test_enqueue_needs_nothing_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that pushes may be the first thing that ever runs: its own database file gets its tables."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ROLLCALL_HOME", raising=False)
+    (tmp_path / "people.csv").write_text("phone\n+12022000001\n")
+    assert enqueue({"source": "people.csv", "account": "sandbox"}).created
+
+
+def test_a_region_that_there_is_not_is_refused_at_once(house: House) -> None:
+    with pytest.raises(InputError) as refused:
+        enqueue({"source": str(house.file(some_numbers(2))), "account": "sandbox", "region": "XX"}, context=house.ctx)
+    assert refused.value.code == "unknown_region"

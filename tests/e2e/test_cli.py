@@ -55,7 +55,7 @@ def test_without_json_the_id_comes_first_and_a_table_last(rollcall: Machine, tmp
     assert ran.code == 0
     assert len(ran.out.splitlines()[0]) == 26
     assert "adds up" in ran.out
-    assert "finished: 40 of 40 contacts sent, 40 of 40 outcomes" in ran.err
+    assert "finished: 40 of 40 contacts accepted, 40 outcomes" in ran.err
 
 
 def test_everything_answers(rollcall: Machine) -> None:

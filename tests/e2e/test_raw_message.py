@@ -40,9 +40,12 @@ class Door:
         return path
 
     def push(self, job: Any, message_id: str) -> None:
+        self.push_arguments([job], message_id)
+
+    def push_arguments(self, arguments: list[Any], message_id: str) -> None:
         """Protocol 2 written by hand with nothing but a Redis client, as another language would."""
         headers = {"lang": "go", "task": "rollcall.upload", "id": message_id, "root_id": message_id}
-        body = [[job], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+        body = [arguments, {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
         where = {"exchange": "", "routing_key": QUEUE}
         properties = {"correlation_id": message_id, "delivery_mode": 2, "delivery_info": where, "priority": 0}
         message = {
@@ -202,6 +205,13 @@ def test_a_file_outside_the_folders_that_messages_may_name_is_refused(door: Door
     assert (upload.state, upload.code) == ("failed", "source_not_allowed")
     assert upload.source_digest is None
     assert str(door.closed_folder) not in str(upload.message)  # whoever may push learns nothing of our disk
+
+
+@pytest.mark.parametrize("arguments", [[], [{}, {}]], ids=["none", "two"])
+def test_a_message_with_another_number_of_arguments_is_a_failed_upload(door: Door, arguments: list[Any]) -> None:
+    message_id = str(uuid.uuid4())
+    door.push_arguments(arguments, message_id)
+    assert (door.heard(message_id).state, door.heard(message_id).code) == ("failed", "bad_job")
 
 
 def test_a_key_of_null_is_no_key(door: Door) -> None:

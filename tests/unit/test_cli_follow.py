@@ -82,7 +82,9 @@ def test_figures_count_what_is_to_be_sent_and_what_is_final() -> None:
     told = status("dialing", accepted=5, refused=1, cancelled=1, rejected=2, duplicate=3, unknown=1, waiting=2)
     told["outcomes"] = {"answered": 2, "pending": 3}
     assert figures(told) == (7, 10, 2, 5)
-    assert describe(told) == "dialing: 7 of 10 contacts sent, 2 of 5 outcomes, 1 on their way or in doubt"
+    assert describe(told) == (
+        "dialing: 5 of 10 contacts accepted, 2 outcomes, 2 waiting, 1 on their way or in doubt, 1 refused, 1 cancelled"
+    )
 
 
 def test_a_line_comes_when_the_state_changes_and_else_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,9 +101,9 @@ def test_a_line_comes_when_the_state_changes_and_else_now_and_then(capsys: pytes
     show(status("blocked", blocked="balance", waiting=3, accepted=2))
     assert capsys.readouterr().err.splitlines() == [
         "received: the file has not been read yet",
-        "submitting: 0 of 5 contacts sent, 0 of 0 outcomes",
-        "submitting: 2 of 5 contacts sent, 0 of 2 outcomes",
-        "blocked (balance): 2 of 5 contacts sent, 0 of 2 outcomes",
+        "submitting: 0 of 5 contacts accepted, 0 outcomes, 5 waiting",
+        "submitting: 2 of 5 contacts accepted, 0 outcomes, 3 waiting",
+        "blocked (balance): 2 of 5 contacts accepted, 0 outcomes, 3 waiting",
     ]
 
 

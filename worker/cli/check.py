@@ -146,7 +146,9 @@ def _with_roles(ctx: "Context", name: str, error: RollcallError) -> RollcallErro
 
     if not isinstance(error, AccountRefused):
         return error
-    return AccountRefused(error.code, f"{error.message} The account needs one of these roles: {_roles(ctx, name)}.")
+    return AccountRefused(
+        error.code, f"{error.message.rstrip('.')}. The account needs one of these roles: {_roles(ctx, name)}."
+    )
 
 
 def _roles(ctx: "Context", name: str) -> str:

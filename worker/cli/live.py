@@ -37,13 +37,18 @@ def figures(status: Status) -> tuple[int, int, int, int]:
 
 def describe(status: Status) -> str:
     """One line that says how far an upload has come."""
-    settled, to_send, final, accepted = figures(status)
+    _, to_send, final, accepted = figures(status)
     state = status["state"] + (f" ({status['blocked']})" if "blocked" in status else "")
     if not status["rows"]["total"]:
-        return f"{state}: the file has not been read yet"
-    text = f"{state}: {settled:,} of {to_send:,} contacts sent, {final:,} of {accepted:,} outcomes"
-    unknown = status["rows"]["unknown"]
-    return text + (f", {unknown:,} on their way or in doubt" if unknown else "")
+        return f"{state}: {status['message'] if state == 'failed' else 'the file has not been read yet'}"
+    text = f"{state}: {accepted:,} of {to_send:,} contacts accepted, {final:,} outcomes"
+    asides = {
+        "waiting": "waiting",
+        "unknown": "on their way or in doubt",
+        "refused": "refused",
+        "cancelled": "cancelled",
+    }
+    return text + "".join(f", {status['rows'][name]:,} {word}" for name, word in asides.items() if status["rows"][name])
 
 
 def lines(clock: Callable[[], float] = time.monotonic) -> Show:

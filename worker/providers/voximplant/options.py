@@ -38,7 +38,7 @@ class Options(BaseModel):
     priority: int = Field(1, ge=0, le=2**31, description="0 is the highest")
     max_simultaneous: int = Field(1, ge=1, le=LARGEST)
     num_attempts: int = Field(1, ge=1, le=5)
-    name: Annotated[str, AfterValidator(_plain)] | None = Field(None, min_length=1, max_length=NAME_LIMIT)
+    name: Annotated[str, Field(max_length=NAME_LIMIT), AfterValidator(_plain)] | None = None
     interval_seconds: int = Field(0, ge=0, le=LARGEST)
     reference_ip: Annotated[str, AfterValidator(_address)] | None = None
     server_location: str | None = Field(None, min_length=1, max_length=255)
