@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
@@ -45,8 +46,9 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that only reads."""
-        with self._connect() as connection:
+        """A transaction that only reads, all of it at one moment: counts that were read apart would not add up."""
+        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self._connect(**snapshot) as connection:
             yield from self._session(connection)
 
     def now(self, session: Session) -> datetime:
@@ -66,7 +68,7 @@ class Database:
     def dispose(self) -> None:
         self.engine.dispose()
 
-    def _connect(self, **options: bool) -> Connection:
+    def _connect(self, **options: Any) -> Connection:
         try:
             return self.engine.connect().execution_options(**options)
         except DatabaseError as error:

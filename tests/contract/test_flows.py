@@ -1,6 +1,8 @@
 """The main job on every database: a file goes out and every outcome comes back."""
 
 from tests.house import START, House, adds_up
+from worker import view
+from worker.ingest import ingest
 
 
 def test_every_contact_is_accepted_once_and_has_an_outcome(house: House) -> None:
@@ -15,3 +17,14 @@ def test_every_contact_is_accepted_once_and_has_an_outcome(house: House) -> None
     assert [one["rows"] for one in status["lists"]] == [250]
     assert house.now > START
     assert adds_up(status)
+
+
+def test_what_is_read_together_was_so_at_one_moment(house: House) -> None:
+    """The counts add up although the file is taken in between two of the statements that read them."""
+    ulid = house.upload(250)
+    with house.ctx.db.read() as session:
+        upload = view.find(session, ulid)
+        ingest(house.ctx, ulid)
+        status = view.status(session, upload)
+    assert adds_up(status)
+    assert house.status(ulid)["rows"]["waiting"] == 250
