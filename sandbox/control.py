@@ -16,11 +16,13 @@ def routes() -> list[Route]:
         Route("/healthz", health),
         Route("/ledger", ledger, methods=["GET", "DELETE"]),
         Route("/ledger/contacts", ledger_contacts),
+        Route("/ledger/requests", ledger_requests),
         Route("/faults", faults, methods=["GET", "PUT"]),
         Route("/clock", clock, methods=["GET", "PUT"]),
         Route("/switches", switches, methods=["GET", "PUT", "DELETE"]),
         Route("/switches/choices", switch_choices),
         Route("/outcomes", outcomes, methods=["GET", "PUT"]),
+        Route("/callbacks", callbacks, methods=["GET", "PUT"]),
         Route("/balance", balance, methods=["GET", "PUT"]),
         Route("/accounts/{account_id:int}", account, methods=["PUT"]),
         Route("/keys/{account_id:int}", key, methods=["PUT"]),
@@ -68,6 +70,10 @@ async def ledger_contacts(request: Request) -> Response:
     return StreamingResponse(contacts.pieces(), media_type=contacts.media_type)
 
 
+async def ledger_requests(request: Request) -> Response:
+    return JSONResponse(of(request).ledger.arrivals())
+
+
 async def faults(request: Request) -> Response:
     if request.method == "PUT":
         seed = request.query_params.get("seed")
@@ -88,6 +94,7 @@ async def clock(request: Request) -> Response:
         if speed is not None:
             told.set_speed(speed)
         told.advance(advance)
+        await of(request).play()
     return JSONResponse({"now": told.now(), "speed": told.speed})
 
 
@@ -95,9 +102,9 @@ async def switches(request: Request) -> Response:
     held = of(request)
     if request.method == "PUT":
         document = await mapping(request)
-        await held.voximplant.change_rules(lambda: held.switches.put(document))
+        await held.change_rules(lambda: held.switches.put(document))
     if request.method == "DELETE":
-        await held.voximplant.change_rules(held.switches.reset)
+        await held.change_rules(held.switches.reset)
     return JSONResponse(held.switches.values())
 
 
@@ -106,11 +113,18 @@ async def switch_choices(request: Request) -> Response:
 
 
 async def outcomes(request: Request) -> Response:
-    platform = of(request).voximplant
+    held = of(request)
     if request.method == "PUT":
         document = await mapping(request)
-        await platform.change_rules(lambda: platform.odds.put(document))
-    return JSONResponse(platform.odds.mix)
+        await held.change_rules(lambda: held.odds.put(document))
+    return JSONResponse(held.odds.mix)
+
+
+async def callbacks(request: Request) -> Response:
+    held = of(request).callbacks
+    if request.method == "PUT":
+        held.put(await mapping(request))
+    return JSONResponse(held.document())
 
 
 async def balance(request: Request) -> Response:

@@ -3,8 +3,11 @@
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sandbox.refusals import ControlError, known_keys, number
+
+Row = TypeVar("Row")
 
 # What each fault may be told beside share, methods and times, with its default.
 OPTIONS: dict[str, dict[str, object]] = {
@@ -18,29 +21,34 @@ OPTIONS: dict[str, dict[str, object]] = {
     "cut_body": {},
     "not_json": {},
     "short_count": {"drop": 0.1},
+    "lose_contacts": {"drop": 0.1},
     "late_visible": {"seconds": 5},
     "partial_details": {"part": 0.5},
 }
 # Faults of what is stored or shown; the method itself carries them out. The others are faults of the answer.
-OF_CONTENT = frozenset({"short_count", "late_visible", "partial_details"})
+OF_CONTENT = frozenset({"short_count", "lose_contacts", "late_visible", "partial_details"})
+NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Methods:
-    """What the mounted providers know, so that a misspelt method is noticed and a fault only fires where it can."""
+    """What the providers know, so that a misspelt method is noticed and a fault only fires where it can.
+
+    `content` names, for each fault of content, the methods that carry it out.
+    """
 
     known: frozenset[str]
-    uploads: frozenset[str]
-    details: frozenset[str]
+    content: Mapping[str, frozenset[str]]
+
+    def __or__(self, other: "Methods") -> "Methods":
+        both = {*self.content, *other.content}
+        return Methods(
+            self.known | other.known,
+            {name: self.content.get(name, NONE) | other.content.get(name, NONE) for name in both},
+        )
 
     def reach(self, fault: str) -> frozenset[str]:
-        match fault:
-            case "short_count" | "late_visible":
-                return self.uploads
-            case "partial_details":
-                return self.details
-            case _:
-                return self.known
+        return self.content.get(fault, NONE) if fault in OF_CONTENT else self.known
 
 
 @dataclass
@@ -152,6 +160,12 @@ class Faults:
                 known = ", ".join(sorted(self._methods.known))
                 raise ControlError("unknown_method", f"'methods' names {method!r}; there are {known}.")
         return named
+
+
+def thinned(rows: list[Row], share: float) -> list[Row]:
+    """Without that share of the rows, and without at least one."""
+    every = max(1, round(1 / share)) if share else len(rows) + 1
+    return [row for at, row in enumerate(rows, 1) if at % every] if len(rows) >= every else rows[:-1]
 
 
 def checked_option(line: Mapping[str, object], key: str) -> object:

@@ -5,6 +5,8 @@ upload. Counting is incremental: a request costs its own rows and never the rows
 """
 
 import re
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -14,16 +16,21 @@ from sandbox.phones import number_of
 TOKEN = re.compile(r"\[([0-9A-HJKMNP-TV-Z]{26})-\d+\]$", re.IGNORECASE)
 Row = tuple[str, str]  # the task's uuid and its phone number, as they came
 Key = TypeVar("Key", str, int)
+ARRIVALS_KEPT = 100_000
 
 
 @dataclass
 class ListEntry:
-    """One call list, batch or campaign at a provider."""
+    """One call list, batch or campaign at a provider.
+
+    `stored` is what lies in a list that is dialled only on demand, where that differs from what was accepted.
+    """
 
     provider: str
     reference: str
     name: str
     contacts: int = 0
+    stored: int | None = None
 
     @property
     def token(self) -> str:
@@ -39,6 +46,15 @@ class Acceptance:
     accepted_at: float
     accepted_real: float
     rows: Callable[[], Iterator[Row]]
+
+
+@dataclass(slots=True)
+class Arrival:
+    """When a provider's request came, in real Unix seconds."""
+
+    provider: str
+    method: str
+    at: float
 
 
 @dataclass
@@ -68,6 +84,18 @@ class Ledger:
         self._uploads: dict[str, Seen] = {}
         self.called_twice = 0
         self.requests = 0
+        self._arrivals: deque[Arrival] = deque(maxlen=ARRIVALS_KEPT)
+
+    def arrived(self, provider: str, method: str = "") -> Arrival:
+        """Books a request at a provider's path. A method that stands in the body is filled in once it is read."""
+        arrival = Arrival(provider, method, time.time())
+        self.requests += 1
+        self._arrivals.append(arrival)
+        return arrival
+
+    def arrivals(self) -> list[dict[str, object]]:
+        """The newest requests, oldest first."""
+        return [{"provider": one.provider, "method": one.method, "at": round(one.at, 6)} for one in self._arrivals]
 
     def open(self, provider: str, reference: str, name: str) -> ListEntry:
         entry = ListEntry(provider, reference, name)
@@ -85,6 +113,7 @@ class Ledger:
     def document(self) -> dict[str, object]:
         lists = [
             {"provider": e.provider, "reference": e.reference, "name": e.name, "contacts": e.contacts}
+            | ({} if e.stored is None else {"stored": e.stored})
             for e in self._lists
         ]
         contacts = sum(entry.contacts for entry in self._lists)

@@ -24,6 +24,10 @@ class Befallen(ABC):
     @abstractmethod
     def throttle(self, fault: Fault) -> Response: ...
 
+    def broken(self) -> Response:
+        """HTTP 500; a provider that documents its words has its own."""
+        return PlainTextResponse("Internal Server Error", status_code=500)
+
 
 class Background:
     """Work that outlives its request. `closing` is set when the server is told to end."""
@@ -64,7 +68,7 @@ async def befall(fault: Fault, request: Befallen, background: Background) -> Res
         case "accept_then_hang_up":
             return HangUp()
         case "accept_then_500":
-            return PlainTextResponse("Internal Server Error", status_code=500)
+            return request.broken()
         case "not_json":
             return HTMLResponse(GATEWAY_PAGE)
         case "cut_body":

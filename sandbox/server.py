@@ -10,7 +10,6 @@ from pathlib import Path
 import uvicorn
 
 from sandbox.app import create_app
-from sandbox.misfortune import Background
 from sandbox.state import Sandbox
 from sandbox.wire import LineProtocol
 
@@ -24,13 +23,16 @@ class CannotListen(Exception):
 
 
 class Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, background: Background) -> None:
+    def __init__(self, config: uvicorn.Config, sandbox: Sandbox) -> None:
         super().__init__(config)
-        self._background = background
+        self._sandbox = sandbox
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._sandbox.start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # wakes the requests that are being held in silence or made to wait
-        self._background.closing.set()
+        await self._sandbox.stop()
         await super().shutdown(sockets)
 
 
@@ -65,7 +67,7 @@ def server_for(sandbox: Sandbox, tls_certificate: Path | None = None, tls_key: P
         ssl_certfile=tls_certificate,
         ssl_keyfile=tls_key,
     )
-    return Server(config, sandbox.background)
+    return Server(config, sandbox)
 
 
 def serve(

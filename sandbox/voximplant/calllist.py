@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from sandbox.clock import utc_text
+from sandbox.dialer import Dialer, Pace
 from sandbox.ledger import ListEntry, Row
 from sandbox.voximplant.accounts import Account
-from sandbox.voximplant.dialer import Dialer, Pace
 from sandbox.voximplant.rowstore import RowStore
 from sandbox.voximplant.sheet import Sheet
 

@@ -7,8 +7,8 @@
 import re
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from sandbox.dialer import DEFAULT_PRIORITY, Plan, Window
 from sandbox.voximplant.csvfile import Page, bad_csv
 from sandbox.voximplant.errors import invalid
 from sandbox.voximplant.params import MAX_INT, whole
@@ -16,21 +16,9 @@ from sandbox.voximplant.params import MAX_INT, whole
 UUID, START_AT, PRIORITY = "__task_uuid", "__start_at", "task_priority"
 WINDOW = ("__start_execution_time", "__end_execution_time")
 RESERVED = frozenset({UUID, START_AT, *WINDOW})
-DEFAULT_PRIORITY = 50
 
 valid_uuid = re.compile(r"[A-Za-z0-9:-]{0,40}").fullmatch
 clock_time = re.compile(r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)").fullmatch
-
-Window = tuple[int, int]  # seconds of the day
-
-
-@dataclass(frozen=True)
-class Plan:
-    """When a row may be dialled and how urgent it is."""
-
-    start_at: int = 0
-    window: Window | None = None
-    priority: int = DEFAULT_PRIORITY
 
 
 def seconds_of_day(text: str, otherwise: int) -> int:

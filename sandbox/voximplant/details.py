@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 from operator import itemgetter
 
 from sandbox.clock import utc_text
+from sandbox.dialer import NO_WORD, SHOWN, shown_status
 from sandbox.files import CsvFile, FileAnswer, XlsFile
+from sandbox.odds import WORDS
 from sandbox.voximplant import params as read
 from sandbox.voximplant.accounts import Account
 from sandbox.voximplant.calllist import Batch, CallList
 from sandbox.voximplant.columns import RESERVED, UUID, WINDOW
-from sandbox.voximplant.dialer import NO_WORD, SHOWN, shown_status
 from sandbox.voximplant.errors import ApiError
 from sandbox.voximplant.lists import page_size
-from sandbox.voximplant.odds import WORDS
 from sandbox.voximplant.platform import Platform
 from sandbox.voximplant.transport import Call
 

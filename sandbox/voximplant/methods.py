@@ -38,10 +38,14 @@ METHODS: dict[str, Method] = {
     "GetCurrencyRate": get_currency_rate,
 }
 
+UPLOADS = frozenset({"CreateCallList", "AppendToCallList"})
 FAULT_METHODS = Methods(
     known=frozenset(METHODS),
-    uploads=frozenset({"CreateCallList", "AppendToCallList"}),
-    details=frozenset({"GetCallListDetails"}),
+    content={
+        "short_count": UPLOADS,
+        "late_visible": UPLOADS,
+        "partial_details": frozenset({"GetCallListDetails"}),
+    },
 )
 
 

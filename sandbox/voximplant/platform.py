@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from itertools import count
 
 from sandbox.clock import Clock
+from sandbox.dialer import Dialer
 from sandbox.ledger import Acceptance, Ledger
+from sandbox.odds import Odds
 from sandbox.switches import Switches
 from sandbox.voximplant.accounts import Account, Accounts
 from sandbox.voximplant.calllist import Batch, CallList, Settings
-from sandbox.voximplant.dialer import Dialer
 from sandbox.voximplant.errors import ApiError
-from sandbox.voximplant.odds import Odds
 from sandbox.voximplant.sheet import Sheet
 
 PROVIDER = "voximplant"
@@ -26,11 +26,10 @@ IDS_SINCE = 1_700_000_000
 
 class Platform:
     def __init__(
-        self, clock: Clock, switches: Switches, ledger: Ledger, *, seed: int, balance: float, currency: str
+        self, clock: Clock, switches: Switches, ledger: Ledger, odds: Odds, *, balance: float, currency: str
     ) -> None:
-        self.clock, self.switches, self.ledger = clock, switches, ledger
+        self.clock, self.switches, self.ledger, self.odds = clock, switches, ledger, odds
         self.accounts = Accounts(balance, currency)
-        self.odds = Odds(seed)
         # Ids begin at the time, in tenths of a second, so that a restarted sandbox gives no old id to a new list.
         self._list_ids, self._task_ids = count(int((time.time() - IDS_SINCE) * 10)), 1
         self.clear()
@@ -88,9 +87,12 @@ class Platform:
             while not one.dialer.advance(self.clock.now(), CALLS_AT_A_TIME):
                 await asyncio.sleep(0)
 
+    async def play(self) -> None:
+        await self.catch_up(list(self.lists.values()))
+
     async def change_rules(self, change: Callable[[], object]) -> None:
         """Applies a change of money, odds or switches, after playing every list until now under the old rules."""
-        await self.catch_up(list(self.lists.values()))
+        await self.play()
         change()
         for one in self.lists.values():
             # catch_up let requests in: a list may have grown since

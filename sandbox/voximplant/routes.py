@@ -8,7 +8,8 @@ from sandbox.faults import Fault
 from sandbox.misfortune import Befallen, befall
 from sandbox.state import Sandbox
 from sandbox.voximplant.errors import ApiError
-from sandbox.voximplant.methods import FAULT_METHODS, METHODS, perform
+from sandbox.voximplant.methods import METHODS, UPLOADS, perform
+from sandbox.voximplant.platform import PROVIDER
 from sandbox.voximplant.transport import Call, read_call
 from sandbox.voximplant.uploads import SERVER_LOCATIONS
 
@@ -21,11 +22,12 @@ def routes() -> list[Route]:
 
 async def platform_api(request: Request) -> Response:
     sandbox: Sandbox = request.app.state.sandbox
-    sandbox.ledger.requests += 1
+    arrival = sandbox.ledger.arrived(PROVIDER)
     try:
         call = await read_call(request)
     except ApiError as error:
         return failure(sandbox, error)
+    arrival.method = call.method
     befalls = sandbox.faults.choose(call.method)
     call.faults = befalls.content
     if befalls.answer is None:
@@ -43,7 +45,7 @@ class Voice(Befallen):
         return await respond(self._sandbox, self._call)
 
     def refuse(self, fault: Fault) -> Response:
-        default = 250 if self._call.method in FAULT_METHODS.uploads else 101
+        default = 250 if self._call.method in UPLOADS else 101
         return failure(self._sandbox, ApiError(fault.code() or default))
 
     def throttle(self, fault: Fault) -> Response:

@@ -7,9 +7,11 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sandbox.dialer import Plan
+from sandbox.faults import thinned
 from sandbox.phones import numbers_of, phone_column
 from sandbox.switches import Switches
-from sandbox.voximplant.columns import UUID, Plan, Planner, checked_uuids
+from sandbox.voximplant.columns import UUID, Planner, checked_uuids
 from sandbox.voximplant.csvfile import Dialect, Page, bad_csv, read_pages
 from sandbox.voximplant.errors import ApiError
 from sandbox.voximplant.rowstore import pack
@@ -47,8 +49,7 @@ class Admission:
         if column is not None and (within, across) != ("accept", "accept"):
             page = [row for row in page if self._admits(row[column], within, across)]
         if self.drop and page:
-            every = max(1, round(1 / self.drop))
-            page = [row for at, row in enumerate(page, 1) if at % every] if len(page) >= every else page[:-1]
+            page = thinned(page, self.drop)
         return page
 
     def _admits(self, uuid: str, within: str, across: str) -> bool:

@@ -3,11 +3,11 @@
 import time
 from hashlib import blake2b
 
+from sandbox.dialer import Pace
 from sandbox.voximplant import params as read
 from sandbox.voximplant.accounts import Account
 from sandbox.voximplant.calllist import Batch, CallList, Settings
 from sandbox.voximplant.csvfile import Dialect
-from sandbox.voximplant.dialer import Pace
 from sandbox.voximplant.errors import ApiError, invalid
 from sandbox.voximplant.platform import Platform
 from sandbox.voximplant.sheet import Admission, Sheet, read_sheet

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.switches import SWITCHES
+from sandbox.state import SWITCHES
 from tests.unit.sandbox_fixtures import Vox
 
 

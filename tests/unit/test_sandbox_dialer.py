@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.voximplant.columns import Plan, window_of
-from sandbox.voximplant.dialer import DAY, ERROR, IN_PROGRESS, NEW, PROCESSED, WAITING, Dialer, Pace, opens_after
-from sandbox.voximplant.odds import DEFAULT_MIX, WORDS, Odds
+from sandbox.dialer import DAY, ERROR, IN_PROGRESS, NEW, PROCESSED, WAITING, Dialer, Pace, Plan, opens_after
+from sandbox.odds import DEFAULT_MIX, WORDS, Odds
+from sandbox.voximplant.columns import window_of
 
 MONDAY = 1_700_006_400.0 - 1_700_006_400.0 % DAY  # midnight
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.ledger import Acceptance, Ledger
+from sandbox.ledger import ARRIVALS_KEPT, Acceptance, Ledger
 from sandbox.phones import number_of, numbers_of, phone_column
 from tests.unit.sandbox_fixtures import LIST, ROWS, TOKEN, Vox
 
@@ -42,6 +42,27 @@ def test_a_list_without_a_token_is_an_upload_of_its_own(vox: Vox) -> None:
     assert vox.ledger()["called_twice"] == 0
     vox.append(first, ROWS)
     assert vox.ledger()["called_twice"] == 6
+
+
+def test_requests_are_listed_with_provider_method_and_moment(vox: Vox) -> None:
+    began = time.time()
+    vox.create()
+    vox.http.post("/platform_api", data={"cmd": "GetCallLists"})
+    told = vox.http.get("/ledger/requests").json()
+    assert [(one["provider"], one["method"]) for one in told] == [
+        ("voximplant", "CreateCallList"),
+        ("voximplant", "GetCallLists"),
+    ]
+    assert began - 0.001 <= told[0]["at"] <= told[1]["at"] <= time.time() + 0.001
+
+
+def test_only_the_newest_requests_are_kept() -> None:
+    book = Ledger()
+    for _ in range(ARRIVALS_KEPT):
+        book.arrived("old")
+    book.arrived("new", "upload")
+    assert (book.requests, len(book.arrivals())) == (ARRIVALS_KEPT + 1, ARRIVALS_KEPT)
+    assert [one["provider"] for one in book.arrivals()[-2:]] == ["old", "new"]
 
 
 def test_a_third_time_does_not_count_again_and_repeats_within_a_file_do(vox: Vox) -> None:

@@ -18,7 +18,7 @@ DEFAULT_MIX = dict(zip(WORDS, (0.55, 0.15, 0.14, 0.06, 0.04, 0.03, 0.03), strict
 # Provider seconds a call takes, least and most, by word.
 LENGTHS = ((3.0, 8.0), (3.0, 5.0), (4.0, 6.0), (1.0, 2.0), (1.0, 4.0), (0.2, 0.6), (0.2, 1.0))
 MASK = 0xFFFFFFFF
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 100
 
 
 def scatter(value: int) -> int:

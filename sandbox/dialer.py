@@ -1,4 +1,4 @@
-"""Dials one call list, as a pure function of the provider's clock.
+"""Dials one call list, campaign or batch, as a pure function of the provider's clock.
 
 Nothing runs in the background. `advance(to)` plays the calls that begin or end until then, so a clock put forward by a
 week costs what a week of calls costs and no more. Rows wait in groups, and a row's state is a few bytes in columns.
@@ -11,20 +11,32 @@ from __future__ import annotations  # array[int] is no type at run time before 3
 
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
 
-from sandbox.voximplant.columns import Plan, Window
-from sandbox.voximplant.odds import INVALID_NUMBER, REACHED, Odds
+from sandbox.odds import INVALID_NUMBER, REACHED, Odds
 
 NEW, IN_PROGRESS, PROCESSED, ERROR, CANCELED = range(5)
 WAITING, PARKED = 5, 6  # ours alone: between two attempts; stored and never to be dialled
 SHOWN = (NEW, IN_PROGRESS, PROCESSED, ERROR, CANCELED, IN_PROGRESS, NEW)
 NO_WORD = 255
 DAY = 86_400
+DEFAULT_PRIORITY = 50
+
+Window = tuple[int, int]  # seconds of the day
+Ended = Callable[[int, float], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When a row may be dialled and how urgent it is."""
+
+    start_at: int = 0
+    window: Window | None = None
+    priority: int = DEFAULT_PRIORITY
 
 
 @dataclass(frozen=True)
@@ -56,14 +68,15 @@ def opens_after(window: Window, now: float) -> float:
 
 
 class Dialer:
-    def __init__(self, pace: Pace, odds: Odds, now: float) -> None:
+    def __init__(self, pace: Pace, odds: Odds, now: float, ended: Ended | None = None) -> None:
+        """`ended` is told the row and the moment of each call that ends, once its state shows the end."""
         self.pace = pace
         self.now = now
         self.completed_at: float | None = None
         self.held = False
         self.state, self.left, self.word = bytearray(), bytearray(), bytearray()
         self.last, self.dice = array("I"), array("I")
-        self._odds = odds
+        self._odds, self._ended = odds, ended
         self._unfinished = 0
         self._order = count()
         self._ready: list[tuple[int, bool, int, int, Group]] = []
@@ -76,9 +89,13 @@ class Dialer:
         return self._unfinished == 0
 
     @property
+    def under_way(self) -> int:
+        return len(self._flying)
+
+    @property
     def restorable(self) -> int:
         """Tasks that would be dialled if dialling were not held."""
-        return self._unfinished - len(self._flying)
+        return self._unfinished - self.under_way
 
     def add(self, dice: array[int], groups: Iterable[tuple[Plan, array[int]]], now: float, dial: bool = True) -> None:
         """Appends rows; `groups` holds indices relative to them. Not to be dialled: parked as new for ever."""
@@ -161,6 +178,8 @@ class Dialer:
                 self.state[row] = PROCESSED if word < REACHED else ERROR
                 self._unfinished -= 1
                 self.completed_at = self.now
+            if self._ended is not None:
+                self._ended(row, self.now)
 
 
 def shown_status(state: int, canceled: bool) -> int:

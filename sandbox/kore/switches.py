@@ -1,0 +1,98 @@
+"""What Kore.ai's documents leave open."""
+
+from sandbox.switches import Switch
+
+SWITCHES = (
+    Switch(
+        "kore_list_name_key",
+        "either",
+        "the key of a new list's name: the table says name, the v1 sample name1",
+        ("either", "name", "name1"),
+    ),
+    Switch(
+        "kore_source",
+        "either",
+        "the source a new list must name",
+        ("either", "passiveApi", "passiveApiIntegration"),
+    ),
+    Switch("kore_repeated_list_name", "refuse", "a new list with a name that exists", ("refuse", "accept")),
+    Switch("kore_list_by_name", "newest", "which list a name means when several bear it", ("newest", "oldest")),
+    Switch("kore_add_delay_ms", 200, "how many real milliseconds after its answer addContacts stores"),
+    Switch(
+        "kore_add_answer",
+        "message",
+        "addContacts' answer: a message alone, or with the status an older page shows",
+        ("message", "status_and_message"),
+    ),
+    Switch("kore_unknown_list", "refuse", "addContacts to a list that is not there", ("refuse", "ignore")),
+    Switch(
+        "kore_duplicate_key",
+        "phone",
+        "what makes two contacts the same where duplicates are not allowed",
+        ("phone", "uniqueId"),
+    ),
+    Switch(
+        "kore_bad_phone",
+        "drop",
+        "a contact without a usable number: dropped without a word; stored; or the request refused",
+        ("drop", "store", "refuse"),
+    ),
+    Switch("kore_max_contacts", 0, "the most contacts in one addContacts; 0 is no limit"),
+    Switch(
+        "kore_contact_fields",
+        "all",
+        "what getAllContacts gives of a contact: all that was sent, or the number alone as documented",
+        ("all", "documented"),
+    ),
+    Switch("kore_paging", "skip", "what moves getAllContacts to the next page", ("skip", "page", "none")),
+    Switch("kore_contacts_max_limit", 50, "the most contacts on a page of getAllContacts"),
+    Switch("kore_prepare_delay_ms", 200, "how many real milliseconds a new campaign is Preparing"),
+    Switch("kore_repeated_campaign_name", "accept", "a new campaign with a name that exists", ("accept", "refuse")),
+    Switch("kore_dnc_list", "required", "dncLists in a campaign of version 2", ("required", "optional")),
+    Switch("kore_play_preparing", "refuse", "play while Preparing", ("refuse", "accept")),
+    Switch(
+        "kore_play_again",
+        "dials_again",
+        "play after Stopped or Completed: everybody again; what is left of a stopped run; or refused",
+        ("dials_again", "continues", "refused"),
+    ),
+    Switch("kore_play_active", "refused", "play while Active", ("refused", "dials_again")),
+    Switch("kore_pause", "refuse", "trigger=pause, which only the screens know", ("refuse", "accept")),
+    Switch(
+        "kore_call_list",
+        "at_play",
+        "which contacts a run dials: those stored when it was played, when its campaign was created, or also later",
+        ("at_play", "at_create", "live"),
+    ),
+    Switch(
+        "kore_outside_hours",
+        "skips",
+        "a contact whose own time zone is outside the hours when dialling begins",
+        ("skips", "waits"),
+    ),
+    Switch(
+        "kore_priority",
+        "higher_first",
+        "whether a campaign waits until those of higher priority have ended",
+        ("higher_first", "ignored"),
+    ),
+    Switch("kore_simultaneous", 100, "how many calls one campaign has under way at a time"),
+    Switch("kore_schedule_zone", "campaign", "the zone of a schedule's dates", ("campaign", "utc")),
+    Switch(
+        "kore_view_contacts",
+        "attempted",
+        "whom view=contacts shows: contacts that were dialled, or all",
+        ("attempted", "all"),
+    ),
+    Switch("kore_view_unique_id", "given", "uniqueId in view=contacts", ("given", "blank")),
+    Switch(
+        "kore_outcome_words",
+        "camel",
+        "the spelling of dialer outcomes; the pages show 'completed' alone",
+        ("camel", "snake"),
+    ),
+    Switch("kore_error_body", "failure", "the form of an error, which no page shows", ("failure", "error", "errors")),
+    Switch("kore_error_http_status", "4xx", "the HTTP status of an error", ("4xx", "200")),
+    Switch("kore_rate_status", "429", "the HTTP status of a request over the limit", ("429", "400", "200")),
+    Switch("kore_retry_after", "absent", "Retry-After on a request over the limit", ("absent", "present")),
+)
