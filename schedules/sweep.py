@@ -26,6 +26,7 @@ QUERIES: dict[str, Callable[[Session, datetime, float], Sequence[str | int]]] = 
     "verify": due.verifications,
     "steer": due.steers,
     "probe": due.probes,
+    "apply": due.callbacks,
 }
 
 

@@ -21,6 +21,7 @@ class JobUnseen(Request):  # type: ignore[misc]  # Celery carries no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._argsrepr = self._request_dict["argsrepr"] = "(job)"
+        self._kwargsrepr = self._request_dict["kwargsrepr"] = "(job)"
 
 
 def hang(app: Celery, ctx: Context) -> None:
@@ -39,7 +40,8 @@ def hang(app: Celery, ctx: Context) -> None:
         except Exception as error:  # nothing was stored: the message, which Celery would acknowledge, is all there is
             why = error.message if isinstance(error, RollcallError) else type(error).__name__
             _log.warning("message %s cannot be stored yet and will come again: %s", task.request.id, why)
-            raise task.retry(countdown=_patience(ctx, task.request.retries)) from None
+            unseen = {"argsrepr": "(job)", "kwargsrepr": "(job)"}  # the message that comes again is announced too
+            raise task.retry(countdown=_patience(ctx, task.request.retries), **unseen) from None
 
     @door("ingest")
     def ingest(ulid: str) -> None:
@@ -80,6 +82,12 @@ def hang(app: Celery, ctx: Context) -> None:
     @door("probe")
     def probe(account: str) -> None:
         from worker.accounts import probe as flow
+
+        flow(ctx, account)
+
+    @door("apply")
+    def apply(account: str) -> None:
+        from worker.heard import apply as flow
 
         flow(ctx, account)
 

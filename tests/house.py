@@ -2,8 +2,11 @@
 
 import heapq
 import itertools
+import socket
 import tempfile
+import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,10 +21,13 @@ from ulid import ULID
 
 from sandbox.server import running
 from schedules.sweep import sweep
-from worker import accounts, collect, ingest, migrate, producer, reconcile, steer, submit, verify, view
+from worker import accounts, collect, heard, ingest, migrate, producer, reconcile, steer, submit, verify, view
 from worker.context import Context
+from worker.rates import ProcessRates
 from worker.settings import AccountSettings, Settings, Timing, sandbox_account
+from worker.web.server import server_for
 
+SAMPLES = Path(__file__).parents[1] / "samples"
 START = datetime(2030, 1, 7, 9, 0, tzinfo=UTC)
 
 FLOWS: dict[str, Callable[[Context, Any], None]] = {
@@ -32,7 +38,30 @@ FLOWS: dict[str, Callable[[Context, Any], None]] = {
     "steer": steer.steer,
     "verify": verify.verify,
     "probe": accounts.probe,
+    "apply": heard.apply,
 }
+
+
+class TurnedRates(ProcessRates):
+    """By the clock that is turned: nobody waits, a turn is there or it is not."""
+
+    def wait(self, account: str, per_second: float | None, _deadline: float, _stopping: threading.Event) -> bool:
+        return self.take(account, None) == 0
+
+
+@contextmanager
+def door(house: "House", line: socket.socket) -> Iterator[None]:
+    """`rollcall web` on a socket that listens. Its clock is the real one, which callbacks carry; the sweep rings."""
+    outside = Context(house.ctx.settings, lambda *bell: None)
+    server = server_for(outside)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [line]}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        outside.close()
 
 
 @contextmanager
@@ -111,16 +140,20 @@ class House:
 
     @classmethod
     @contextmanager
-    def at(cls, folder: Path, database_url: str, provider: Provider, **timing: float) -> Iterator["House"]:
+    def at(
+        cls, folder: Path, database_url: str, provider: Provider, public_url: str | None = None, **timing: float
+    ) -> Iterator["House"]:
         account = sandbox_account(provider.url).model_copy(update={"http_deadline": 1.0, "chunk_rows": 100})
         settings = Settings(
             home=folder / "home",
             database_url=database_url,
-            accounts={"sandbox": account},
+            public_url=public_url,
+            accounts={"sandbox": account, **sample_accounts(provider.url)},
             timing=Timing(**timing),
         )
         house: House
         ctx = Context(settings, lambda *bell: house.ring(*bell), clock=lambda: house.now)
+        ctx.rates = TurnedRates(lambda: house.now.timestamp())
         house = cls(ctx, provider, folder)
         try:
             yield house
@@ -193,6 +226,16 @@ class House:
         while not met():
             assert time.monotonic() < end, "it did not come about"
             time.sleep(0.02)
+
+
+def sample_accounts(url: str) -> dict[str, AccountSettings]:
+    """The accounts of the sample configuration, one at each provider, at this sandbox."""
+    told = tomllib.loads((SAMPLES / "providers.toml").read_text())["accounts"]
+    made = {}
+    for name, one in told.items():
+        files = {key: SAMPLES / one[key] for key in ("api_key_file", "callback_secret_file") if key in one}
+        made[name] = AccountSettings(**{**one, **files, "url": url, "http_deadline": 1.0, "chunk_rows": 100})
+    return made
 
 
 def some_numbers(count: int, first: int = 0) -> list[str]:

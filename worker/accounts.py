@@ -72,6 +72,8 @@ def may_submit(ctx: Context, account: str) -> bool:
         if gate.blocked is not None:
             uploads.block_account(session, account, Blocked(gate.blocked), gate.message or "")
             return False
+        if not ctx.kind(account).capabilities.tells_balance:
+            return True
         fresh = gate.balance_at is not None and (now - gate.balance_at).total_seconds() < _age(ctx)
     return fresh or check_balance(ctx, account)
 
@@ -82,6 +84,8 @@ def _age(ctx: Context) -> float:
 
 def check_balance(ctx: Context, account: str) -> bool:
     """Ask the provider whether the account can dial; where it cannot, its uploads are held back."""
+    if not ctx.kind(account).capabilities.tells_balance:
+        return True
     try:
         _check(ctx, account)
     except ProviderError as error:
@@ -97,9 +101,9 @@ def _check(ctx: Context, account: str) -> None:
     with ctx.db.write() as session:
         balance = None if info is None else info.balance
         gates.note_balance(session, account, balance, ctx.db.now(session))
-    if info is None:
+    if info is None and ctx.kind(account).capabilities.tells_balance:
         _log.warning("account %s: its role may not read the balance, so the balance is not checked", account)
-    elif low(ctx, account, info):
+    elif info is not None and low(ctx, account, info):
         least = ctx.settings.account(account).min_balance
         raise LowBalance(
             "low_balance",

@@ -27,6 +27,7 @@ QUEUES = {
     "steer": "submit",
     "verify": "collect",
     "probe": "submit",
+    "apply": "collect",
     "sweep": "sweep",
 }
 # Without it a broker that vanishes and closes nothing (a failover, a frozen machine) would hold a push for ever.

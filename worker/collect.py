@@ -1,5 +1,7 @@
 """Collect: ask the provider what became of a list's contacts, and store what is new or changed.
 
+Where outcomes are called back to us there is nothing to read: the list is looked at all the same, since it ends here.
+
 A list is done when every task in it has ended. `cancelled` is an end only where we cancelled the upload: a list that is
 stopped by a pause or by an empty balance goes on later. At the deadline whoever is still open gets `no_outcome`.
 """
@@ -10,11 +12,11 @@ from datetime import datetime, timedelta
 import polars as pl
 from sqlmodel import Session
 
-from worker import accounts, retry, roster, telemetry
-from worker.context import Context
+from worker import accounts, retry, roster, telemetry, told
+from worker.context import Context, place_of
 from worker.errors import ProviderError, Refused
 from worker.models import CallList, Chunk, Upload
-from worker.states import CHUNK_SENT, ChunkState, Disposition, ListState, UploadState
+from worker.states import CHUNK_SENT, ChunkState, ListState, UploadState
 from worker.store import chunks, lists, outcomes, uploads
 
 _log = logging.getLogger("rollcall.collect")
@@ -33,7 +35,9 @@ def collect(ctx: Context, list_id: int) -> None:
     if call_list is None or upload is None:
         return
     telemetry.emit("collect.asking", upload=upload.ulid, list=call_list.number)
-    tally = retry.as_value(lambda: _store_tasks(ctx, upload, call_list, sent))
+    polls = ctx.kind(upload.account).capabilities.results == "poll"
+    read = _store_tasks if polls else _look_on
+    tally = retry.as_value(lambda: read(ctx, upload, call_list, sent))
     if isinstance(tally, ProviderError):
         _put_off(ctx, upload, call_list, tally)
         return
@@ -55,19 +59,31 @@ class Tally:
 
 def _store_tasks(ctx: Context, upload: Upload, call_list: CallList, sent: list[Chunk]) -> Tally:
     """Read the whole list and write what differs from what we hold, frame by frame."""
-    assert call_list.reference is not None
-    own = roster.own_uuids(ctx.staging, upload, sent)
+    known = roster.names(ctx, upload, sent)
     tally, final = Tally(), None
-    for tasks in accounts.provider(ctx, upload.account).tasks(call_list.reference):
-        rows = roster.with_rows(tasks, upload.ulid, own)
+    for tasks in accounts.provider(ctx, upload.account).tasks(place_of(upload, call_list)):
+        rows = roster.with_rows(tasks, known).with_columns(pl.lit(call_list.id).alias("list_id"))
         if final is None and (rows["phase"] == "cancelled").any():
             final = _cancelled_is_final(ctx, upload, call_list)
-        frame = _outcomes(ctx, upload, call_list, rows, bool(final))
+        frame = told.outcomes(ctx, upload, rows, cancelled_is_final=bool(final))
         with ctx.db.write() as session:
             now = ctx.db.now(session)
             lists.extend_poll(session, call_list, now, ctx.settings.reading_lease)
             changed = outcomes.store(session, frame, now)
         tally.add(frame, changed)
+    return tally
+
+
+def _look_on(ctx: Context, upload: Upload, call_list: CallList, _sent: list[Chunk]) -> Tally:
+    """Nothing to read: callbacks are stored as they come. The provider's own numbers are kept where it tells such."""
+    tally = Tally()
+    numbers = retry.reading(
+        lambda: accounts.provider(ctx, upload.account).tallies(place_of(upload, call_list)), ctx.stopping
+    )
+    if numbers is not None and numbers != call_list.tallies:
+        tally.changed = 1
+        with ctx.db.write() as session:
+            lists.told(session, call_list.id, numbers)
     return tally
 
 
@@ -88,24 +104,6 @@ def _cancelled_is_final(ctx: Context, upload: Upload, before: CallList) -> bool:
             lists.stopped(session, before.id)
         return False
     return QUIET <= before.quiet_polls == current.quiet_polls
-
-
-def _outcomes(ctx: Context, upload: Upload, call_list: CallList, tasks: pl.DataFrame, final: bool) -> pl.DataFrame:
-    """Rows for the table of outcomes. A repeated uuid counts once, the last one."""
-    words = {word.lower(): kind.value for word, kind in ctx.settings.account(upload.account).dispositions.items()}
-    done = pl.col("phase") == "done"
-    said = pl.col("result").str.strip_chars().str.to_lowercase()
-    named = said.replace_strict(words, default=None, return_dtype=pl.Utf8)
-    over = done | ((pl.col("phase") == "cancelled") & pl.lit(final))
-    kind = pl.when(over).then(pl.when(done).then(named.fill_null(pl.col("disposition"))).otherwise("disposition"))
-    frame = tasks.unique("row", keep="last", maintain_order=True).with_columns(
-        kind.otherwise(pl.lit(Disposition.PENDING.value)).alias("disposition"),
-        over.alias("terminal"),
-        pl.lit(upload.id).alias("upload_id"),
-        pl.lit(call_list.id).alias("list_id"),
-    )
-    told = pl.struct("disposition", "terminal", "status", "result", "attempts_left", "last_attempt")
-    return frame.with_columns(told.hash(seed=1).reinterpret(signed=True).alias("version")).drop("uuid", "phase")
 
 
 def _put_off(ctx: Context, upload: Upload, call_list: CallList, error: ProviderError) -> None:
@@ -165,12 +163,7 @@ def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:
 
     A list that cannot be stopped now is asked again, and stopped then; what is known is said all the same.
     """
-    assert call_list.reference is not None
-    reference = call_list.reference
-    stopped = retry.as_value(
-        lambda: retry.reading(lambda: accounts.provider(ctx, upload.account).stop(reference), ctx.stopping)
-    )
-    is_stopped = stopped is None or isinstance(stopped, Refused)  # nothing to stop
+    is_stopped = not ctx.kind(upload.account).capabilities.stops or _stopped(ctx, upload, call_list)
     with ctx.db.read() as session:
         sent = chunks.of_list(session, call_list.id, *CHUNK_SENT)
     rows = [roster.index(ctx.staging, chunk)["row"] for chunk in sent]
@@ -184,3 +177,12 @@ def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:
             lists.finish_list(session, call_list.id)
         uploads.advance(session, upload.id, now)
     telemetry.emit("collect.closed", upload=upload.ulid, list=call_list.number)
+
+
+def _stopped(ctx: Context, upload: Upload, call_list: CallList) -> bool:
+    """Stop the list; one that there is nothing of to stop counts as stopped."""
+    place = place_of(upload, call_list)
+    said = retry.as_value(
+        lambda: retry.reading(lambda: accounts.provider(ctx, upload.account).stop(place), ctx.stopping)
+    )
+    return said is None or isinstance(said, Refused)

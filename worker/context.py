@@ -5,17 +5,21 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from typing import Protocol
+from urllib.parse import quote
 
 from sqlmodel import Session
 
+from worker.broker_socket import embedded_url
 from worker.db import Clock, Database
 from worker.errors import ConfigError
 from worker.intake.stage import Staging
-from worker.models import Upload
-from worker.providers.base import Provider
-from worker.providers.registry import KINDS, Kind, Secrets
+from worker.models import CallList, Upload
+from worker.providers.base import Kind, Opening, Pace, Place, Provider
+from worker.providers.registry import KINDS
+from worker.rates import Rates, rates_for
 from worker.settings import SANDBOX_ACCOUNT, AccountSettings, Settings
 from worker.store import lists
+from worker.turns import Turns
 
 
 class Ring(Protocol):
@@ -54,23 +58,52 @@ class Context:
             return self._providers[account]
 
     def _open(self, account: str) -> Provider:
-        settings = self.settings.account(account)
-        kind = self.kind(account)
-        secrets = Secrets(settings.credentials(), settings.account_id, _secret(account, settings))
-        return kind.connect(settings.url, secrets, settings.read_deadline)
+        settings, kind = self.settings.account(account), self.kind(account)
+        public = self.settings.public_url
+        return kind.connect(
+            Opening(
+                url=settings.url,
+                account_id=settings.account_id,
+                credentials=settings.credentials(),
+                secret=_secret(account, settings),
+                callback_secret=settings.callback_secret(),
+                callbacks=None if public is None else f"{public.rstrip('/')}/callbacks/{quote(account, safe='')}",
+                read_deadline=settings.read_deadline,
+                pace=self._pace(account),
+                own=kind.check_own(settings.own),
+            )
+        )
+
+    def hears(self, account: str) -> bool:
+        """Whether the outcomes of an account will be known: asked for, or called back to us."""
+        results = self.kind(account).capabilities.results
+        try:
+            return results == "poll" or (results == "push" and self.provider(account).inbox is not None)
+        except ConfigError:  # its secrets cannot be read now, and may be again
+            return True
+
+    @cached_property
+    def rates(self) -> Rates:
+        return rates_for(self.settings.broker_url or embedded_url(self.settings.home))
+
+    def _pace(self, account: str) -> Pace:
+        limit = self.settings.account(account).requests_per_second
+        return Turns(self.rates, account, limit or self.kind(account).capabilities.requests_per_second, self.stopping)
 
     def expect_outcomes(self, session: Session, upload: Upload, list_id: int) -> None:
         """Contacts were accepted into a list: ask for their outcomes, until the last attempt is long over."""
         now = self.db.now(session)
         dialing = self.kind(upload.account).dialing_time(upload.job["options"])
-        deadline = now + timedelta(seconds=dialing + self.settings.timing.outcome_grace)
+        grace = self.settings.timing.outcome_grace if self.hears(upload.account) else 0
+        deadline = now + timedelta(seconds=dialing + grace)
         soon = now + timedelta(seconds=self.settings.account(upload.account).poll_fast)
         lists.sent(session, list_id, now, deadline, soon)
 
     def holds(self, upload: Upload) -> bool:
         """Whether the lists of an upload are filled while stopped and compared before they start."""
+        starts = self.kind(upload.account).capabilities.starts
         wanted = self.settings.account(upload.account).start == "verified"
-        return wanted and self.kind(upload.account).capabilities.starts_stopped
+        return starts == "when_told" or (starts == "either" and wanted)
 
     def forget_connections(self) -> None:
         """After a fork: connections belong to the parent, so open new ones and close none."""
@@ -89,6 +122,12 @@ def list_name(ctx: Context, upload: Upload, number: int) -> str:
     token = f" [{upload.ulid}-{number}]"
     name = str(upload.job["options"].get("name") or "rollcall")
     return name[: ctx.kind(upload.account).capabilities.name_limit - len(token)] + token
+
+
+def place_of(upload: Upload, call_list: CallList) -> Place:
+    """Where the contacts of a list that exists lie."""
+    assert call_list.reference is not None
+    return Place(call_list.reference, call_list.campaign, call_list.name, upload.job["options"])
 
 
 def _secret(account: str, settings: AccountSettings) -> str | None:

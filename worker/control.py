@@ -10,18 +10,38 @@ from sqlmodel import Session
 from worker.context import Context
 from worker.errors import InputError
 from worker.models import Upload
-from worker.states import Blocked, UploadState
-from worker.store import chunks, gates, journal, uploads
+from worker.states import Blocked, ListState, UploadState
+from worker.store import chunks, gates, journal, lists, uploads
 from worker.view import find
 
 
 def pause(ctx: Context, ulid: str, who: str) -> None:
-    """Hold what was not sent and stop the lists. Raises InputError `cannot_pause`."""
+    """Hold what was not sent and stop the lists, where that can be. Raises InputError `cannot_pause`."""
     with ctx.db.write() as session:
         upload = _held(session, ulid)
-        if not uploads.pause(session, upload.id) and upload.state != UploadState.PAUSED:
+        _refuse_endless_pause(ctx, session, upload)
+        if not uploads.pause(session, upload.id, stop_lists=_stops(ctx, upload)) and upload.state != UploadState.PAUSED:
             raise InputError("cannot_pause", f"Upload {ulid} is {upload.state}; only one that goes on can be paused.")
         _decided(ctx, session, upload, "pause", who)
+
+
+def _stops(ctx: Context, upload: Upload) -> bool:
+    """Whether lists can be stopped; of an account that is no longer known we cannot even ask."""
+    return upload.account in ctx.settings.accounts and ctx.kind(upload.account).capabilities.stops
+
+
+def _refuse_endless_pause(ctx: Context, session: Session, upload: Upload) -> None:
+    """A list that the provider can only begin anew must not be stopped by somebody who wants it to go on."""
+    if upload.account not in ctx.settings.accounts:
+        return
+    can = ctx.kind(upload.account).capabilities
+    dialling = [one for one in lists.of_upload(session, upload.id) if one.started_at and one.state == ListState.OPEN]
+    if can.stops and not can.resumes and dialling:
+        raise InputError(
+            "cannot_pause",
+            f"Upload {upload.ulid} dials already, and its provider would call everybody again after a stop; "
+            "`rollcall cancel` stops it for good.",
+        )
 
 
 def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False) -> None:
@@ -58,8 +78,8 @@ def cancel(ctx: Context, ulid: str, who: str) -> None:
     """Send nothing more and stop the lists; what was accepted keeps its outcomes. Raises InputError `cannot_cancel`."""
     with ctx.db.write() as session:
         upload = _held(session, ulid)
-        now = ctx.db.now(session)
-        if not uploads.cancel(session, upload.id, now) and upload.state != UploadState.CANCELLED:
+        now, stops = ctx.db.now(session), _stops(ctx, upload)
+        if not uploads.cancel(session, upload.id, now, stop_lists=stops) and upload.state != UploadState.CANCELLED:
             raise InputError("cannot_cancel", f"Upload {ulid} is {upload.state} already; there is nothing to cancel.")
         _decided(ctx, session, upload, "cancel", who)
         uploads.advance(session, upload.id, now)

@@ -5,6 +5,7 @@ RollcallError
 ├── ConfigError       rollcall.toml, the environment or the settings contradict each other
 ├── Unavailable       broker, database or staging does not answer
 ├── StagingError      a staged object is missing or altered
+├── CallbackRefused   what came in as a callback is not one of ours
 └── ProviderError     what a request to a provider came to, sorted by what we may do next
     ├── NotSent         it never left this machine: may be sent again
     ├── Throttled       the provider turned it away unread: may be sent again, later
@@ -63,6 +64,10 @@ class StagingError(RollcallError):
     exit = Exit.UNAVAILABLE
 
 
+class CallbackRefused(RollcallError):
+    """A callback that is forged, stale, unreadable or about nothing that we know."""
+
+
 class ProviderError(RollcallError):
     """What a request came to. `http_status` is None when no response was read."""
 
@@ -76,8 +81,10 @@ class ProviderError(RollcallError):
 class NotSent(ProviderError):
     """Proved not sent. `fault`: our own mistake, which no repetition mends. `ours`: it says nothing of the provider."""
 
-    def __init__(self, code: str, message: str, *, fault: bool = False, ours: bool = False) -> None:
-        super().__init__(code, message)
+    def __init__(
+        self, code: str, message: str, *, fault: bool = False, ours: bool = False, http_status: int | None = None
+    ) -> None:
+        super().__init__(code, message, http_status=http_status)
         self.fault = fault
         self.ours = ours or fault
 

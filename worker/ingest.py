@@ -77,7 +77,7 @@ def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
         now=int(now.timestamp()),
         max_rows=min(account.chunk_rows, can.max_rows),
         max_bytes=min(account.chunk_bytes, can.max_bytes),
-        wire_delimiter=can.delimiter,
+        layout=ctx.kind(upload.account).layout(job.options),
     )
 
 
@@ -109,6 +109,7 @@ def _finish(ctx: Context, session: Session, upload: Upload, intake: Intake) -> l
         "reasons": intake.reasons,
         "rejects_digest": intake.rejects_digest,
         "custom_uuids": intake.custom_uuids,
+        "unsent_columns": intake.unsent_columns,
     }
     held = _too_many_rejects(ctx, upload, intake)
     if held is None:
@@ -119,7 +120,7 @@ def _finish(ctx: Context, session: Session, upload: Upload, intake: Intake) -> l
         raise _Lost
     into = _lists(ctx, session, upload, intake)
     late_after = timedelta(seconds=ctx.settings.timing.late_after)
-    session.add_all(_chunk(upload, into[staged.starts_at], staged, now, late_after) for staged in intake.chunks)
+    session.add_all(_chunk(upload, into[staged.seq], staged, now, late_after) for staged in intake.chunks)
     session.flush()
     if held is not None:
         return []
@@ -128,20 +129,25 @@ def _finish(ctx: Context, session: Session, upload: Upload, intake: Intake) -> l
     return list(dict.fromkeys(call_list.id for call_list in into.values()))
 
 
-def _lists(ctx: Context, session: Session, upload: Upload, intake: Intake) -> dict[int | None, CallList]:
-    """One list for the whole campaign; one for each start where a list is compared before it starts."""
-    starts = dict.fromkeys(staged.starts_at for staged in intake.chunks) or {None: None}
-    apart = ctx.holds(upload)
+def _lists(ctx: Context, session: Session, upload: Upload, intake: Intake) -> dict[int, CallList]:
+    """The list of each chunk, by its number: one for the whole campaign where the provider lets us append.
+
+    Else each chunk is a list. Lists that are compared before they start hold contacts of one start.
+    """
+    appends, apart = ctx.kind(upload.account).capabilities.appends, ctx.holds(upload)
     made: dict[int | None, CallList] = {}
-    for number, start in enumerate(starts, 1):
-        if not apart and made:
-            made[start] = made[next(iter(starts))]
-            continue
-        name = list_name(ctx, upload, number)
-        made[start] = CallList(upload_id=upload.id, number=number, name=name, held=apart)
+    into: dict[int, CallList] = {}
+    for staged in intake.chunks:
+        shared = staged.starts_at if apart else None
+        place = shared if appends else staged.seq
+        if place not in made:
+            number = len(made) + 1
+            name = list_name(ctx, upload, number)
+            made[place] = CallList(upload_id=upload.id, number=number, name=name, held=apart)
+        into[staged.seq] = made[place]
     session.add_all(made.values())
     session.flush()
-    return made
+    return into
 
 
 def _too_many_rejects(ctx: Context, upload: Upload, intake: Intake) -> str | None:

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Index, Integer
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
-from worker.states import Blocked, ChunkState, Disposition, ListState, UploadState
+from worker.states import Blocked, CallbackState, ChunkState, Disposition, ListState, UploadState
 
 # SQLite numbers a key by itself only where its type is INTEGER.
 BIG: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
@@ -72,6 +72,11 @@ class Upload(SQLModel, table=True):
     reasons: dict[str, int] = json()
     rejects_digest: str | None = Field(default=None, max_length=64)
     custom_uuids: bool = False
+    unsent_columns: list[str] | None = Field(
+        default=None,
+        sa_column=Column(JSON(none_as_null=True)),
+        description="columns of the file that the provider has no place for",
+    )
     ended_at: datetime | None = None
 
 
@@ -96,6 +101,12 @@ class CallList(SQLModel, table=True):
     number: int
     name: str = Field(max_length=255)
     reference: str | None = None
+    campaign: str | None = Field(default=None, description="what dials the list, where the provider keeps that apart")
+    tallies: dict[str, int] | None = Field(
+        default=None,
+        sa_column=Column(JSON(none_as_null=True)),
+        description="the provider's own numbers about the list, as it told them last",
+    )
     state: str = Field(default=ListState.OPEN)
     held: bool = Field(default=False, description="made stopped, and not started before its content was compared")
     stop_wanted: bool = False
@@ -104,6 +115,7 @@ class CallList(SQLModel, table=True):
     lease_until: datetime | None = None
     rung_until: datetime | None = None
     sent_at: datetime | None = None
+    started_at: datetime | None = Field(default=None, description="when it first dialled, as far as we know")
     deadline_at: datetime | None = None
     next_poll_at: datetime | None = None
     poll_token: str | None = Field(default=None, max_length=26)
@@ -224,6 +236,32 @@ class Outcome(SQLModel, table=True):
     last_attempt: str | None = None
     version: int = Field(sa_type=BigInteger)
     updated_at: datetime
+
+
+class Callback(SQLModel, table=True):
+    """The inbox: what a provider told us by itself, kept before it is answered and applied afterwards."""
+
+    __tablename__ = "callback"
+    __table_args__ = (
+        UniqueConstraint("account", "external_id"),
+        CheckConstraint(one_of("state", CallbackState), name="state"),
+        Index(
+            "ix_callback_new",
+            "account",
+            "id",
+            sqlite_where=text("state = 'new'"),
+            postgresql_where=text("state = 'new'"),
+        ),
+    )
+
+    id: int = key()
+    account: str
+    external_id: str = Field(max_length=255)
+    upload_ulid: str | None = Field(default=None, max_length=26)
+    state: str = Field(default=CallbackState.NEW)
+    body: str = Field(sa_column=Column(Text, nullable=False))
+    received_at: datetime
+    applied_at: datetime | None = None
 
 
 class Gate(SQLModel, table=True):

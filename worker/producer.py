@@ -19,7 +19,7 @@ from worker import job as jobs
 from worker import migrate, sources, telemetry
 from worker.bells import CeleryRing, broker_of, celery_app
 from worker.context import Context
-from worker.errors import InputError, RollcallError, Unavailable
+from worker.errors import ConfigError, InputError, RollcallError, Unavailable
 from worker.job import Job
 from worker.models import Upload
 from worker.settings import Settings, load
@@ -60,7 +60,7 @@ def enqueue(job: Job | dict[str, Any], *, context: Context | None = None, again:
 
     `job` is a `Job` or its JSON form. `again=False` refuses a file that this account was given before. Raises
     InputError (`bad_job`, `bad_option`, `key_reused`, `file_again`, and what is wrong with the file), ConfigError
-    (`unknown_account`), Unavailable (database or staging). After an error nothing is stored.
+    (`unknown_account`, `cannot_verify`), Unavailable (database or staging). After an error nothing is stored.
     """
     ctx = context or connect()
     checked = jobs.parse(job.model_dump(mode="json") if isinstance(job, Job) else job)
@@ -105,6 +105,12 @@ def _receive(ctx: Context, job: Job, *, trusted: bool, again: bool) -> Receipt:
 def _with_defaults(ctx: Context, job: Job) -> Job:
     """The account's options below the job's own, checked as the provider would; a name made of the file's."""
     account = ctx.settings.account(job.account)
+    if account.start == "verified" and ctx.kind(job.account).capabilities.starts == "at_once":
+        raise ConfigError(
+            "cannot_verify",
+            f"The account {job.account} says start = verified, and its provider dials what it is given at once; set "
+            "start = immediate, or choose an account whose provider can fill a list before it starts.",
+        )
     options = {"name": _plain_name(job.source), **account.options, **job.options}
     return job.model_copy(update={"options": ctx.kind(job.account).check_options(options)})
 

@@ -2,6 +2,9 @@
 
 Found whole: accepted. Found in part: a person decides, with the missing rows named. Absent: only two complete reads,
 `settle` seconds apart and both after the request's own deadline, prove that it never arrived.
+
+A provider that shows no contacts is asked how many it holds; one that shows nothing at all is listened to: a callback
+about one contact of a chunk proves that the chunk arrived. Where nothing is heard for `settle` a person decides.
 """
 
 from dataclasses import dataclass
@@ -9,15 +12,16 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import polars as pl
 from sqlmodel import Session
 
 from worker import accounts, retry, roster, telemetry
 from worker.context import Context
 from worker.errors import ProviderError, Refused
 from worker.models import CallList, Chunk, Upload
-from worker.providers.base import Found, Provider
+from worker.providers.base import Found, Place, Provider
 from worker.states import CHUNK_SENT, UploadState
-from worker.store import chunks, journal, lists, uploads
+from worker.store import chunks, journal, lists, outcomes, uploads
 
 PATIENCE = 4  # times `settle` that a list may show less than it holds before a person is asked
 NAMED = 50  # missing rows that are named one by one in the evidence
@@ -35,7 +39,10 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a complete read showed. `reference` is None where there is no list at all."""
+    """What a complete read showed. `reference` is None where there is no list at all.
+
+    `blind`: the provider cannot be asked. `short`: the list holds this many contacts, and which cannot be seen.
+    """
 
     reference: str | None = None
     present: int = 0
@@ -43,6 +50,8 @@ class Seen:
     repeated: int = 0
     complete: bool = True
     lists: tuple[str, ...] = ()
+    blind: bool = False
+    short: int | None = None
 
 
 def reconcile(ctx: Context, list_id: int) -> None:
@@ -71,20 +80,43 @@ def reconcile(ctx: Context, list_id: int) -> None:
 def _look(ctx: Context, doubt: Doubt) -> Seen:
     """One complete read of what the provider has; raises ProviderError where it cannot be had."""
     provider, reference = accounts.provider(ctx, doubt.upload.account), doubt.call_list.reference
-    if reference is None:
+    can = ctx.kind(doubt.upload.account).capabilities
+    if not can.finds_by_reference:
+        return _listen(ctx, doubt)
+    if reference is None or not can.shows_contacts:
         found = retry.reading(lambda: provider.find(doubt.call_list.name), ctx.stopping)
         if not found:
             return Seen()
         if len(found) > 1:
-            return _stop_all(ctx, provider, found)
+            return _stop_all(ctx, doubt, provider, found)
+        if not can.shows_contacts:
+            return _by_number(doubt, found[0])
         reference = found[0].reference
     return _compare(ctx, doubt, provider, reference)
 
 
-def _stop_all(ctx: Context, provider: Provider, found: list[Found]) -> Seen:
+def _listen(ctx: Context, doubt: Doubt) -> Seen:
+    """A provider that cannot be asked: callbacks about the chunk's contacts are the only proof there may be."""
+    rows = roster.index(ctx.staging, doubt.chunk)["row"]
+    with ctx.db.read() as session:
+        heard = outcomes.known(session, doubt.upload.id, rows).filter(pl.col("row").is_in(rows.implode()))
+    if heard.is_empty():
+        return Seen(blind=True)
+    return Seen(reference=doubt.call_list.reference or doubt.call_list.name, present=rows.len())
+
+
+def _by_number(doubt: Doubt, found: Found) -> Seen:
+    """The list is there and its contacts cannot be seen: their number is what it can be judged by."""
+    if found.count == doubt.chunk.rows:
+        return Seen(reference=found.reference, present=doubt.chunk.rows)
+    return Seen(reference=found.reference, short=found.count or 0)
+
+
+def _stop_all(ctx: Context, doubt: Doubt, provider: Provider, found: list[Found]) -> Seen:
     """Several lists carry our token: nobody is to be dialled from any until a person has looked."""
-    for one in found:
-        retry.reading(partial(provider.stop, one.reference), ctx.stopping)
+    if ctx.kind(doubt.upload.account).capabilities.stops:
+        for one in found:
+            retry.reading(partial(provider.stop, Place(one.reference)), ctx.stopping)
     return Seen(lists=tuple(one.reference for one in found))
 
 
@@ -96,8 +128,8 @@ def _compare(ctx: Context, doubt: Doubt, provider: Provider, reference: str) -> 
     """
     with ctx.db.read() as session:
         settled = chunks.of_list(session, doubt.call_list.id, *CHUNK_SENT)
-    own = roster.own_uuids(ctx.staging, doubt.upload, [*settled, doubt.chunk])
-    rows = retry.reading(lambda: roster.rows_at(provider, reference, doubt.upload.ulid, own), ctx.stopping)
+    known = roster.names(ctx, doubt.upload, [*settled, doubt.chunk])
+    rows = retry.reading(lambda: roster.rows_at(provider, reference, known), ctx.stopping)
     wanted = roster.index(ctx.staging, doubt.chunk)["row"]
     ours = rows.filter(rows.is_in(wanted.implode()))
     there = rows.unique()
@@ -120,8 +152,14 @@ def _settle(ctx: Context, session: Session, doubt: Doubt, seen: Seen | ProviderE
         chunks.check_again(session, chunk, now + timedelta(seconds=ctx.settings.timing.probe_every))
         return _note(session, doubt, now, "no_answer", seen.code, seen.message)
     if len(seen.lists) > 1:
-        lists.stopped(session, doubt.call_list.id)
-        return _ask(session, doubt, now, "several_lists", _several(seen), {"references": list(seen.lists)})
+        stops = ctx.kind(doubt.upload.account).capabilities.stops
+        if stops:
+            lists.stopped(session, doubt.call_list.id)
+        return _ask(session, doubt, now, "several_lists", _several(seen, stops), {"references": list(seen.lists)})
+    if seen.blind:
+        return _unheard(ctx, session, doubt, now)
+    if seen.short is not None:
+        return _short(ctx, session, doubt, seen, now)
     if seen.reference is not None and not seen.complete:
         return _incomplete(ctx, session, doubt, now)
     if seen.reference is not None and not seen.missing and not seen.repeated:
@@ -162,6 +200,37 @@ def _absent(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
         return _ask(session, doubt, now, "kept_vanishing", text, looked)
     chunks.absent(session, chunk)
     return _note(session, doubt, now, "absent", None, "Two complete reads did not show it: it never arrived.")
+
+
+def _unheard(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
+    """Nothing to look at. A callback may still tell that it arrived; after `settle` a person decides."""
+    chunk, settle = doubt.chunk, timedelta(seconds=ctx.settings.account(doubt.upload.account).settle)
+    hears = ctx.hears(doubt.upload.account)
+    if hears and (chunk.absent_at is None or doubt.began < chunk.absent_at + settle):
+        since = chunk.absent_at or now
+        chunks.check_again(session, chunk, min(now + settle / 4, since + settle), absent_at=since)
+        return _note(session, doubt, now, "not_heard", None, "Nothing was called back about it so far.")
+    text = (
+        "The provider cannot be asked whether it arrived, and nothing was called back about it; look for the campaign "
+        f"{doubt.call_list.name!r} on the provider's own screens, then decide."
+    )
+    return _ask(session, doubt, now, "cannot_look", text, {"name": doubt.call_list.name})
+
+
+def _short(ctx: Context, session: Session, doubt: Doubt, seen: Seen, now: datetime) -> str:
+    """The list holds another number of contacts than were sent. It may still be filling; after `settle` a person
+    decides."""
+    chunk, settle = doubt.chunk, timedelta(seconds=ctx.settings.account(doubt.upload.account).settle)
+    text = f"The list {seen.reference} holds {seen.short} of {chunk.rows} contacts, and which cannot be seen"
+    if chunk.partial_at is None or doubt.began < chunk.partial_at + settle:
+        since = chunk.partial_at or now
+        chunks.check_again(session, chunk, min(now + _soon(ctx), since + settle), partial_at=since, absent_at=None)
+        return _note(session, doubt, now, "short_count", None, f"{text}.")
+    if seen.reference is not None and lists.may_adopt(session, doubt.call_list.id, seen.reference):
+        lists.adopt(session, doubt.call_list.id, seen.reference)
+        ctx.expect_outcomes(session, doubt.upload, doubt.call_list.id)
+    evidence = {"looked_at": chunk.partial_at.isoformat(), "reference": seen.reference, "count": seen.short}
+    return _ask(session, doubt, now, "short_count", f"{text}; decide.", evidence)
 
 
 def _incomplete(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
@@ -219,9 +288,10 @@ def _note(session: Session, doubt: Doubt, now: datetime, result: str, code: str 
     return result
 
 
-def _several(seen: Seen) -> str:
+def _several(seen: Seen, stopped: bool) -> str:
     named = ", ".join(seen.lists)
-    return f"{len(seen.lists)} lists carry this list's name ({named}); all were stopped. Decide which holds."
+    then = "all were stopped" if stopped else "they cannot be stopped from here"
+    return f"{len(seen.lists)} lists carry this list's name ({named}); {then}. Decide which holds."
 
 
 def _soon(ctx: Context) -> timedelta:

@@ -13,12 +13,12 @@ import polars as pl
 from sqlmodel import Session
 
 from worker import accounts, retry, roster
-from worker.context import Context
+from worker.context import Context, list_name
 from worker.errors import InputError
-from worker.intake.header import TASK_UUID
+from worker.layout import Layout
 from worker.models import Chunk, Upload
 from worker.states import CHUNK_SENT, ChunkState, UploadState
-from worker.store import chunks, journal, lists, uploads
+from worker.store import chunks, journal, lists, outcomes, uploads
 from worker.view import find
 
 Decision = Literal["accept", "resend", "give_up"]
@@ -28,12 +28,15 @@ Decision = Literal["accept", "resend", "give_up"]
 class Evidence:
     """What the provider has of a chunk at this moment: rows that no list of ours shows, and the fullest list.
 
-    `complete`: the lists show everything else that was accepted into them.
+    `complete`: the lists show everything else that was accepted into them. `short`: how many contacts a list holds of
+    which none can be seen one by one. `told`: the provider could be asked; else the person's word is all there is.
     """
 
     missing: pl.Series
     reference: str | None
     complete: bool
+    short: int | None = None
+    told: bool = True
 
 
 def decide(ctx: Context, ulid: str, seq: int, decision: Decision, who: str, why: str) -> None:
@@ -50,7 +53,7 @@ def decide(ctx: Context, ulid: str, seq: int, decision: Decision, who: str, why:
         upload = find(session, ulid)
         chunk = _in_review(session, upload, seq)
     evidence = None if decision == "give_up" else _look(ctx, upload, chunk)
-    if evidence is not None and not evidence.missing.is_empty():
+    if evidence is not None and evidence.told and not evidence.missing.is_empty():
         _be_sure(ctx, chunk, evidence)
     with ctx.db.write() as session:
         if uploads.lock(session, upload.id).state == UploadState.CANCELLED and decision == "resend":
@@ -86,6 +89,11 @@ def _not_in_review(upload: Upload, seq: int) -> InputError:
 
 def _look(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
     """Read every list that may hold the chunk: ours, those of the evidence, and all that carry our token."""
+    can = ctx.kind(upload.account).capabilities
+    if not can.finds_by_reference:
+        return _heard(ctx, upload, chunk)
+    if not can.shows_contacts:
+        return _numbered(ctx, upload, chunk)
     with ctx.db.read() as session:
         call_list = lists.get(session, chunk.list_id)
         settled = chunks.of_list(session, chunk.list_id, *CHUNK_SENT)
@@ -94,17 +102,42 @@ def _look(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
     named = [one.reference for one in retry.reading(lambda: provider.find(call_list.name), ctx.stopping)]
     told = [call_list.reference, chunk.evidence.get("reference"), *chunk.evidence.get("references", [])]
     references = dict.fromkeys(reference for reference in [*told, *named] if reference is not None)
-    own = roster.own_uuids(ctx.staging, upload, [*settled, chunk])
+    known = roster.names(ctx, upload, [*settled, chunk])
     missing, fullest, most = roster.index(ctx.staging, chunk)["row"], None, 0
     there = pl.Series("row", [], dtype=pl.Int64)
     for reference in references:
-        rows = roster.rows_at(provider, reference, upload.ulid, own).unique()
+        rows = roster.rows_at(provider, reference, known).unique()
         before = missing.len()
         missing = missing.filter(~missing.is_in(rows.implode()))
         there = pl.concat([there, rows])
         if before - missing.len() > most:
             fullest, most = reference, before - missing.len()
     return Evidence(missing, fullest, roster.holds_all(ctx.staging, there, settled))
+
+
+def _heard(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
+    """The provider cannot be asked. One contact that was called back about proves that the chunk arrived."""
+    rows = roster.index(ctx.staging, chunk)["row"]
+    with ctx.db.read() as session:
+        call_list = lists.get(session, chunk.list_id)
+        heard = outcomes.known(session, upload.id, rows).filter(pl.col("row").is_in(rows.implode()))
+    assert call_list is not None
+    reference = call_list.reference or call_list.name
+    return Evidence(rows.clear() if heard.height else rows, reference, True, told=False)
+
+
+def _numbered(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
+    """Lists are found and their contacts cannot be seen: a list of the right size holds them all."""
+    with ctx.db.read() as session:
+        call_list = lists.get(session, chunk.list_id)
+    assert call_list is not None
+    provider, rows = accounts.provider(ctx, upload.account), roster.index(ctx.staging, chunk)["row"]
+    found = retry.reading(lambda: provider.find(call_list.name), ctx.stopping)
+    if not found:
+        return Evidence(rows, None, True)
+    fullest = max(found, key=lambda one: one.count or 0)
+    short = None if fullest.count == chunk.rows else fullest.count or 0
+    return Evidence(rows.clear(), fullest.reference, True, short=short)
 
 
 def _be_sure(ctx: Context, chunk: Chunk, evidence: Evidence) -> None:
@@ -130,10 +163,13 @@ def _account(ctx: Context, chunk: Chunk) -> str:
 
 
 def _accept(ctx: Context, session: Session, upload: Upload, chunk: Chunk, evidence: Evidence) -> bool:
-    if evidence.missing.len() == chunk.rows:
+    if evidence.told and evidence.missing.len() == chunk.rows:
         text = f"No contact of chunk {chunk.seq} is at the provider; resend it or give it up."
         raise InputError("nothing_there", text)
-    if not chunks.person_accepts(session, chunk, ctx.db.now(session), evidence.missing.len()):
+    missing = evidence.missing.len() if evidence.told else 0
+    if evidence.short is not None:
+        missing = max(chunk.rows - evidence.short, 0)
+    if not chunks.person_accepts(session, chunk, ctx.db.now(session), missing):
         return False
     _expect_outcomes(ctx, session, upload, chunk, evidence)
     return True
@@ -143,10 +179,16 @@ def _resend(ctx: Context, session: Session, upload: Upload, chunk: Chunk, eviden
     """The contacts that arrived stay accepted; the missing ones become the chunk that is sent again."""
     now, missing = ctx.db.now(session), evidence.missing
     until = now + timedelta(seconds=ctx.settings.timing.late_after)
+    if evidence.short is not None:
+        text = (
+            f"List {evidence.reference} holds {evidence.short} of {chunk.rows} contacts and which cannot be seen, so "
+            "none can be sent again; accept the chunk or give it up."
+        )
+        raise InputError("cannot_tell_which", text)
     if missing.is_empty():
         raise InputError("nothing_missing", f"Every contact of chunk {chunk.seq} was seen in its list; accept it.")
     if missing.len() == chunk.rows:
-        return chunks.person_resends(session, chunk, until)
+        return chunks.person_resends(session, chunk, until, **_elsewhere(ctx, session, upload, chunk))
     sent = chunk.model_dump(exclude={"id"})
     arrived = _cut(ctx, upload, chunk, missing, keep=False)
     if not chunks.person_resends(session, chunk, until, **_cut(ctx, upload, chunk, missing, keep=True)):
@@ -156,6 +198,15 @@ def _resend(ctx: Context, session: Session, upload: Upload, chunk: Chunk, eviden
     session.flush()
     _expect_outcomes(ctx, session, upload, chunk, evidence)
     return True
+
+
+def _elsewhere(ctx: Context, session: Session, upload: Upload, chunk: Chunk) -> dict[str, Any]:
+    """A list that exists and cannot be appended to is not the place for what is sent again: it gets a new one."""
+    if ctx.kind(upload.account).capabilities.appends or lists.is_unmade(session, chunk.list_id):
+        return {}
+    number = lists.next_number(session, upload.id)
+    fresh = lists.add(session, upload.id, number, list_name(ctx, upload, number), ctx.holds(upload))
+    return {"list_id": fresh.id}
 
 
 def _expect_outcomes(ctx: Context, session: Session, upload: Upload, chunk: Chunk, evidence: Evidence) -> None:
@@ -169,7 +220,7 @@ def _cut(ctx: Context, upload: Upload, chunk: Chunk, missing: pl.Series, *, keep
     index = roster.index(ctx.staging, chunk)
     part = index.filter(pl.col("row").is_in(missing.implode()) == keep)
     uuids = set(part.select(pl.coalesce("uuid", pl.format(f"{upload.ulid}:{{}}", "row")))["uuid"].to_list())
-    payload = _records(ctx.staging.read(chunk.digest), ctx.kind(upload.account).capabilities.delimiter, uuids)
+    payload = _records(ctx.staging.read(chunk.digest), ctx.kind(upload.account).layout(upload.job["options"]), uuids)
     stored = io.BytesIO()
     part.write_parquet(stored)
     return {
@@ -182,13 +233,13 @@ def _cut(ctx: Context, upload: Upload, chunk: Chunk, missing: pl.Series, *, keep
     }
 
 
-def _records(payload: bytes, delimiter: str, uuids: set[str]) -> bytes:
+def _records(payload: bytes, layout: Layout, uuids: set[str]) -> bytes:
     """The header and the records with these uuids. A person decided, so it is one chunk and the loop is short."""
-    records = csv.reader(io.StringIO(payload.decode(), newline=""), delimiter=delimiter)
-    header = next(records)
-    place = header.index(TASK_UUID)
+    records = csv.reader(io.StringIO(payload.decode(), newline=""), delimiter=layout.delimiter)
     out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(header)
+    writer = csv.writer(out, delimiter=layout.delimiter, lineterminator="\n")
+    if layout.header:
+        writer.writerow(next(records))
+    place = -1 if layout.extras is None else 1  # the last column, or the one behind the number
     writer.writerows(record for record in records if record[place] in uuids)
     return out.getvalue().encode()

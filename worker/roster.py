@@ -2,9 +2,11 @@
 
 import io
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import polars as pl
 
+from worker.context import Context
 from worker.intake.stage import Staging
 from worker.models import Chunk, Upload
 from worker.providers.base import Provider
@@ -17,23 +19,53 @@ def index(staging: Staging, chunk: Chunk) -> pl.DataFrame:
     return pl.read_parquet(io.BytesIO(staging.read(chunk.index_digest)))
 
 
+@dataclass(frozen=True)
+class Names:
+    """How a task is known to be a row of one upload.
+
+    By our own uuid, which holds the row; by the user's (`own`: uuid, theirs); and by the number, where a provider may
+    not tell the uuid (`numbers`: number, called). A number stands once in an upload.
+    """
+
+    ulid: str
+    own: pl.DataFrame | None = None
+    numbers: pl.DataFrame | None = None
+
+
+def names(ctx: Context, upload: Upload, chunks: Iterable[Chunk]) -> Names:
+    """The names of the contacts of these chunks. Their indexes are read only where our own uuid does not do."""
+    by_number = ctx.kind(upload.account).capabilities.joins_by_number
+    if not upload.custom_uuids and not by_number:
+        return Names(upload.ulid)
+    indexes = [index(ctx.staging, chunk) for chunk in chunks]
+    if not indexes:
+        return Names(upload.ulid)
+    whole = pl.concat(indexes)
+    own = whole.select("uuid", pl.col("row").alias("theirs")).drop_nulls("uuid") if upload.custom_uuids else None
+    numbers = whole.select(pl.col("e164").alias("number"), pl.col("row").alias("called")) if by_number else None
+    return Names(upload.ulid, own, numbers)
+
+
 def own_uuids(staging: Staging, upload: Upload, chunks: Iterable[Chunk]) -> pl.DataFrame | None:
-    """`uuid` to `row` for the contacts that came with a uuid of the user's; None where the upload has none."""
+    """`uuid` to `theirs`, the row, for the contacts that came with a uuid of the user's; None where none did."""
     if not upload.custom_uuids:
         return None
     frames = [index(staging, chunk).select("uuid", pl.col("row").alias("theirs")) for chunk in chunks]
     return pl.concat(frames).drop_nulls("uuid") if frames else None
 
 
-def with_rows(tasks: pl.DataFrame, ulid: str, own: pl.DataFrame | None) -> pl.DataFrame:
+def with_rows(tasks: pl.DataFrame, known: Names) -> pl.DataFrame:
     """`tasks` with a column `row`; tasks that are not of this upload are dropped."""
     uuid = pl.col("uuid")
-    ours = pl.when(uuid.str.starts_with(f"{ulid}:")).then(uuid.str.slice(TOKEN + 1).cast(pl.Int64, strict=False))
+    ours = pl.when(uuid.str.starts_with(f"{known.ulid}:")).then(uuid.str.slice(TOKEN + 1).cast(pl.Int64, strict=False))
     tasks = tasks.with_columns(ours.alias("row"))
-    if own is not None:
-        tasks = tasks.join(own, on="uuid", how="left")
+    if known.own is not None:
+        tasks = tasks.join(known.own, on="uuid", how="left", maintain_order="left")
         tasks = tasks.with_columns(pl.coalesce("row", "theirs").alias("row")).drop("theirs")
-    return tasks.drop_nulls("row")
+    if known.numbers is not None and "number" in tasks.columns:
+        tasks = tasks.join(known.numbers, on="number", how="left", maintain_order="left")
+        tasks = tasks.with_columns(pl.coalesce("row", "called").alias("row")).drop("called")
+    return tasks.drop_nulls("row").drop("number", strict=False)
 
 
 def holds_all(staging: Staging, there: pl.Series, settled: Iterable[Chunk]) -> bool:
@@ -42,7 +74,7 @@ def holds_all(staging: Staging, there: pl.Series, settled: Iterable[Chunk]) -> b
     return bool(pl.concat(whole).is_in(there.implode()).all()) if whole else True
 
 
-def rows_at(provider: Provider, reference: str, ulid: str, own: pl.DataFrame | None) -> pl.Series:
-    """Rows of every task of a list, repeated ones included: one complete read. Raises ProviderError."""
-    frames = [with_rows(tasks.select("uuid"), ulid, own)["row"] for tasks in provider.tasks(reference)]
+def rows_at(provider: Provider, reference: str, known: Names) -> pl.Series:
+    """Rows of every contact of a list, repeated ones included: one complete read. Raises ProviderError."""
+    frames = [with_rows(there, known)["row"] for there in provider.contacts(reference)]
     return pl.concat(frames) if frames else pl.Series("row", [], dtype=pl.Int64)

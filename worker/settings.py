@@ -55,12 +55,20 @@ class AccountSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    provider: Literal["voximplant"] = "voximplant"
-    url: str = "https://api.voximplant.com"
-    account_id: str | None = None
-    credentials_file: Path | None = None
-    api_key_file: Path | None = None
+    provider: Literal["voximplant", "plum", "formant", "kore"] = "voximplant"
+    url: str | None = Field(None, description="where the provider answers; by default its documented address")
+    account_id: str | None = Field(None, description="Voximplant's account id, Plum's login, Kore's account id")
+    credentials_file: Path | None = Field(None, description="Voximplant's credentials.json")
+    api_key_file: Path | None = Field(None, description="API key, Plum's PIN, Kore's client secret")
     api_key_env: str | None = None
+    callback_secret_file: Path | None = Field(
+        None, description="what callbacks are proved with: Formant's webhook secret, or one of your own for Plum"
+    )
+    callback_secret_env: str | None = None
+    own: dict[str, Any] = Field(default_factory=dict, description="settings that only this provider has")
+    requests_per_second: float | None = Field(
+        None, gt=0, description="over all workers; by default what the provider documents, if anything"
+    )
     options: dict[str, Any] = Field(default_factory=dict, description="defaults of the upload's options")
     region: str | None = Field(
         None, pattern="^[A-Z]{2}$", description="ISO region of numbers without a country code, in capitals"
@@ -85,12 +93,19 @@ class AccountSettings(BaseModel):
 
     def secret(self) -> str | None:
         """The API key, read at the moment of use; None where the account has none."""
-        if self.api_key_file is not None:
-            return self._read(self.api_key_file).strip()
-        if self.api_key_env is not None:
-            value = os.environ.get(self.api_key_env)
+        return self._secret(self.api_key_file, self.api_key_env, "API key")
+
+    def callback_secret(self) -> str | None:
+        """What callbacks are proved with; None where the account hears none."""
+        return self._secret(self.callback_secret_file, self.callback_secret_env, "secret of the callbacks")
+
+    def _secret(self, file: Path | None, variable: str | None, what: str) -> str | None:
+        if file is not None:
+            return self._read(file).strip()
+        if variable is not None:
+            value = os.environ.get(variable)
             if not value:
-                raise ConfigError("no_secret", f"The variable {self.api_key_env} is not set; put the API key into it.")
+                raise ConfigError("no_secret", f"The variable {variable} is not set; put the {what} into it.")
             return value
         return None
 
@@ -137,6 +152,9 @@ class Settings(BaseSettings):
     broker_url: str | None = None
     staging_url: str | None = None
     sandbox_url: str = "http://127.0.0.1:8765"
+    public_url: str | None = Field(None, description="address of `rollcall web` as providers reach it")
+    web_host: str = Field("127.0.0.1", description="where `rollcall web` listens")
+    web_port: int = Field(8766, ge=0, le=65535, description="0 takes a free port")
     source_folders: list[Path] = Field(
         default_factory=list, description="folders from which a raw message may name a file; none by default"
     )

@@ -44,6 +44,14 @@ class ListState(StrEnum):
     FINISHED = "finished"
 
 
+class CallbackState(StrEnum):
+    """A callback is applied to a contact, or ignored because it is about nobody that we know."""
+
+    NEW = "new"
+    APPLIED = "applied"
+    IGNORED = "ignored"
+
+
 class Disposition(StrEnum):
     """What became of a contact, in our words; the provider's own stand beside it."""
 

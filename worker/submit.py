@@ -3,12 +3,14 @@
 A chunk is claimed and the journal says "sending" in one transaction; then the request goes out with no transaction
 open; then one `match` on the answer settles the claim. Whoever lost the claim meanwhile settles nothing, and a claim
 whose worker never came back becomes unknown, never ready: only reconciliation may say that it did not arrive.
+Where a provider wants several requests, each is a step with a line of its own, and what a step made is kept before the
+next one goes out.
 
 One task drains a call list, chunk after chunk, until none is due, its time is over, or something is in doubt.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
@@ -16,7 +18,7 @@ from typing import Any
 from sqlmodel import Session
 
 from worker import accounts, retry, telemetry
-from worker.context import Context, list_name
+from worker.context import Context, list_name, place_of
 from worker.errors import (
     AccountRefused,
     LowBalance,
@@ -29,7 +31,7 @@ from worker.errors import (
     Unknown,
 )
 from worker.models import CallList, Chunk, Upload
-from worker.providers.base import Accepted, Submission
+from worker.providers.base import Accepted, Made, Step, Submission
 from worker.states import ListState, UploadState
 from worker.store import chunks, journal, lists, uploads
 
@@ -44,13 +46,17 @@ class Next(Enum):
 
 @dataclass(frozen=True)
 class Claimed:
-    """A chunk that is ours to send, with the line in the journal that says so. `deadline` is monotonic."""
+    """A chunk that is ours to send, with the line in the journal that says so. `deadline` is monotonic.
+
+    `steps` are those still to be taken, the first one being the line's.
+    """
 
     upload: Upload
     call_list: CallList
     chunk: Chunk
     attempt_id: int
     deadline: float
+    steps: tuple[Step, ...]
 
 
 def run_list(ctx: Context, list_id: int) -> None:
@@ -91,6 +97,13 @@ def submit_next(ctx: Context, upload: Upload, call_list: CallList) -> Next:
         return Next.STOP
     telemetry.emit("submit.sending", upload=upload.ulid, chunk=claimed.chunk.seq, rows=claimed.chunk.rows)
     answer = _send(ctx, claimed)
+    while isinstance(answer, Made):
+        onwards = _next_step(ctx, claimed, answer)
+        if onwards is None:
+            return Next.STOP
+        claimed = onwards
+        telemetry.emit("submit.step", upload=upload.ulid, chunk=claimed.chunk.seq, step=claimed.steps[0].name)
+        answer = _send(ctx, claimed)
     telemetry.emit("submit.answered", upload=upload.ulid, chunk=claimed.chunk.seq, answer=type(answer).__name__)
     with ctx.db.write() as session:
         following = _settle(ctx, session, claimed, answer)
@@ -110,17 +123,44 @@ def _claim(ctx: Context, upload: Upload, call_list: CallList) -> Claimed | None:
         uploads.lock(session, upload.id)
         if not lists.extend_run(session, call_list, now, timing.lease):
             return None
-        taken = chunks.claim(session, call_list, now, lease=timing.lease, deadline=seconds)
+        steps = ctx.kind(upload.account).steps(_reference(session, call_list))
+        taken = chunks.claim(session, call_list, now, lease=timing.lease, deadline=seconds, carries=steps[0].carries)
         if taken is None:
             uploads.advance(session, upload.id, now)
             return None
         chunk, current = taken
-        step = "create" if chunk.creates else "append"
-        line = journal.sending(session, now, step, upload_id=upload.id, list_id=current.id, chunk_id=chunk.id)
-    return Claimed(upload, current, chunk, line, deadline)
+        line = _begin(session, now, steps[0], chunk)
+    return Claimed(upload, current, chunk, line, deadline, steps)
 
 
-def _send(ctx: Context, claimed: Claimed) -> Answer:
+def _reference(session: Session, call_list: CallList) -> str | None:
+    current = lists.get(session, call_list.id)
+    return None if current is None else current.reference
+
+
+def _begin(session: Session, now: datetime, step: Step, chunk: Chunk) -> int:
+    return journal.sending(session, now, step.name, upload_id=chunk.upload_id, list_id=chunk.list_id, chunk_id=chunk.id)
+
+
+def _next_step(ctx: Context, claimed: Claimed, made: Made) -> Claimed | None:
+    """Keep what a step made and begin the next one; None where the claim was lost, or the list has become another."""
+    with ctx.db.write() as session:
+        uploads.lock(session, claimed.upload.id)
+        now, list_id = ctx.db.now(session), claimed.call_list.id
+        journal.came_back(session, claimed.attempt_id, now, "Made", http_status=200, reference=made.reference)
+        if not chunks.held(session, claimed.chunk, now):
+            return None
+        if not lists.may_adopt(session, list_id, made.reference):
+            _other_list(session, claimed, made.reference)
+            return None
+        lists.adopt(session, list_id, made.reference)
+        line = _begin(session, now, claimed.steps[1], claimed.chunk)
+        current = lists.get(session, list_id)
+    assert current is not None
+    return replace(claimed, call_list=current, attempt_id=line, steps=claimed.steps[1:])
+
+
+def _send(ctx: Context, claimed: Claimed) -> Answer | Made:
     """The request, with no transaction open. Never raises a ProviderError: the answer is a value."""
     try:
         payload = ctx.staging.read(claimed.chunk.digest)
@@ -128,7 +168,10 @@ def _send(ctx: Context, claimed: Claimed) -> Answer:
         return NotSent(error.code, error.message, fault=True)
     except Unavailable as error:
         return NotSent(error.code, error.message, ours=True)
+    step = claimed.steps[0]
     submission = Submission(
+        step=step.name,
+        upload=claimed.upload.ulid,
         list_name=claimed.call_list.name,
         reference=claimed.call_list.reference,
         payload=payload,
@@ -137,7 +180,7 @@ def _send(ctx: Context, claimed: Claimed) -> Answer:
         stopped=claimed.call_list.held,
     )
 
-    def call() -> Accepted:
+    def call() -> Accepted | Made:
         return accounts.provider(ctx, claimed.upload.account).submit(submission, claimed.deadline)
 
     return retry.as_value(lambda: retry.sending(call, ctx.stopping, claimed.deadline))
@@ -160,6 +203,11 @@ def _settle(ctx: Context, session: Session, claimed: Claimed, answer: Answer) ->
         case Refused():
             chunks.refuse(session, chunk, now, answer.code, answer.message)
             return Next.MORE
+        case Unknown() | ProviderError() if not claimed.steps[0].carries:
+            # nobody was on the way: the step finds what it made, once that must be visible
+            settle = timedelta(seconds=ctx.settings.account(claimed.upload.account).settle)
+            chunks.give_back(session, chunk, now + settle, answer.code, answer.message)
+            return Next.STOP
         case Unknown() | ProviderError():
             check_at = max(now, chunk.deadline_at or now)
             chunks.doubt(session, chunk, check_at, answer.code, answer.message)
@@ -170,10 +218,9 @@ def _accept(ctx: Context, session: Session, claimed: Claimed, answer: Accepted, 
     """Accepted only where the provider stored every contact, in the list that we mean."""
     chunk, list_id = claimed.chunk, claimed.call_list.id
     if not lists.may_adopt(session, list_id, answer.reference):
-        text = f"The provider answered with list {answer.reference}, and this list has another reference."
-        _ask(session, claimed, "other_list", text, {"reference": answer.reference})
+        _other_list(session, claimed, answer.reference)
         return Next.STOP
-    if answer.count == chunk.rows:
+    if answer.count in (chunk.rows, None):
         moved = chunks.accept(session, chunk, now)
     else:
         text = f"The provider stored {answer.count} of {chunk.rows} contacts; compare the list and decide."
@@ -184,6 +231,11 @@ def _accept(ctx: Context, session: Session, claimed: Claimed, answer: Accepted, 
     lists.adopt(session, list_id, answer.reference)
     ctx.expect_outcomes(session, claimed.upload, list_id)
     return Next.MORE
+
+
+def _other_list(session: Session, claimed: Claimed, reference: str) -> None:
+    text = f"The provider answered with list {reference}, and this list has another reference."
+    _ask(session, claimed, "other_list", text, {"reference": reference})
 
 
 def _ask(session: Session, claimed: Claimed, code: str, text: str, evidence: dict[str, Any]) -> bool:
@@ -209,7 +261,7 @@ def _note(session: Session, claimed: Claimed, answer: Answer, now: datetime) -> 
 
 def _completed(ctx: Context, upload: Upload, call_list: CallList) -> bool:
     """Whether the list will not dial any more. What an append to such a list does is not documented."""
-    if call_list.reference is None or call_list.sent_at is None:
+    if call_list.reference is None or call_list.sent_at is None or call_list.held:
         return False
     if call_list.state == ListState.FINISHED:
         return True
@@ -217,8 +269,8 @@ def _completed(ctx: Context, upload: Upload, call_list: CallList) -> bool:
         age = (ctx.db.now(session) - call_list.sent_at).total_seconds()
     if age < COMPLETION_AGE:
         return False
-    provider, reference = accounts.provider(ctx, upload.account), call_list.reference
-    found = retry.as_value(lambda: retry.reading(lambda: provider.status(reference), ctx.stopping))
+    provider, place = accounts.provider(ctx, upload.account), place_of(upload, call_list)
+    found = retry.as_value(lambda: retry.reading(lambda: provider.status(place), ctx.stopping))
     return not isinstance(found, ProviderError) and found is not None and found.complete
 
 

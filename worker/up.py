@@ -3,35 +3,47 @@
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from worker import embedded, heartbeat
 from worker.broker_socket import prepare
 from worker.child import Service
 from worker.errors import InputError, Unavailable
+from worker.settings import Settings
 from worker.supervisor import Supervisor, refuse_second
 
 LOOPBACK = "127.0.0.1"
 CALLS_GRACE = 75.0  # longer than the deadline of one request to a provider: what is being sent is settled, not in doubt
 INTAKE_GRACE = 30.0  # an intake that is cut off is read again from the start
+WEB_GRACE = 15.0  # what is being stored is stored and answered
 SANDBOX_SPEED = 60
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run. `own_broker` says whether the broker behind `broker_url` is ours to start; a port of None is no."""
+    """What to run. `own_broker` says whether the broker behind `broker_url` is ours to start; a port of None is no.
+
+    `web` is the host and the port of the HTTP door.
+    """
 
     home: Path
     broker_url: str
     own_broker: bool
     sandbox_port: int | None
     flower_port: int | None
+    web: tuple[str, int] | None = None
 
     @property
     def ports(self) -> dict[str, int]:
+        return {name: port for name, (_, port) in self.addresses.items()}
+
+    @property
+    def addresses(self) -> dict[str, tuple[str, int]]:
+        """Host and port of everything that listens."""
         named = {"sandbox": self.sandbox_port, "flower": self.flower_port}
-        return {name: port for name, port in named.items() if port is not None}
+        here = {name: (LOOPBACK, port) for name, port in named.items() if port is not None}
+        return here if self.web is None else {**here, "web": self.web}
 
 
 def up(
@@ -42,6 +54,7 @@ def up(
     sandbox_port: int = 8765,
     flower_port: int = 5555,
     flower: bool = True,
+    web: tuple[str, int] | None = None,
 ) -> int:
     """Run everything until a signal; returns the exit code. The database must have been migrated.
 
@@ -50,11 +63,18 @@ def up(
     """
     home = home.absolute()
     refuse_second(home)
-    ports = {"sandbox": sandbox_port if sandbox else None, "flower": flower_port if flower else None}
-    _check_ports({name: port for name, port in ports.items() if port is not None})
+    plan = Plan(home, "", False, sandbox_port if sandbox else None, flower_port if flower else None, web)
+    _check_addresses(plan.addresses)
     url, own = _broker(home, broker_url)
-    plan = Plan(home, url, own, ports["sandbox"], ports["flower"])
+    plan = replace(plan, broker_url=url, own_broker=own)
     return Supervisor(home, services(plan), ports=plan.ports).run()
+
+
+def is_called_back(settings: Settings) -> bool:
+    """Whether a provider may call back: an address is known, or an account has a secret to prove callbacks with."""
+    accounts = settings.accounts.values()
+    proved = any(one.callback_secret_file or one.callback_secret_env for one in accounts)
+    return settings.public_url is not None or proved
 
 
 def services(plan: Plan) -> list[Service]:
@@ -67,6 +87,8 @@ def services(plan: Plan) -> list[Service]:
         listed.append(_broker_service(plan, env))
     if plan.sandbox_port is not None:
         listed.append(_sandbox(plan.sandbox_port, env))
+    if plan.web is not None:
+        listed.append(_web(*plan.web, env))
     listed += [_calls(plan, env), _intake(plan, env), _beat(plan, env)]
     if plan.flower_port is not None:
         listed.append(_flower(plan.flower_port, env))
@@ -88,6 +110,11 @@ def _broker_service(plan: Plan, env: Mapping[str, str]) -> Service:
 def _sandbox(port: int, env: Mapping[str, str]) -> Service:
     command = [sys.executable, "-m", "sandbox", "--port", str(port), "--speed", str(SANDBOX_SPEED)]
     return Service("sandbox", command, env, ready=_listens(port))
+
+
+def _web(host: str, port: int, env: Mapping[str, str]) -> Service:
+    command = [sys.executable, "-m", "worker.cli", "web", "--host", host, "--port", str(port)]
+    return Service("web", command, env, ready=_listens(port, host), grace=WEB_GRACE)
 
 
 def _calls(plan: Plan, env: Mapping[str, str]) -> Service:
@@ -124,10 +151,10 @@ def _flower(port: int, env: Mapping[str, str]) -> Service:
     return Service("flower", command, env, ready=_listens(port))
 
 
-def _listens(port: int) -> Callable[[], bool]:
+def _listens(port: int, host: str = LOOPBACK) -> Callable[[], bool]:
     def listens() -> bool:
         try:
-            socket.create_connection((LOOPBACK, port), timeout=1.0).close()
+            socket.create_connection((host, port), timeout=1.0).close()
         except OSError:
             return False
         return True
@@ -155,25 +182,27 @@ def _must_answer(configured: str) -> None:
         )
 
 
-def _check_ports(ports: Mapping[str, int]) -> None:
-    for name, port in ports.items():
+def _check_addresses(addresses: Mapping[str, tuple[str, int]]) -> None:
+    for name, (host, port) in addresses.items():
         if not 1 <= port <= 65535:
             raise InputError("bad_port", f"Port {port} for {name} does not exist: choose one from 1 to 65535.")
-        if _listens(port)() or not _free(port):
+        if _listens(port, host)() or not _free(host, port):
+            chosen = "the setting web_port" if name == "web" else f"--{name}-port"
             raise InputError(
                 "port_busy",
-                f"Port {port} on {LOOPBACK} is taken, so {name} cannot start: end the program that holds it, "
-                f"or choose another with --{name}-port.",
+                f"Port {port} on {host} is taken, so {name} cannot start: end the program that holds it, "
+                f"or choose another with {chosen}.",
             )
-    if len(set(ports.values())) < len(ports):
-        raise InputError("port_busy", "The sandbox and Flower were given the same port: choose two different ones.")
+    if len({port for _, port in addresses.values()}) < len(addresses):
+        names = ", ".join(addresses)
+        raise InputError("port_busy", f"Of {names}, two were given the same port: choose different ones.")
 
 
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
+def _free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, port))
+            probe.bind((host, port))
         except OSError:
             return False
     return True

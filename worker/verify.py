@@ -57,9 +57,9 @@ def _claim(ctx: Context, list_id: int) -> Filled | None:
 
 def _compare(ctx: Context, filled: Filled) -> Faults:
     """What is wrong with each chunk that no person has decided about; raises ProviderError."""
-    own = roster.own_uuids(ctx.staging, filled.upload, filled.sent)
+    known = roster.names(ctx, filled.upload, filled.sent)
     provider = accounts.provider(ctx, filled.upload.account)
-    rows = retry.reading(lambda: roster.rows_at(provider, filled.reference, filled.upload.ulid, own), ctx.stopping)
+    rows = retry.reading(lambda: roster.rows_at(provider, filled.reference, known), ctx.stopping)
     there, faults = rows.unique(), {}
     repeated = rows.filter(rows.is_duplicated()).unique()
     for chunk in filled.sent:
@@ -101,13 +101,12 @@ def _later(ctx: Context, filled: Filled) -> None:
 
 
 def _approve(ctx: Context, filled: Filled) -> None:
-    """From here on it is a stopped list that nobody wants stopped: steering recovers it, and outcomes are asked for."""
+    """From here on it is a stopped list that nobody wants stopped: steering starts it, and outcomes are asked for."""
     upload, call_list = filled.upload, filled.call_list
     with ctx.db.write() as session:
         uploads.lock(session, upload.id)
         now = ctx.db.now(session)
         if lists.approve(session, call_list):
             journal.note(session, now, "compare", "equal", upload_id=upload.id, list_id=call_list.id)
-            ctx.expect_outcomes(session, upload, call_list.id)
     telemetry.emit("verify.approved", upload=upload.ulid, list=call_list.number)
     ctx.ring("steer", call_list.id)

@@ -29,12 +29,19 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
         "state": upload.state,
         "rows": {name: counted[name] for name in ROWS},
         "lists": [
-            {"reference": one.reference, "rows": lists.accepted_rows(session, one.id)}
+            {
+                "reference": one.reference,
+                "rows": lists.accepted_rows(session, one.id),
+                **({"campaign": one.campaign} if one.campaign else {}),
+                **({"tallies": one.tallies} if one.tallies else {}),
+            }
             for one in lists.of_upload(session, upload.id)
             if one.reference is not None
         ],
         "outcomes": outcomes.by_disposition(session, upload.id),
     }
+    if upload.unsent_columns:
+        shown["unsent_columns"] = upload.unsent_columns
     if upload.starts_at is not None:
         shown["starts_at"] = upload.starts_at.isoformat()
     for name in ("blocked", "code", "message"):
@@ -49,6 +56,8 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
 def needs_person(session: Session, upload: Upload) -> str | None:
     """What a person has to decide, in a sentence; None while the upload goes on by itself, or has ended."""
     if upload.state == UploadState.PAUSED:
+        if upload.message is not None:
+            return upload.message
         return f"The upload is paused; `rollcall resume {upload.ulid}` goes on."
     if upload.state == UploadState.BLOCKED and upload.blocked != Blocked.PROVIDER_DOWN:
         return upload.message

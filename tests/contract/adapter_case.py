@@ -10,7 +10,7 @@ import pytest
 
 from tests.house import Provider, some_numbers
 from worker.errors import ProviderError
-from worker.providers.base import Accepted, Submission
+from worker.providers.base import Accepted, Place, Submission
 from worker.providers.voximplant import Voximplant
 from worker.providers.voximplant.auth import ApiKey, Auth
 
@@ -59,9 +59,11 @@ def payload(rows: int = 3, first: int = 0, uuids: bool = True, own: Mapping[str,
 def submit(adapter: Voximplant, content: bytes | None = None, seconds: float = 5, **told: Any) -> Accepted:
     """Create a list, or append to `reference`; what is not told is usual."""
     content = payload() if content is None else content
-    usual: dict[str, Any] = {"list_name": NAME, "reference": None, "rows": content.count(b"\n") - 1}
-    usual |= {"options": OPTIONS, "payload": content}
-    return adapter.submit(Submission(**(usual | told)), time.monotonic() + seconds)
+    usual: dict[str, Any] = {"list_name": NAME, "reference": None, "rows": content.count(b"\n") - 1, "upload": TOKEN}
+    usual |= {"options": OPTIONS, "payload": content, "step": "append" if told.get("reference") else "create"}
+    answer = adapter.submit(Submission(**(usual | told)), time.monotonic() + seconds)
+    assert isinstance(answer, Accepted)
+    return answer
 
 
 def refusal(call: Any, *args: Any, **told: Any) -> ProviderError:
@@ -73,7 +75,7 @@ def refusal(call: Any, *args: Any, **told: Any) -> ProviderError:
 
 
 def tasks(adapter: Voximplant, reference: str) -> pl.DataFrame:
-    frames = list(adapter.tasks(reference))
+    frames = list(adapter.tasks(Place(reference)))
     return pl.concat(frames) if frames else pl.DataFrame()
 
 

@@ -24,7 +24,7 @@ from tests.contract.adapter_case import (
 from tests.house import Provider
 from tests.unit.wire_server import says, serving, status
 from worker.errors import AccountRefused, Refused, Unknown
-from worker.providers.base import TASKS, Accepted, Account
+from worker.providers.base import TASKS, Accepted, Account, Place
 from worker.providers.voximplant import Voximplant
 from worker.providers.voximplant import adapter as module
 from worker.providers.voximplant.auth import ApiKey
@@ -160,41 +160,43 @@ class TestFind:
 
 class TestStatus:
     def test_of_nothing(self, adapter: Voximplant) -> None:
-        assert adapter.status("424242") is None
+        assert adapter.status(Place("424242")) is None
 
     def test_until_it_is_complete(self, adapter: Voximplant, provider: Provider) -> None:
         reference = submit(adapter).reference
-        running = adapter.status(reference)
+        running = adapter.status(Place(reference))
         assert running is not None
         assert (running.status, running.complete) == ("In progress", False)
         turn(provider, 3600)
-        over = adapter.status(reference)
+        over = adapter.status(Place(reference))
         assert over is not None
         assert (over.reference, over.name, over.status, over.complete) == (reference, NAME, "Completed", True)
 
     def test_stopped_and_going_on(self, adapter: Voximplant, provider: Provider) -> None:
         reference = submit(adapter, options={**OPTIONS, "max_simultaneous": 1}).reference
         for _ in range(2):
-            adapter.stop(reference)
-        stopped = adapter.status(reference)
+            adapter.stop(Place(reference))
+        stopped = adapter.status(Place(reference))
         assert stopped is not None
         assert (stopped.status, stopped.complete) == ("Canceled", False)
         turn(provider, 3600)
         assert tasks(adapter, reference)["phase"].to_list() == ["done", "cancelled", "cancelled"]  # one was in a call
         for _ in range(2):
-            adapter.resume(reference)
+            adapter.start("recover", Place(reference))
         turn(provider, 3600)
         assert set(tasks(adapter, reference)["phase"]) == {"done"}
 
     @pytest.mark.parametrize("verb", ["stop", "resume"])
     def test_a_list_that_is_not_there(self, adapter: Voximplant, verb: str) -> None:
-        assert refusal(getattr(adapter, verb), "424242").code == "voximplant_255"
+        place = Place("424242")
+        said = refusal(adapter.stop, place) if verb == "stop" else refusal(adapter.start, "recover", place)
+        assert said.code == "voximplant_255"
 
     def test_a_list_may_be_created_stopped(self, adapter: Voximplant, provider: Provider) -> None:
         reference = submit(adapter, stopped=True).reference
         turn(provider, 3600)
         assert set(tasks(adapter, reference)["phase"]) == {"cancelled"}
-        adapter.resume(reference)
+        adapter.start("recover", Place(reference))
         turn(provider, 3600)
         assert set(tasks(adapter, reference)["phase"]) == {"done"}
 
@@ -260,7 +262,7 @@ class TestTasks:
 
     def test_a_million_bytes_of_columns_come_back(self, adapter: Voximplant) -> None:
         reference = submit(adapter, payload(2000, own={"note": "x" * 500})).reference
-        found = list(adapter.tasks(reference))
+        found = list(adapter.tasks(Place(reference)))
         assert pl.concat(found)["uuid"].n_unique() == 2000
 
 
@@ -313,7 +315,7 @@ def test_the_key_never_stands_in_an_address() -> None:
         made = Voximplant(server.url, ApiKey("1", "secret-key"), 5)
         made.account()
         submit(made)
-        assert made.status("1") is None
+        assert made.status(Place("1")) is None
         assert type(refusal(tasks, made, "1")) is Unknown
         made.close()
         heads = [request.split(b"\r\n\r\n")[0] for request in server.requests]

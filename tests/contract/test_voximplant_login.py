@@ -13,6 +13,7 @@ from tests.unit.keys import credentials, public_pem, rsa_key
 from tests.unit.wire_server import says, serving, status
 from worker import retry
 from worker.errors import AccountRefused, NotSent
+from worker.providers.base import Place
 from worker.providers.voximplant import Voximplant
 from worker.providers.voximplant.auth import ServiceAccount
 
@@ -53,8 +54,8 @@ def everything(adapter: Voximplant) -> None:
     accepted = submit(adapter)
     assert [found.reference for found in adapter.find(NAME)] == [accepted.reference]
     assert tasks(adapter, accepted.reference).height == 3
-    adapter.stop(accepted.reference)
-    adapter.resume(accepted.reference)
+    adapter.stop(Place(accepted.reference))
+    adapter.start("recover", Place(accepted.reference))
     assert adapter.account() is not None
 
 

@@ -27,7 +27,8 @@ from worker.embedded import answers, server_binary
 from worker.settings import AccountSettings, Settings
 
 SAMPLE = ROOT / "samples" / "us_hospitals.csv"
-OURS = ("migrate", "worker-intake", "worker", "beat", "flower", "sandbox")
+OURS = ("migrate", "worker-intake", "worker", "beat", "web", "flower", "sandbox")
+DOOR = 8766
 SECRETS = {"POSTGRES_PASSWORD": "letters1234", "FLOWER_BASIC_AUTH": "anna:closed-door"}
 WORKERS = ("worker-intake", "worker")
 
@@ -57,7 +58,8 @@ def test_a_secret_has_no_default_and_stands_nowhere() -> None:
 def test_flower_is_closed_and_nothing_is_reachable_from_other_machines() -> None:
     assert compose.services()["flower"]["environment"]["FLOWER_BASIC_AUTH"].startswith("${FLOWER_BASIC_AUTH:?")
     published = {name: one["ports"] for name, one in compose.services().items() if "ports" in one}
-    assert published == {"flower": ["127.0.0.1:5555:5555"], "sandbox": [f"127.0.0.1:{PORT}:{PORT}"]}
+    loopback = {"flower": 5555, "sandbox": PORT, "web": DOOR}
+    assert published == {name: [f"127.0.0.1:{port}:{port}"] for name, port in loopback.items()}
     assert not any("network_mode" in one or one.get("privileged") for one in compose.services().values())
 
 
@@ -92,13 +94,14 @@ class Deployment:
 
     def __init__(self, running: Fleet, database: str) -> None:
         self.fleet = running
-        self.flower, self.sandbox, self.redis = free_port(), free_port(), free_port()
+        self.flower, self.sandbox, self.redis, self.web = (free_port() for _ in range(4))
         words = {
             "@postgres:5432/rollcall": f"@/rollcall?host={database}",
             "redis:6379": f"{LOOPBACK}:{self.redis}",
             f"sandbox:{PORT}": f"{LOOPBACK}:{self.sandbox}",
             "5555": str(self.flower),
             str(PORT): str(self.sandbox),
+            str(DOOR): str(self.web),
             "0.0.0.0": LOOPBACK,
         }
         self.here = Here(running.folder, words, SECRETS)
@@ -111,7 +114,7 @@ class Deployment:
         """In the order that `depends_on` names."""
         self._redis()
         self._run("migrate")
-        for name in ("sandbox", "worker-intake", "worker", "beat", "flower"):
+        for name in ("sandbox", "worker-intake", "worker", "beat", "web", "flower"):
             self._start(name)
         for name in (*WORKERS, "beat"):
             wait_for(f"{name} works", partial(self._works, name))

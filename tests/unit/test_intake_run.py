@@ -5,6 +5,7 @@ import io
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import phonenumbers
 import pytest
@@ -15,6 +16,7 @@ from phonenumbers import NumberParseException, PhoneNumberFormat
 from tests.unit.intake_case import NOW, TOKEN, Taken, Taking, order, phone, taking
 from worker.errors import InputError
 from worker.intake import Dialect, Staging, take_in
+from worker.layout import Layout
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "us_hospitals.csv"
 
@@ -131,7 +133,8 @@ def test_every_row_is_in_one_set_and_every_cell_arrives(
             lines.append(1 + len(re.findall(rb"\r\n|\n|\r", data)))
         data += row + b"\n" if isinstance(row, bytes) else quoted(row)
     assume(records)
-    changes = {"dialect": Dialect(delimiter=","), "block_bytes": block_bytes, "wire_delimiter": wire, "max_rows": 4}
+    changes: dict[str, Any] = {"dialect": Dialect(delimiter=","), "block_bytes": block_bytes, "max_rows": 4}
+    changes |= {"layout": Layout(delimiter=wire)}
     taken = taking(tmp_path_factory.getbasetemp() / "staged")(data, **changes)
     index = taken.index()
     assert sorted([e["row"] for e in index] + list(taken.codes())) == list(range(1, len(records) + 1))

@@ -128,7 +128,7 @@ class TestFile:
             "[accounts.acme.dispositions]\n'hung up' = 'declined'\n"
         )
         acme = load().account("acme")
-        assert (acme.url, acme.account_id, acme.settle) == ("https://api.voximplant.com", "7", 60)
+        assert (acme.url, acme.account_id, acme.settle) == (None, "7", 60)
         assert acme.options == {"rule_id": 3}
         assert acme.dispositions == {"hung up": Disposition.DECLINED}
 

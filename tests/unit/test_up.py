@@ -10,7 +10,8 @@ import pytest
 from worker import flock, heartbeat, up_state
 from worker.child import Service
 from worker.errors import InputError, Unavailable
-from worker.up import Plan, services, up
+from worker.settings import AccountSettings, Settings
+from worker.up import Plan, is_called_back, services, up
 
 
 def plan(home: Path, **changes: object) -> Plan:
@@ -61,6 +62,20 @@ def test_what_is_not_wanted_or_not_ours_is_left_out(tmp_path: Path) -> None:
     assert all("ROLLCALL_SANDBOX_URL" not in service.env for service in listed)
 
 
+def test_the_door_is_opened_before_the_workers_and_closed_after_them(tmp_path: Path) -> None:
+    listed = services(plan(tmp_path, web=("127.0.0.2", 8766)))
+    assert [service.name for service in listed][:4] == ["broker", "sandbox", "web", "calls"]
+    assert {"web", "127.0.0.2", "8766"} <= set(by_name(listed)["web"].command)
+    assert plan(tmp_path, web=("127.0.0.2", 8766)).ports == {"sandbox": 8765, "flower": 5555, "web": 8766}
+
+
+def test_the_door_is_for_accounts_that_are_called_back(tmp_path: Path) -> None:
+    secret = AccountSettings(callback_secret_env="SECRET")
+    assert not is_called_back(Settings(home=tmp_path, accounts={"madrid": AccountSettings()}))
+    assert is_called_back(Settings(home=tmp_path, accounts={"madrid": secret}))
+    assert is_called_back(Settings(home=tmp_path, public_url="https://calls.example"))
+
+
 def test_every_service_knows_home_broker_and_sandbox(tmp_path: Path) -> None:
     for service in services(plan(tmp_path, sandbox_port=9001)):
         assert service.env["ROLLCALL_HOME"] == str(tmp_path)
@@ -104,6 +119,12 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(tmp_path: Path, tak
         up(tmp_path / "home", **ports)  # type: ignore[arg-type]
     assert caught.value.code == "port_busy"
     assert not (tmp_path / "home").exists()
+
+
+def test_a_taken_port_of_the_door_is_said_with_its_setting(tmp_path: Path, taken: int) -> None:
+    with pytest.raises(InputError, match=rf"Port {taken} on 127\.0\.0\.1 is taken.*web_port") as caught:
+        up(tmp_path / "home", sandbox=False, flower=False, web=("127.0.0.1", taken))
+    assert caught.value.code == "port_busy"
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])

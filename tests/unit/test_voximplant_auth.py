@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from tests.unit.keys import credentials, pem, public_pem, rsa_key
 from worker.errors import ConfigError
-from worker.providers.registry import KINDS, Secrets
+from worker.providers.base import Opening
+from worker.providers.registry import KINDS
 from worker.providers.voximplant.auth import ApiKey, ServiceAccount
 
 NOON = 1_900_000_000.0
@@ -177,7 +178,7 @@ def test_nothing_shows_its_secret(account: ServiceAccount, caplog: pytest.LogCap
     secret = json.loads(credentials())["private_key"].splitlines()[5]
     bearer = token(account)
     account.correct_clock(NOON - 9000)
-    for thing in (account, ApiKey("7", "secret-key"), Secrets(credentials(), "7", "secret-key")):
+    for thing in (account, ApiKey("7", "secret-key"), Opening(None, "7", credentials(), "secret-key", "secret-key")):
         for text in shown(thing):
             assert secret not in text
             assert bearer not in text
@@ -189,7 +190,8 @@ class TestConnecting:
     connect = staticmethod(KINDS["voximplant"].connect)
 
     def open(self, *secrets: str | None) -> dict[str, str]:
-        provider: Any = self.connect("http://127.0.0.1:1", Secrets(*secrets), 5)
+        file, account_id, key = secrets
+        provider: Any = self.connect(Opening("http://127.0.0.1:1", account_id, file, key))
         provider.close()
         fields: dict[str, str] = provider._auth.fields()
         return fields

@@ -123,11 +123,14 @@ def _accounts(chosen: "Settings", only: str | None) -> list[str]:
 
 def _account(ctx: "Context", name: str) -> Finding:
     what, settings = f"account {name}", ctx.settings.account(name)
-    told = f"{settings.provider} at {_host(settings.url)}"
+    told: str = settings.provider
     try:
+        told = f"{settings.provider} at {_host(_url(ctx, name))}"
         info = ctx.provider(name).account()
     except (ProviderError, ConfigError, InputError) as error:
         return Finding(what, told, _with_roles(ctx, name, error))
+    if info is None and not ctx.kind(name).capabilities.tells_balance:
+        return Finding(what, f"{told} answers" if ctx.kind(name).capabilities.finds_by_reference else f"{told} is set")
     if info is None:
         text = f"Its role may not read the balance, so the balance is not checked. Roles: {_roles(ctx, name)}."
         return Finding(what, f"{told} answers", warning=text)
@@ -140,11 +143,16 @@ def _account(ctx: "Context", name: str) -> Finding:
     return Finding(what, held)
 
 
+def _url(ctx: "Context", name: str) -> str:
+    settings, kind = ctx.settings.account(name), ctx.kind(name)
+    return settings.url or kind.url(kind.check_own(settings.own))
+
+
 def _with_roles(ctx: "Context", name: str, error: RollcallError) -> RollcallError:
     """A refused account may only lack a role, so the roles are named."""
     from worker.errors import AccountRefused
 
-    if not isinstance(error, AccountRefused):
+    if not isinstance(error, AccountRefused) or not ctx.kind(name).capabilities.roles:
         return error
     return AccountRefused(
         error.code, f"{error.message.rstrip('.')}. The account needs one of these roles: {_roles(ctx, name)}."

@@ -27,8 +27,10 @@ def up(
 
     chosen = load()
     place.prepare(chosen)
+    web = (chosen.web_host, chosen.web_port) if runner.is_called_back(chosen) else None
     if as_json:
         ports = {"sandbox": sandbox_port if sandbox else None, "flower": flower_port if flower else None}
+        ports["web"] = web[1] if web else None
         out.json_line({"home": str(chosen.home.absolute()), "ports": ports})
     return runner.up(
         chosen.home,
@@ -37,6 +39,7 @@ def up(
         sandbox_port=sandbox_port,
         flower_port=flower_port,
         flower=flower,
+        web=web,
     )
 
 

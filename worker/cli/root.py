@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import check, decide, demo, export, look, machine, push, review
+from worker.cli import check, decide, demo, export, look, machine, push, review, web
 
 EPILOG = (
     "Exit codes: 0 done · 1 unexpected, a log says more · 2 the input or the configuration is wrong · "
@@ -56,6 +56,7 @@ app.command("cancel")(decide.cancel)
 app.command("review")(review.review)
 app.command("check")(check.check)
 app.command("up")(machine.up)
+app.command("web")(web.web)
 app.command("sandbox")(machine.sandbox)
 app.command("migrate")(machine.migrate)
 app.command("demo", hidden=True)(demo.demo)

@@ -1,11 +1,13 @@
-"""What decides whether a readable row is sent, in this order: number, start, window, task uuid, size, repetition."""
+"""What decides whether a readable row is sent: number, start, window, task uuid, cells, size, repetition, in this
+order."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from worker.intake.header import START_AT, TASK_UUID, WINDOW_END, WINDOW_START
+from worker.errors import InputError
+from worker.intake.header import START_AT, WINDOW_END, WINDOW_START, WINDOWS
 from worker.intake.phones import Phones, each_once
 from worker.intake.read import Block
 from worker.intake.rejects import Code, Flaw
@@ -15,7 +17,8 @@ from worker.intake.starts import UPLOADS_OWN, read_start
 from worker.intake.wire import Wire
 
 TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
-USERS_UUID = r"^[A-Za-z0-9:-]{1,40}$"
+LINE_END = r"[\r\n]"
+CODE_DIGITS = 1  # of the one calling code whose numbers all have ten digits behind it
 QUOTING_ROOM = 64  # quotes, delimiters and "+" of cells that had none
 
 
@@ -57,12 +60,14 @@ class Checks:
         """Every record of the block comes out exactly once: as a contact or as a flaw."""
         e164 = self._phones.read(block.cells[str(self._columns.index(self._phone_column))])
         verdicts = np.where(e164 < 0, -e164, Code.FINE)
+        _mark(verdicts, self._out_of_reach(e164), Code.OUT_OF_REACH)
         starts = self._starts(block)
         _mark(verdicts, starts < 0, -starts)
         _mark(verdicts, ~self._windows_fit(block), Code.BAD_WINDOW)
         uuids, bad = self._users_uuids(block)
         _mark(verdicts, bad, Code.BAD_TASK_UUID)
         tasks = self._tasks(block, uuids)
+        self._mark_unfit_cells(verdicts, block)
         self._mark_too_large(verdicts, block, e164, tasks)
         flaws = [*block.flaws, *self._flaws(block, verdicts)]
         flaws += self._repeated_uuids(block, verdicts, uuids)
@@ -86,7 +91,24 @@ class Checks:
             return np.full(block.cells.height, UPLOADS_OWN, np.int64)
         return each_once(cells, lambda cell: read_start(cell, self._rules.now))
 
+    def _out_of_reach(self, e164: Ints) -> Marks:
+        """Numbers of countries that the provider does not call. One calling code is all there is so far: 1."""
+        codes = self._wire.layout.calling_codes
+        if codes is None:
+            return np.zeros(len(e164), np.bool_)
+        reached: Marks = np.isin(e164 // 10**10, list(codes)) & (e164 < 10 ** (10 + CODE_DIGITS))
+        return ~reached
+
+    def _mark_unfit_cells(self, verdicts: Ints, block: Block) -> None:
+        for column in self._wire.sent() if self._wire.layout.one_line else []:
+            _mark(verdicts, block.cells[column].str.contains(LINE_END).to_numpy(), Code.LINE_END_IN_CELL)
+        for column, limit in self._wire.longest().items():
+            _mark(verdicts, (block.cells[column].str.len_chars() > limit).to_numpy(), Code.CELL_TOO_LONG)
+
     def _windows_fit(self, block: Block) -> Marks:
+        if not self._wire.layout.windows:
+            self._refuse_windows(block)
+            return np.full(block.cells.height, True)
         sides = [self._cells(block, name) for name in (WINDOW_START, WINDOW_END)]
         present = [cells for cells in sides if cells is not None]
         neither, both = np.full((2, block.cells.height), True)
@@ -95,15 +117,27 @@ class Checks:
             both &= cells.str.contains(TIME_OF_DAY).to_numpy()
         return neither | both if len(present) == len(sides) else neither
 
+    def _refuse_windows(self, block: Block) -> None:
+        """A window that would be ignored must not be sent: people would be called at night."""
+        for name in WINDOWS:
+            cells = self._cells(block, name)
+            if cells is not None and (cells.str.strip_chars() != "").any():
+                raise InputError(
+                    "window_unsupported",
+                    f"The column {name} says when each contact may be called, and this account's provider cannot be "
+                    "told that; empty it, or choose an account whose provider can.",
+                )
+
     def _users_uuids(self, block: Block) -> tuple[pl.Series, Marks]:
         """The user's own task uuids, null where ours is used, and which of them cannot be sent."""
-        cells = self._cells(block, TASK_UUID)
+        named = [cells for name in self._wire.layout.own_uuid if (cells := self._cells(block, name)) is not None]
+        cells = named[0] if named else None
         if cells is None:
             none = pl.repeat(None, block.cells.height, dtype=pl.String, eager=True)
             return none, np.zeros(block.cells.height, np.bool_)
         blank = cells.str.strip_chars() == ""
         ours = cells.str.to_lowercase().str.starts_with(self._prefix.lower())
-        usable = cells.str.contains(USERS_UUID) & ~ours
+        usable = cells.str.contains(self._wire.layout.uuid_form) & ~ours
         return cells.set(blank, None), (~(blank | usable)).to_numpy()
 
     def _tasks(self, block: Block, uuids: pl.Series) -> pl.Series:

@@ -7,6 +7,8 @@ from worker.errors import InputError
 START_AT = "__start_at"
 WINDOW_START, WINDOW_END = "__start_execution_time", "__end_execution_time"
 TASK_UUID = "__task_uuid"
+# Columns that say when a contact may be called; only some providers read them.
+WINDOWS = (WINDOW_START, WINDOW_END, "call_schedule", "next_attempt_time")
 
 PHONE_NAMES = frozenset(
     {"phone", "phonenumber", "phoneno", "telephone", "telephonenumber", "telephoneno", "tel", "telno", "number"}
@@ -44,7 +46,7 @@ def resolve_phone_column(columns: list[str], wanted: str | None) -> str:
         found = [name for name in columns if name.strip().casefold() == wanted.strip().casefold()]
         fault = f"There is no phone column {wanted!r}" if not found else f"More than one column could be {wanted!r}"
     else:
-        found = [name for name in columns if _bare(name) in PHONE_NAMES]
+        found = [name for name in columns if bare(name) in PHONE_NAMES]
         fault = (
             f"Several columns could hold the phone number ({_listed(found)})"
             if found
@@ -55,7 +57,8 @@ def resolve_phone_column(columns: list[str], wanted: str | None) -> str:
     raise InputError("no_phone_column", f"{fault}; name the phone column. The columns are: {_listed(columns)}.")
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
+    """A column's name by its letters and digits, whatever their case."""
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 

@@ -37,6 +37,9 @@ class Code(IntEnum):
     ROW_TOO_LARGE = 15
     DUPLICATE = 16
     SUPPRESSED = 17
+    OUT_OF_REACH = 18
+    LINE_END_IN_CELL = 19
+    CELL_TOO_LONG = 20
 
     @property
     def word(self) -> str:
@@ -67,6 +70,9 @@ SENTENCES: dict[Code, str] = {
     Code.ROW_TOO_LARGE: "The row alone is larger than one request may be; shorten its cells.",
     Code.DUPLICATE: "An earlier row has the same number; that one is called and this one is left out.",
     Code.SUPPRESSED: "The number stands on a do-not-call list; it is not called.",
+    Code.OUT_OF_REACH: "The account's provider does not call this country; send the row through another account.",
+    Code.LINE_END_IN_CELL: "A cell holds a line end, which this account's provider may misread; remove it.",
+    Code.CELL_TOO_LONG: "A cell that is sent is longer than this account's provider allows; shorten it.",
 }
 
 DETAILED: dict[Code, str] = {

@@ -1,7 +1,7 @@
 """One call list from its bytes to staged chunks, with every record accounted for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
@@ -18,6 +18,7 @@ from worker.intake.rejects import Rejects
 from worker.intake.stage import Staging
 from worker.intake.starts import UPLOADS_OWN
 from worker.intake.wire import Wire
+from worker.layout import Layout
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Order:
     max_rows: int
     max_bytes: int
     max_starts: int = 1000
-    wire_delimiter: str = ";"
+    layout: Layout = field(default_factory=lambda: Layout(delimiter=";", windows=True))
     first_row: int = 1
     block_bytes: int = BLOCK_BYTES
 
@@ -53,7 +54,8 @@ class Intake:
     """`total = rejected + duplicate + suppressed + sum of the chunks' rows`, always.
 
     `reasons` counts the rejected by code. `rejects_digest` is None where every row was good. `dialect` is the file's as
-    it was found. Chunks come with the upload's own start first, then by start.
+    it was found. Chunks come with the upload's own start first, then by start. `unsent_columns` are those that the
+    provider has no place for.
     """
 
     total: int
@@ -67,6 +69,7 @@ class Intake:
     phone_column: str
     custom_uuids: bool
     dialect: Dialect
+    unsent_columns: list[str]
 
 
 def take_in(source: BinaryIO, order: Order, staging: Staging, beat: Callable[[], None] = no_beat) -> Intake:
@@ -90,7 +93,8 @@ class _Run:
         )
         columns = self._reading.columns
         self._phone = resolve_phone_column(columns, order.phone_column)
-        wire = Wire(columns, self._phone, order.wire_delimiter)
+        wire = Wire(columns, self._phone, order.layout)
+        self._unsent = wire.unsent
         self._checks = Checks(wire, columns, self._phone, Rules(order.token, order.region, order.now, order.max_bytes))
         self._cutter = Cutter(wire, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat)
         self._late = LateStarts(folder, order.max_starts)
@@ -131,4 +135,5 @@ class _Run:
             phone_column=self._phone,
             custom_uuids=self._custom,
             dialect=self._reading.dialect,
+            unsent_columns=self._unsent,
         )

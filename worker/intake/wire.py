@@ -1,31 +1,81 @@
-"""The bytes that a provider gets: UTF-8, doubled quotes, LF, one header line, and the task uuid as the last column."""
+"""The bytes that a provider gets: UTF-8, doubled quotes, LF, and the columns that its layout names."""
 
 import io
 
 import numpy as np
 import polars as pl
 
+from worker.errors import InputError
 from worker.intake.dialect import Dialect
-from worker.intake.header import START_AT, TASK_UUID
+from worker.intake.header import START_AT, TASK_UUID, bare
 from worker.intake.scan import Ints, scan
+from worker.layout import Extra, Layout
 
 TASK = "task"
 INDEX = ("row", "line", "e164", "uuid")
 
 
 class Wire:
-    """Which columns of the file go out, and how. `__start_at` does not: the time is held by us."""
+    """Which columns of the file go out, and how. `__start_at` does not: the time is held by us.
 
-    def __init__(self, columns: list[str], phone_column: str, delimiter: str) -> None:
-        sent = [n for n, name in enumerate(columns) if name not in (START_AT, TASK_UUID)]
+    `unsent` names the columns that the provider has no place for. Raises InputError `no_such_column` where the layout
+    requires one that the file lacks, `column_taken` where the file has one under the name that the provider reads.
+    """
+
+    def __init__(self, columns: list[str], phone_column: str, layout: Layout) -> None:
+        self.layout = layout
         self._phone = str(columns.index(phone_column))
-        self._delimiter = delimiter
-        self._columns = [*map(str, sent), TASK]
-        self.header = self._written(pl.DataFrame([[name] for name in [*(columns[n] for n in sent), TASK_UUID]]))
+        if layout.extras is None:
+            names = self._all(columns, phone_column)
+        else:
+            names = self._chosen(columns, phone_column, layout.extras)
+        self._columns, self._wires = list(names), list(names.values())
+        sent = {int(column) for column in self._columns if column != TASK}
+        read = (START_AT, *layout.own_uuid)
+        self.unsent = [name for n, name in enumerate(columns) if n not in sent and name not in read]
+        self.header = self._written(pl.DataFrame([[name] for name in self._wires])) if layout.header else b""
+
+    def _all(self, columns: list[str], phone_column: str) -> dict[str, str]:
+        """Every column where it stands, the uuid last."""
+        layout = self.layout
+        names = {str(n): name for n, name in enumerate(columns) if name not in (START_AT, TASK_UUID)}
+        if layout.phone is not None:
+            names[self._phone] = layout.phone
+        if layout.phone is not None and layout.phone != phone_column and layout.phone in columns:
+            raise InputError(
+                "column_taken",
+                f"The provider reads the number from a column {layout.phone}, and the file has another one of that "
+                "name; rename it, or name it as the phone column.",
+            )
+        return {**names, TASK: layout.task}
+
+    def _chosen(self, columns: list[str], phone_column: str, extras: tuple[Extra, ...]) -> dict[str, str]:
+        """Number, uuid, and those of the extras that the file has, the first of each name."""
+        names = {self._phone: self.layout.phone or phone_column, TASK: self.layout.task}
+        for extra in extras:
+            found = next((str(n) for n, name in enumerate(columns) if bare(name) == bare(extra.column)), None)
+            if found is None and extra.required:
+                raise InputError("no_such_column", f"The file has no column {extra.column!r}; name one that it has.")
+            if found is not None and found not in names and extra.wire not in names.values():
+                names[found] = extra.wire
+        return names
+
+    def longest(self) -> dict[str, int]:
+        """How many characters the cells of a column may have, by the column's place in the file."""
+        if self.layout.extras is None:
+            return {}
+        limits = {extra.wire: extra.longest for extra in self.layout.extras}
+        chosen = dict(zip(self._columns, self._wires, strict=True))
+        return {column: limit for column, wire in chosen.items() if (limit := limits.get(wire)) is not None}
+
+    def sent(self) -> list[str]:
+        """The places in the file of the columns that go out as they are."""
+        return [column for column in self._columns if column not in (TASK, self._phone)]
 
     def frame(self, cells: pl.DataFrame, e164: Ints, tasks: pl.Series) -> pl.DataFrame:
-        """Rows as they go out: the columns sent, the number as "+" and digits, the task uuid."""
-        phone = ("+" + pl.Series(e164).cast(pl.String)).alias(self._phone)
+        """Rows as they go out: the columns sent, the number as digits, with "+" where the layout has it, the uuid."""
+        digits = pl.Series(e164).cast(pl.String)
+        phone = (("+" + digits) if self.layout.plus else digits).alias(self._phone)
         return cells.with_columns(phone, tasks.alias(TASK)).select(self._columns)
 
     def serialise(self, contacts: pl.DataFrame) -> tuple[bytes, Ints]:
@@ -33,7 +83,7 @@ class Wire:
         # An empty string would be written as two quotes, a null is written as nothing.
         empty = pl.when(pl.all() == "").then(None).otherwise(pl.all()).name.keep()
         data = self._written(contacts.select(self._columns).select(empty))
-        spans = scan(data, Dialect(delimiter=self._delimiter), final=True)
+        spans = scan(data, Dialect(delimiter=self.layout.delimiter), final=True)
         ends = np.empty(0, np.int64) if spans is None else spans.ends + 1
         if len(ends) != contacts.height:
             raise AssertionError("the payload does not hold the rows that were written")
@@ -42,6 +92,10 @@ class Wire:
     def _written(self, rows: pl.DataFrame) -> bytes:
         out = io.BytesIO()
         rows.write_csv(
-            out, include_header=False, separator=self._delimiter, line_terminator="\n", quote_style="necessary"
+            out,
+            include_header=False,
+            separator=self.layout.delimiter,
+            line_terminator="\n",
+            quote_style="necessary",
         )
         return out.getvalue()

@@ -19,6 +19,7 @@ import httpcore
 import httpx
 
 from worker.errors import AccountRefused, NotSent, ProviderError, Refused, Throttled, Unknown
+from worker.providers.base import Pace
 
 # Raises what the provider's own words in an answer prove; returns where they prove nothing.
 Verdict = Callable[[httpx.Response], None]
@@ -91,11 +92,12 @@ def http_date(value: str) -> float | None:
 class Client:
     """An HTTP client for one account. Every request has a deadline, a moment of `time.monotonic()`.
 
-    `verdict` is asked about every 4xx before its status is judged.
+    `verdict` is asked about every 4xx before its status is judged. `pace` waits for the account's turn.
     """
 
-    def __init__(self, base_url: str, verdict: Verdict | None = None) -> None:
+    def __init__(self, base_url: str, verdict: Verdict | None = None, pace: Pace | None = None) -> None:
         self._verdict = verdict
+        self._pace = pace
         try:
             self.host = httpx.URL(base_url).host or base_url
             self._client = httpx.Client(base_url=base_url, transport=_Transport(), timeout=None)
@@ -106,8 +108,15 @@ class Client:
 
     def post(self, path: str, deadline: float, **request: Any) -> httpx.Response:
         """POST and read the whole answer; raises what the table says."""
+        return self._request("POST", path, deadline, request)
+
+    def get(self, path: str, deadline: float, **request: Any) -> httpx.Response:
+        """GET, in the same way."""
+        return self._request("GET", path, deadline, request)
+
+    def _request(self, method: str, path: str, deadline: float, request: dict[str, Any]) -> httpx.Response:
         with self._guard(deadline) as timeout:
-            response = self._client.post(path, timeout=timeout, **request)
+            response = self._client.request(method, path, timeout=timeout, **request)
         self._judge(response)
         return response
 
@@ -126,13 +135,24 @@ class Client:
     def close(self) -> None:
         self._client.close()
 
+    def hold(self, answer: Throttled) -> None:
+        """The provider turned a request away: nobody of the account sends before it says."""
+        if self._pace is not None and answer.retry_after is not None:
+            self._pace.hold(answer.retry_after)
+
     def _judge(self, response: httpx.Response) -> None:
-        if self._verdict is not None and 400 <= response.status_code < 500:
-            self._verdict(response)
-        judge_status(response, self.host)
+        try:
+            if self._verdict is not None and 400 <= response.status_code < 500:
+                self._verdict(response)
+            judge_status(response, self.host)
+        except Throttled as answer:
+            self.hold(answer)
+            raise
 
     @contextmanager
     def _guard(self, deadline: float) -> Iterator[httpx.Timeout]:
+        if self._pace is not None:
+            self._pace(deadline)
         left = deadline - time.monotonic()
         if left <= 0:
             raise NotSent(

@@ -4,7 +4,7 @@ leaves `unknown` matches the token of the worker that looked."""
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
@@ -31,12 +31,13 @@ def due(now: datetime) -> tuple[Any, ...]:
 
 
 def claim(
-    session: Session, call_list: CallList, now: datetime, *, lease: float, deadline: float
+    session: Session, call_list: CallList, now: datetime, *, lease: float, deadline: float, carries: bool = True
 ) -> tuple[Chunk, CallList] | None:
     """Claim the next due chunk of a list whose runner we are; None where there is none, or where something holds it.
 
     Upload and list are locked first, so claims of one list come one after another; a second chunk in flight is refused
-    by the database's own index. `deadline` is in seconds from now.
+    by the database's own index. `deadline` is in seconds from now. `carries`: contacts travel in the request that makes
+    a list.
     """
     if uploads.lock(session, call_list.upload_id).state != UploadState.SUBMITTING:
         return None
@@ -47,13 +48,14 @@ def claim(
     chosen = session.scalars(query).first()
     if chosen is None:
         return None
-    taken = _take(session, chosen, held, now, lease, deadline)
+    creates = held.reference is None and carries
+    taken = _take(session, chosen, creates, now, lease, deadline)
     if not taken:
         return None
     return session.scalars(select(Chunk).where(col(Chunk.id) == chosen)).one(), held
 
 
-def _take(session: Session, chunk_id: int, held: CallList, now: datetime, lease: float, deadline: float) -> bool:
+def _take(session: Session, chunk_id: int, creates: bool, now: datetime, lease: float, deadline: float) -> bool:
     try:
         with session.begin_nested():
             return bool(
@@ -66,7 +68,7 @@ def _take(session: Session, chunk_id: int, held: CallList, now: datetime, lease:
                     lease_until=now + timedelta(seconds=lease),
                     deadline_at=now + timedelta(seconds=deadline),
                     attempts=col(Chunk.attempts) + 1,
-                    creates=held.reference is None,
+                    creates=creates,
                     absent_at=None,
                     partial_at=None,
                 )
@@ -223,6 +225,12 @@ def complete(session: Session, list_id: int) -> int:
     return move_chunks(session, "complete", col(Chunk.list_id) == list_id)
 
 
+def held(session: Session, chunk: Chunk, now: datetime) -> bool:
+    """Whether the claim is still ours."""
+    mine = (col(Chunk.id) == chunk.id, col(Chunk.token) == chunk.token, col(Chunk.lease_until) > now)
+    return session.scalars(select(func.count()).where(*mine)).one() == 1
+
+
 def late(session: Session, now: datetime) -> list[int]:
     """Uploads that are submitting and hold a chunk whose time has passed."""
     too_late = (col(Chunk.state) == ChunkState.READY, col(Chunk.not_after) <= now)
@@ -231,9 +239,17 @@ def late(session: Session, now: datetime) -> list[int]:
     return list(session.scalars(select(col(Upload.id)).where(*live, holding)))
 
 
+def in_time(session: Session, list_id: int, now: datetime) -> bool:
+    """Whether a list that was filled may still be started: the time of none of its contacts has passed."""
+    late_ones = (col(Chunk.list_id) == list_id, col(Chunk.state) == ChunkState.ACCEPTED, col(Chunk.not_after) <= now)
+    return session.scalars(select(func.count()).where(*late_ones)).one() == 0
+
+
 def give_more_time(session: Session, upload_id: int, not_after: datetime) -> int:
-    """A person confirmed that what came too late may still be sent, until `not_after`."""
-    late_ones = (col(Chunk.upload_id) == upload_id, col(Chunk.state) == ChunkState.READY)
+    """A person confirmed that what came too late may still be sent, or started, until `not_after`."""
+    unstarted = exists().where(col(CallList.id) == col(Chunk.list_id), col(CallList.started_at).is_(None))
+    waiting = or_(col(Chunk.state) == ChunkState.READY, and_(col(Chunk.state) == ChunkState.ACCEPTED, unstarted))
+    late_ones = (col(Chunk.upload_id) == upload_id, waiting)
     return change(session, Chunk, *late_ones, col(Chunk.not_after) < not_after, not_after=not_after)
 
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, exists, func, or_, select, true
 from sqlmodel import Session, col
 
-from worker.models import CallList, Chunk, Gate, Upload
-from worker.states import ChunkState, ListState, UploadState
+from worker.models import Callback, CallList, Chunk, Gate, Upload
+from worker.states import CallbackState, ChunkState, ListState, UploadState
 from worker.store.arrows import change
 
 LIMIT = 500
@@ -113,6 +113,12 @@ def steers(session: Session, now: datetime, rung: float) -> list[int]:
     found = list(session.scalars(query.where(*live, wrong, _quiet(CallList.steer_at, now)).limit(LIMIT)))
     _mark(session, CallList, found, steer_at=now + timedelta(seconds=rung))
     return found
+
+
+def callbacks(session: Session, _now: datetime, _rung: float) -> list[str]:
+    """Accounts whose inbox holds what was not applied yet."""
+    query = select(col(Callback.account)).where(col(Callback.state) == CallbackState.NEW).distinct()
+    return list(session.scalars(query))
 
 
 def probes(session: Session, now: datetime, _rung: float) -> list[str]:

@@ -32,6 +32,18 @@ def came_back(session: Session, attempt_id: int, now: datetime, result: str, **v
     change(session, Attempt, col(Attempt.id) == attempt_id, ended_at=now, result=result, **values)
 
 
+def in_doubt(session: Session, list_id: int, step: str) -> datetime | None:
+    """When the newest request of this step went out, if nobody knows what became of it."""
+    query = (
+        select(Attempt)
+        .where(col(Attempt.list_id) == list_id, col(Attempt.step) == step)
+        .order_by(col(Attempt.id).desc())
+        .limit(1)
+    )
+    newest = session.scalars(query).first()
+    return newest.sent_at if newest is not None and newest.result in (None, "Unknown") else None
+
+
 def note(session: Session, now: datetime, step: str, result: str, *, upload_id: int, **values: Any) -> None:
     """One line for something that is over at once: a decision, a look."""
     session.add(Attempt(upload_id=upload_id, step=step, sent_at=now, ended_at=now, result=result, **values))

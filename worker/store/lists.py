@@ -61,10 +61,12 @@ def adopt(session: Session, list_id: int, reference: str) -> bool:
 
 def sent(session: Session, list_id: int, now: datetime, deadline: datetime, poll_at: datetime) -> None:
     """Contacts were accepted: the list is to be asked, at the latest until its new deadline."""
+    began = case((col(CallList.held), col(CallList.started_at)), else_=func.coalesce(col(CallList.started_at), now))
     change(
         session,
         CallList,
         col(CallList.id) == list_id,
+        started_at=began,
         sent_at=now,
         deadline_at=deadline,
         next_poll_at=poll_at,
@@ -72,16 +74,38 @@ def sent(session: Session, list_id: int, now: datetime, deadline: datetime, poll
     )
 
 
+def dials(session: Session, list_id: int, campaign: str) -> int:
+    """Keep what dials the list; one that is known stays."""
+    unset = col(CallList.campaign).is_(None)
+    return change(session, CallList, col(CallList.id) == list_id, unset, campaign=campaign)
+
+
+def told(session: Session, list_id: int, tallies: dict[str, int]) -> None:
+    """Keep the provider's own numbers about a list."""
+    change(session, CallList, col(CallList.id) == list_id, tallies=tallies)
+
+
+def heard(session: Session, list_id: int, at: datetime) -> None:
+    """A callback told something of this list: it is looked at again at `at`, or before."""
+    later = or_(col(CallList.next_poll_at).is_(None), col(CallList.next_poll_at) > at)
+    change(session, CallList, col(CallList.id) == list_id, later, next_poll_at=at, quiet_polls=0)
+
+
 def next_number(session: Session, upload_id: int) -> int:
     query = select(func.max(col(CallList.number))).where(col(CallList.upload_id) == upload_id)
     return 1 + int(session.scalars(query).one() or 0)
 
 
-def rotate(session: Session, call_list: CallList, number: int, name: str, held: bool) -> CallList:
-    """The list has completed at the provider: what is still to be sent goes into a new one."""
-    fresh = CallList(upload_id=call_list.upload_id, number=number, name=name, held=held)
+def add(session: Session, upload_id: int, number: int, name: str, held: bool) -> CallList:
+    fresh = CallList(upload_id=upload_id, number=number, name=name, held=held)
     session.add(fresh)
     session.flush()
+    return fresh
+
+
+def rotate(session: Session, call_list: CallList, number: int, name: str, held: bool) -> CallList:
+    """The list has completed at the provider: what is still to be sent goes into a new one."""
+    fresh = add(session, call_list.upload_id, number, name, held)
     waiting = (col(Chunk.list_id) == call_list.id, col(Chunk.state).in_(CHUNK_WAITING))
     change(session, Chunk, *waiting, list_id=fresh.id)
     return fresh

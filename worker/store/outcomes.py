@@ -28,27 +28,33 @@ _CHANGING = [c for c in COLUMNS if c not in ("upload_id", "row")]
 
 
 def known(session: Session, upload_id: int, rows: pl.Series) -> pl.DataFrame:
-    """What we hold of the contacts between the first and the last of `rows`: `row`, `version`, `terminal`.
+    """What we hold of the contacts between the first and the last of `rows`: `row`, `version`, `terminal`, `left`.
 
     By range, since a list comes in the order of its rows: one frame's part is held in memory, never a whole list.
     """
-    query = select(col(Outcome.row), col(Outcome.version), col(Outcome.terminal)).where(
-        col(Outcome.upload_id) == upload_id, col(Outcome.row).between(rows.min(), rows.max())
-    )
+    query: Any = select(
+        col(Outcome.row), col(Outcome.version), col(Outcome.terminal), col(Outcome.attempts_left).label("left")
+    ).where(col(Outcome.upload_id) == upload_id, col(Outcome.row).between(rows.min(), rows.max()))
     found = session.execute(query).all()
-    schema = {"row": pl.Int64, "version": pl.Int64, "terminal": pl.Boolean}
+    schema = {"row": pl.Int64, "version": pl.Int64, "terminal": pl.Boolean, "left": pl.Int64}
     return pl.DataFrame([tuple(one) for one in found], schema=schema, orient="row")
 
 
 def store(session: Session, frame: pl.DataFrame, now: datetime) -> int:
-    """Write what `frame` (the columns of the table, of one upload) adds or changes; returns how many rows."""
+    """Write what `frame` (the columns of the table, of one upload) adds or changes; returns how many rows.
+
+    News only goes forward, since it may come late or in a wrong order: what has ended does not begin again, and of two
+    reports of a contact that is still being tried the one with fewer attempts left is the newer.
+    """
     if frame.is_empty():
         return 0
     held = known(session, int(frame["upload_id"][0]), frame["row"])
     frame = frame.with_columns(pl.lit(now).alias("updated_at")).select(COLUMNS)
     fresh = frame.join(held, on="row", how="anti")
-    changed = frame.join(held.select("row", pl.col("version").alias("had")), on="row", how="inner")
-    changed = changed.filter(pl.col("had") != pl.col("version")).select(COLUMNS)
+    had = held.select("row", pl.col("version").alias("had"), pl.col("terminal").alias("ended"), "left")
+    changed = frame.join(had, on="row", how="inner").filter(pl.col("had") != pl.col("version"))
+    back = ~pl.col("terminal") & (pl.col("ended") | (pl.col("attempts_left") > pl.col("left")).fill_null(False))
+    changed = changed.filter(~back).select(COLUMNS)
     if fresh.height:
         _insert(session, fresh)
     if changed.height:

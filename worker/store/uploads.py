@@ -133,17 +133,22 @@ def unblock(session: Session, upload_id: int) -> int:
     return move_uploads(session, "unblock", col(Upload.id) == upload_id, blocked=None, code=None, message=None)
 
 
-def pause(session: Session, upload_id: int) -> bool:
-    """Hold what has not been sent and ask for the lists to be stopped. Safe to repeat.
+def pause(session: Session, upload_id: int, *, stop_lists: bool = True) -> bool:
+    """Hold what has not been sent and ask for the lists to be stopped, where that can be. Safe to repeat.
 
     What waits for its rejects to be accepted holds already, and pausing it must not be a way around the question.
     """
     no_question = or_(col(Upload.blocked).is_(None), col(Upload.blocked) != Blocked.REJECTS)
     of_this = (col(Upload.id) == upload_id, no_question)
     moved = move_uploads(session, "pause", *of_this, blocked=None, code=None, message=None)
-    if moved:
+    if moved and stop_lists:
         want_stopped(session, upload_id, True)
     return bool(moved)
+
+
+def pause_unstarted(session: Session, upload_id: int, code: str, message: str) -> int:
+    """A list cannot be started: wait for a person, and leave the lists that dial alone."""
+    return move_uploads(session, "pause", col(Upload.id) == upload_id, blocked=None, code=code, message=message)
 
 
 def resume(session: Session, upload_id: int) -> bool:
@@ -151,18 +156,20 @@ def resume(session: Session, upload_id: int) -> bool:
     of_this = col(Upload.id) == upload_id
     no_chunks = ~exists().where(col(Chunk.upload_id) == upload_id)
     moved = move_uploads(session, "resume_intake", of_this, no_chunks, col(Upload.total) == 0)
-    moved = moved or move_uploads(session, "resume", of_this)
+    moved = moved or move_uploads(session, "resume", of_this, code=None, message=None)
     if moved:
         want_stopped(session, upload_id, False)
     return bool(moved)
 
 
-def cancel(session: Session, upload_id: int, now: datetime) -> bool:
-    """Cancel what has not been sent and ask for the lists to be stopped; what is in flight is settled first."""
+def cancel(session: Session, upload_id: int, now: datetime, *, stop_lists: bool = True) -> bool:
+    """Cancel what has not been sent and ask for the lists to be stopped, where that can be; what is in flight is
+    settled first."""
     moved = move_uploads(session, "cancel", col(Upload.id) == upload_id, blocked=None, token=None, lease_until=None)
     if moved:
         cancel_unsent(session, upload_id, now)
-        want_stopped(session, upload_id, True)
+        if stop_lists:
+            want_stopped(session, upload_id, True)
         change(session, CallList, col(CallList.upload_id) == upload_id, held=False)
     return bool(moved)
 

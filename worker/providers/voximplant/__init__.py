@@ -1,5 +1,47 @@
-"""Voximplant's Management API, from its public documents (CreateCallList and its neighbours)."""
+"""Voximplant's Management API, as far as call lists go."""
 
+from typing import Any
+
+from worker.errors import ConfigError
+from worker.layout import Layout
+from worker.providers.base import Kind, Opening
+from worker.providers.own import no_settings
+from worker.providers.voximplant import adapter, auth, options
 from worker.providers.voximplant.adapter import Voximplant
 
-__all__ = ["Voximplant"]
+
+def _url(_own: dict[str, Any]) -> str:
+    return "https://api.voximplant.com"
+
+
+def _connect(opening: Opening) -> Voximplant:
+    """Raises ConfigError `no_credentials` where there is neither a service account nor an id with a key."""
+    url = opening.url or _url(opening.own)
+    if opening.credentials is not None:
+        return Voximplant(url, auth.ServiceAccount(opening.credentials), opening.read_deadline, opening.pace)
+    if opening.account_id and opening.secret:
+        key = auth.ApiKey(opening.account_id, opening.secret)
+        return Voximplant(url, key, opening.read_deadline, opening.pace)
+    raise ConfigError(
+        "no_credentials",
+        "The account has neither credentials_file nor account_id with api_key_file or api_key_env; give it one.",
+    )
+
+
+def _layout(_options: dict[str, Any]) -> Layout:
+    return adapter.LAYOUT
+
+
+KIND = Kind(
+    capabilities=adapter.CAPABILITIES,
+    url=_url,
+    check_options=options.check,
+    check_own=no_settings("Voximplant"),
+    layout=_layout,
+    dialing_time=options.dialing_time,
+    steps=adapter.steps,
+    starts=adapter.starts,
+    connect=_connect,
+)
+
+__all__ = ["KIND", "Voximplant"]

@@ -3,7 +3,6 @@
 Requests take the documented shape: scalars in the query, the file as a multipart part, the token in a header.
 """
 
-import json
 import logging
 import tempfile
 import time
@@ -14,7 +13,10 @@ import httpx
 import polars as pl
 
 from worker.errors import AccountRefused, NotSent, ProviderError, Refused, Throttled, Unknown
-from worker.providers.base import Accepted, Account, Capabilities, Found, Submission
+from worker.layout import Layout
+from worker.providers import named
+from worker.providers.answer import parsed
+from worker.providers.base import Accepted, Account, Capabilities, Found, Inbox, Pace, Place, Step, Submission
 from worker.providers.http import Client, http_date, retry_after
 from worker.providers.voximplant import details, options, verdicts
 from worker.providers.voximplant.auth import Auth
@@ -28,14 +30,17 @@ _log = logging.getLogger("rollcall.voximplant")
 CAPABILITIES = Capabilities(
     max_rows=1_000_000,
     max_bytes=100_000_000,
-    delimiter=DELIMITER,
     appends=True,
+    counts=True,
     finds_by_reference=True,
+    shows_contacts=True,
     proves_absence=True,
     results="poll",
-    starts_stopped=True,
+    starts="either",
     stops=True,
     resumes=True,
+    windows=True,
+    tells_balance=True,
     name_limit=options.NAME_LIMIT,
     roles={
         "Call list manager": "creates, appends to, reads, stops and recovers call lists",
@@ -44,21 +49,34 @@ CAPABILITIES = Capabilities(
 )
 
 
+LAYOUT = Layout(delimiter=DELIMITER, windows=True)
+CREATE, APPEND = Step("create"), Step("append")
+
+
+def steps(reference: str | None) -> tuple[Step, ...]:
+    return (CREATE,) if reference is None else (APPEND,)
+
+
+def starts(_campaign: str | None) -> tuple[str, ...]:
+    return ("recover",)
+
+
 class Voximplant:
     """One account at Voximplant. `read_deadline` is in seconds, for one reading of a list's details."""
 
     name = "voximplant"
     capabilities = CAPABILITIES
+    inbox: Inbox | None = None
 
-    def __init__(self, url: str, auth: Auth, read_deadline: float) -> None:
-        self._client = Client(url, self._said_no)
+    def __init__(self, url: str, auth: Auth, read_deadline: float, pace: Pace | None = None) -> None:
+        self._client = Client(url, self._said_no, pace)
         self._auth = auth
         self._read_deadline = read_deadline
 
     def submit(self, submission: Submission, deadline: float) -> Accepted:
         """CreateCallList, or AppendToCallList where the list exists."""
         dialect = {"encoding": "UTF-8", "delimiter": DELIMITER}
-        if submission.reference is None:
+        if submission.step == CREATE.name:
             method, query = "CreateCallList", {**submission.options, **dialect, "name": submission.list_name}
             query |= {"is_cancelled": "true"} if submission.stopped else {}
         else:
@@ -71,13 +89,19 @@ class Voximplant:
 
         A provider that changed a character of the name must not look like one that has no such list.
         """
-        return _bearing(list_name, self._lists(name=list_name)) or _bearing(list_name, self._lists())
+        return named.bearing(list_name, self._lists(name=list_name)) or named.bearing(list_name, self._lists())
 
-    def status(self, reference: str) -> Found | None:
-        return next((found for found in self._lists(list_id=reference) if found.reference == reference), None)
+    def status(self, place: Place) -> Found | None:
+        wanted = place.reference
+        return next((found for found in self._lists(list_id=wanted) if found.reference == wanted), None)
 
-    def tasks(self, reference: str) -> Iterator[pl.DataFrame]:
+    def contacts(self, reference: str) -> Iterator[pl.DataFrame]:
+        for frame in self.tasks(Place(reference)):
+            yield frame.select("uuid")
+
+    def tasks(self, place: Place) -> Iterator[pl.DataFrame]:
         """The details as CSV, written to a temporary file first: nothing is handed out of a body that was cut."""
+        reference = place.reference
         query = {"list_id": reference, "output": "csv", "encoding": "UTF-8", "delimiter": DELIMITER}
         with tempfile.TemporaryFile() as file:
             self._download("GetCallListDetails", query, file)
@@ -88,11 +112,16 @@ class Voximplant:
                 _log.info("the details come without uuids as CSV; reading them as JSON")
         yield from self._json_pages(reference)
 
-    def stop(self, reference: str) -> None:
-        self._steer("StopCallListProcessing", reference)
+    def tallies(self, _place: Place) -> dict[str, int] | None:
+        """Its details say it of every contact, so there is nothing to add."""
+        return None
 
-    def resume(self, reference: str) -> None:
-        self._steer("RecoverCallList", reference)
+    def stop(self, place: Place) -> None:
+        self._steer("StopCallListProcessing", place.reference)
+
+    def start(self, _step: str, place: Place) -> str | None:
+        self._steer("RecoverCallList", place.reference)
+        return None
 
     def account(self) -> Account | None:
         """GetAccountInfo. A role that lacks the method looks like a refused credential; another read tells which."""
@@ -156,7 +185,7 @@ class Voximplant:
         return self._parsed(response)
 
     def _parsed(self, response: httpx.Response) -> dict[str, Any]:
-        answer = _json(response.content)
+        answer = parsed(response.content)
         if not isinstance(answer, dict):
             text = f"{self._client.host} answered with something that is not JSON; it may have been stored."
             raise Unknown("broken_answer", text, http_status=response.status_code)
@@ -166,7 +195,7 @@ class Voximplant:
 
     def _said_no(self, response: httpx.Response) -> None:
         """A 4xx that carries the provider's own code is judged by it: "may have been stored" can come as HTTP 400."""
-        answer = _json(response.content)
+        answer = parsed(response.content)
         error = answer.get("error") if isinstance(answer, dict) else None
         if verdicts.code_of(error) in verdicts.LISTED:
             self._refuse(error, response)
@@ -180,6 +209,8 @@ class Voximplant:
                 self._correct_clock(response)
             if isinstance(verdict, Throttled) and verdict.retry_after is None:
                 verdict.retry_after = retry_after(response.headers)
+            if isinstance(verdict, Throttled):  # also of an answer with status 200
+                self._client.hold(verdict)
             raise
 
     def _correct_clock(self, response: httpx.Response) -> None:
@@ -198,17 +229,9 @@ class Voximplant:
         file.seek(0)
         start = file.read(_ERROR_SIZE)
         file.seek(0)
-        answer = _json(start) if start.lstrip()[:1] == b"{" else None
+        answer = parsed(start) if start.lstrip()[:1] == b"{" else None
         if isinstance(answer, dict) and "error" in answer:
             self._refuse(answer["error"], response)
-
-
-def _json(body: bytes) -> Any:
-    """The parsed body; None where it is not JSON."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _accepted(answer: dict[str, Any]) -> Accepted:
@@ -217,13 +240,6 @@ def _accepted(answer: dict[str, Any]) -> Accepted:
         raise Unknown("broken_answer", "The answer has no list_id or no count; it may have been stored.")
     batch = answer.get("batch_id")
     return Accepted(str(reference), count, None if batch is None else str(batch))
-
-
-def _bearing(list_name: str, lists: Iterator[Found]) -> list[Found]:
-    """Those that bear this name, or its token. Each once: pages may overlap while lists are made."""
-    token = list_name[list_name.rfind("[") :] if list_name.endswith("]") else list_name
-    bearing = (one for one in lists if one.name == list_name or (token != list_name and one.name.endswith(token)))
-    return list({one.reference: one for one in bearing}.values())
 
 
 def _found(item: Any) -> Found:

@@ -3,21 +3,18 @@
 import ipaddress
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from worker.errors import InputError
+from worker.providers import named, own
 
 NAME_LIMIT = 255
 LARGEST = 2**31 - 1  # where the document names no limit: what every database and every sum of times can hold
 
 
 def _plain(name: str) -> str:
-    """Blanks of any kind become one space: a name that the provider tidied up would not be found again."""
-    name = " ".join(name.split())
+    name = named.tidy(name)
     if "/" in name or "\\" in name:
         raise ValueError(r"may not contain '/' or '\'")
-    if not name or not name.isprintable():
-        raise ValueError("may not be blank or contain characters that cannot be printed")
     return name
 
 
@@ -47,22 +44,7 @@ class Options(BaseModel):
 
 def check(options: dict[str, Any]) -> dict[str, Any]:
     """Checked options, without those left to the provider's default; raises InputError `bad_option`."""
-    try:
-        return Options(**options).model_dump(exclude_none=True)
-    except ValidationError as error:
-        raise InputError("bad_option", _sentence(error)) from None
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    name = str(first["loc"][0])[:60] if first["loc"] else "options"
-    name = name if name.isprintable() else repr(name)
-    if first["type"] == "missing":
-        return f"The option {name} is required by Voximplant; set it with --set {name}=… or in the account's options."
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(Options.model_fields)
-        return f"The option {name} is not one that Voximplant knows; use one of: {known}."
-    return f"The option {name} cannot be used: {first['msg'].removeprefix('Value error, ').lower()}; correct it."
+    return own.checked(Options, "Voximplant", options)
 
 
 def dialing_time(checked: dict[str, Any]) -> float:

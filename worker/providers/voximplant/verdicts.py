@@ -4,6 +4,7 @@ import re
 from typing import Any, NoReturn
 
 from worker.errors import AccountRefused, LowBalance, NotSent, Refused, Throttled, Unknown
+from worker.providers.answer import spoken
 
 UNKNOWN = frozenset({1, 2, 4, 251, 252, 484, 515})
 THROTTLED = frozenset({162, 340, 416})
@@ -16,7 +17,6 @@ REFUSED = frozenset(
 )
 LISTED = UNKNOWN | THROTTLED | NO_MONEY | ACCOUNT | TOKEN_TIME | REFUSED
 LONGEST = 3600.0  # seconds we let an answer make us wait
-_NUMBER = re.compile(r"\+?\(?\d[\d\s()./-]{5,}\d")
 _SECONDS = re.compile(r"after (\d+) second")
 
 
@@ -33,7 +33,7 @@ def raise_error(error: Any) -> NoReturn:
     number = code_of(error)
     if number is None:
         raise Unknown("broken_answer", "Voximplant answered with an error that has no code; it may have been stored.")
-    words = _NUMBER.sub("[number]", str(error.get("msg", "")))[:500]
+    words = spoken(error.get("msg", ""))
     code, text = f"voximplant_{number}", f"Voximplant error {number}: {words}"
     if number in THROTTLED:
         wait = _SECONDS.search(words)

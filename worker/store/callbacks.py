@@ -1,0 +1,64 @@
+"""The inbox: what providers told us by themselves, each callback once."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col
+
+from worker.models import Callback
+from worker.states import CallbackState
+
+
+class Arrival(NamedTuple):
+    """A callback that has proved itself and is not stored yet."""
+
+    account: str
+    external_id: str
+    upload_ulid: str | None
+    body: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.account, self.external_id
+
+
+def keep(session: Session, arrivals: Iterable[Arrival], now: datetime) -> set[tuple[str, str]]:
+    """Store each callback once; returns the keys of those that are new.
+
+    In the order of their keys: two writers that are given the same ones would else wait for each other.
+    """
+    insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert
+    rows = [{**one._asdict(), "state": CallbackState.NEW, "received_at": now} for one in sorted(arrivals, key=_key)]
+    statement = insert(Callback).on_conflict_do_nothing().returning(col(Callback.account), col(Callback.external_id))
+    return {(row.account, row.external_id) for row in session.connection().execute(statement, rows)}
+
+
+def _key(arrival: Arrival) -> tuple[str, str]:
+    return arrival.key
+
+
+def waiting(session: Session, account: str, after: int, limit: int) -> list[Callback]:
+    """New callbacks of an account that came after the one with the id `after`, oldest first."""
+    new = (col(Callback.state) == CallbackState.NEW, col(Callback.account) == account, col(Callback.id) > after)
+    return list(session.scalars(select(Callback).where(*new).order_by(col(Callback.id)).limit(limit)))
+
+
+def apply(session: Session, ids: Sequence[int], now: datetime) -> set[int]:
+    """Mark as applied those that are still new; returns them."""
+    return _settle(session, ids, CallbackState.APPLIED, now)
+
+
+def ignore(session: Session, ids: Sequence[int], now: datetime) -> set[int]:
+    """Mark as ignored those that are still new; returns them."""
+    return _settle(session, ids, CallbackState.IGNORED, now)
+
+
+def _settle(session: Session, ids: Sequence[int], state: CallbackState, now: datetime) -> set[int]:
+    if not ids:
+        return set()
+    new = (col(Callback.id).in_(ids), col(Callback.state) == CallbackState.NEW)
+    settled = update(Callback).where(*new).values(state=state, applied_at=now).returning(col(Callback.id))
+    return {row.id for row in session.connection().execute(settled)}

@@ -1,0 +1,85 @@
+"""What `/metrics` tells, in Prometheus' text format.
+
+Counted by this process: `rollcall_callbacks_total` by account and result (the results are those of `worker.web.app`).
+Measured when asked, each by one query of `worker.store.gauges`:
+
+rollcall_database_up                 1 where the database answered; where it is 0 the others are missing
+rollcall_inbox_callbacks             callbacks that are not applied yet
+rollcall_inbox_oldest_seconds        how long the oldest of them has waited; 0 where there are none
+rollcall_uploads                     uploads that have not ended, by state
+rollcall_chunks, rollcall_contacts   chunks of these uploads and the contacts in them, by the chunk's state
+rollcall_account_held                1 for each account that is held back, with the reason
+rollcall_overdue_seconds             how long the chunk has been due that has waited longest; 0 where none waits
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
+
+from worker.db import Database
+from worker.errors import Unavailable
+from worker.store import gauges
+
+
+class Metrics:
+    def __init__(self, db: Database) -> None:
+        self._registry = CollectorRegistry()
+        self._callbacks = Counter(
+            "rollcall_callbacks", "Callbacks by account and result", ["account", "result"], registry=self._registry
+        )
+        self._registry.register(Gauges(db))
+
+    def count(self, account: str, result: str) -> None:
+        self._callbacks.labels(account, result).inc()
+
+    def text(self) -> bytes:
+        return generate_latest(self._registry)
+
+
+class Gauges(Collector):
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            with self._db.read() as session:
+                measured = list(_measured(session, self._db.now(session)))
+        except (Unavailable, SQLAlchemyError):
+            measured = []
+        yield _one("database_up", "Whether the database answers", 1 if measured else 0)
+        yield from measured
+
+
+def _measured(session: Session, now: datetime) -> Iterator[Metric]:
+    inbox = gauges.backlog(session)
+    yield _one("inbox_callbacks", "Callbacks that are not applied yet", inbox.callbacks)
+    yield _one("inbox_oldest_seconds", "How long the oldest of them has waited", _age(inbox.oldest, now))
+    yield _by("uploads", "Uploads that have not ended", "state", gauges.uploads(session))
+    held = gauges.chunks(session)
+    yield _by("chunks", "Chunks of these uploads", "state", {state: one.chunks for state, one in held.items()})
+    yield _by("contacts", "Contacts in these chunks", "state", {state: one.contacts for state, one in held.items()})
+    closed = GaugeMetricFamily("rollcall_account_held", "Accounts that are held back", labels=["account", "reason"])
+    for account, reason in gauges.held_accounts(session).items():
+        closed.add_metric([account, reason], 1)
+    yield closed
+    yield _one("overdue_seconds", "How long the oldest due chunk waits", _age(gauges.oldest_due(session, now), now))
+
+
+def _one(name: str, told: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"rollcall_{name}", told, value=value)
+
+
+def _by(name: str, told: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(f"rollcall_{name}", told, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return 0 if since is None else max(0.0, (now - since) / timedelta(seconds=1))
