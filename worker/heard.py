@@ -15,7 +15,7 @@ from datetime import timedelta
 import polars as pl
 from sqlmodel import Session
 
-from worker import accounts, roster, telemetry, told
+from worker import accounts, roster, told
 from worker.context import Context
 from worker.errors import AccountRefused, StagingError, Unavailable
 from worker.models import Callback, Chunk, Upload
@@ -76,7 +76,6 @@ def _apply_all(ctx: Context, account: str, inbox: Inbox) -> bool:
             batch = callbacks.waiting(session, account, after, BATCH)
         if not batch:
             return True
-        telemetry.emit("apply.reading", account=account, callbacks=len(batch))
         _apply(ctx, account, inbox, batch)
         after = batch[-1].id
         if time.monotonic() >= until or ctx.stopping.is_set():
@@ -91,8 +90,7 @@ def _apply(ctx: Context, account: str, inbox: Inbox, batch: list[Callback]) -> N
             left -= _tell(ctx, account, str(ulid), told_of)
     if left:
         with ctx.db.write() as session:
-            ignored = callbacks.ignore(session, sorted(left), ctx.db.now(session))
-        telemetry.emit("apply.ignored", account=account, callbacks=len(ignored))
+            callbacks.ignore(session, sorted(left), ctx.db.now(session))
 
 
 def _read(inbox: Inbox, batch: Sequence[Callback]) -> Iterator[pl.DataFrame]:
@@ -173,13 +171,12 @@ def _store(ctx: Context, upload: Upload, known: pl.DataFrame) -> None:
         ours = callbacks.apply(session, known["id"].to_list(), now)
         known = known.filter(pl.col("id").is_in(list(ours))).drop("id", "upload")
         rows = told.outcomes(ctx, upload, known, cancelled_is_final=_may_end_cancelled(session, upload.id))
-        changed = outcomes.store(session, rows, now)
+        outcomes.store(session, rows, now)
         doubtful = {chunk.list_id for chunk in chunks.of_upload(session, upload.id, ChunkState.UNKNOWN)}
         named = set(rows["list_id"])
         soon = now + timedelta(seconds=ctx.settings.account(upload.account).poll_fast)
         for list_id in sorted(named):
             lists.heard(session, list_id, soon)
-    telemetry.emit("apply.stored", upload=upload.ulid, callbacks=len(ours), changed=changed)
     for list_id in sorted(named & doubtful):
         ctx.ring("reconcile", list_id)
 

@@ -80,7 +80,6 @@ def _too_late(ctx: Context, upload: Upload, call_list: CallList) -> bool:
         if chunks.in_time(session, call_list.id, ctx.db.now(session)):
             return False
         uploads.block_late(session, upload.id, LATE)
-    telemetry.emit("steer.late", upload=upload.ulid, list=call_list.number)
     return True
 
 
@@ -88,7 +87,6 @@ def _cannot_start(ctx: Context, upload: Upload, said: Refused) -> None:
     text = f"The provider refuses to start the list: {said.message.rstrip('.')}. `rollcall resume` tries it again."
     with ctx.db.write() as session:
         uploads.pause_unstarted(session, upload.id, said.code, text)
-    telemetry.emit("steer.refused", upload=upload.ulid, code=said.code)
 
 
 def _in_doubt(ctx: Context, upload: Upload, call_list: CallList, step: str) -> bool:

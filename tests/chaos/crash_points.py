@@ -87,6 +87,15 @@ def taken_in(house: House) -> Bell:
     return Bell(ulid, "submit", list_id(house))
 
 
+def taken_in_for_kore(house: House) -> Bell:
+    """A provider that makes a list in one request and fills it in the next ones."""
+    house.provider.put("/kore/limits", {"requests_per_minute": 0})
+    house.provider.put("/switches", {"kore_add_delay_ms": 0, "kore_prepare_delay_ms": 0})
+    ulid = house.upload(ROWS, account="kore")
+    FLOWS["ingest"](house.ctx, ulid)
+    return Bell(ulid, "submit", list_id(house))
+
+
 def in_doubt(method: str) -> Callable[[House], Bell]:
     def arrive(house: House) -> Bell:
         ulid, _, key = taken_in(house)
@@ -220,6 +229,7 @@ SENDING = (
     CrashPoint("submit.answered", "after an append", taken_in, nth=2),
     CrashPoint("submit.settled", "after the create", taken_in),
     CrashPoint("submit.settled", "after the last append", taken_in, nth=3),
+    CrashPoint("submit.step", "with a list that nobody is in", taken_in_for_kore),
     CrashPoint("submit.rotated", "into a second list", completed_before_a_later_start, rows=2),
 )
 ELSEWHERE = (
