@@ -21,7 +21,7 @@ class JobUnseen(Request):  # type: ignore[misc]  # Celery carries no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._argsrepr = self._request_dict["argsrepr"] = "(job)"
-        self._kwargsrepr = self._request_dict["kwargsrepr"] = "(job)"
+        self._kwargsrepr = self._request_dict["kwargsrepr"] = "{}"
 
 
 def hang(app: Celery, ctx: Context) -> None:
@@ -40,7 +40,7 @@ def hang(app: Celery, ctx: Context) -> None:
         except Exception as error:  # nothing was stored: the message, which Celery would acknowledge, is all there is
             why = error.message if isinstance(error, RollcallError) else type(error).__name__
             _log.warning("message %s cannot be stored yet and will come again: %s", task.request.id, why)
-            unseen = {"argsrepr": "(job)", "kwargsrepr": "(job)"}  # the message that comes again is announced too
+            unseen = {"argsrepr": "(job)", "kwargsrepr": "{}"}  # the message that comes again is announced too
             raise task.retry(countdown=_patience(ctx, task.request.retries), **unseen) from None
 
     @door("ingest")
