@@ -29,6 +29,7 @@ from worker.web.server import server_for
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 START = datetime(2030, 1, 7, 9, 0, tzinfo=UTC)
+PATIENT, HURRIED = 10.0, 0.8  # seconds of real time for a request: plenty on a busy machine, and few where none answers
 
 FLOWS: dict[str, Callable[[Context, Any], None]] = {
     "ingest": ingest.ingest,
@@ -143,7 +144,7 @@ class House:
     def at(
         cls, folder: Path, database_url: str, provider: Provider, public_url: str | None = None, **timing: float
     ) -> Iterator["House"]:
-        account = sandbox_account(provider.url).model_copy(update={"http_deadline": 1.0, "chunk_rows": 100})
+        account = sandbox_account(provider.url).model_copy(update={"http_deadline": PATIENT, "chunk_rows": 100})
         settings = Settings(
             home=folder / "home",
             database_url=database_url,
@@ -163,6 +164,11 @@ class House:
     @property
     def account(self) -> AccountSettings:
         return self.ctx.settings.accounts["sandbox"]
+
+    def hurry(self) -> None:
+        """Give requests little time, for a provider that is about to leave one unanswered."""
+        for account in self.ctx.settings.accounts.values():
+            account.http_deadline = HURRIED
 
     def ring(self, bell: str, key: str | int, delay: float = 0) -> None:
         heapq.heappush(self.bells, (self.now + timedelta(seconds=delay), next(self.order), bell, key))
@@ -234,7 +240,7 @@ def sample_accounts(url: str) -> dict[str, AccountSettings]:
     made = {}
     for name, one in told.items():
         files = {key: SAMPLES / one[key] for key in ("api_key_file", "callback_secret_file") if key in one}
-        made[name] = AccountSettings(**{**one, **files, "url": url, "http_deadline": 1.0, "chunk_rows": 100})
+        made[name] = AccountSettings(**{**one, **files, "url": url, "http_deadline": PATIENT, "chunk_rows": 100})
     return made
 
 

@@ -159,6 +159,7 @@ def test_a_file_that_keeps_killing_its_reader_fails_and_sends_nothing(small_hous
 
 @pytest.mark.parametrize("strike", FROZEN, ids=lambda strike: str(strike.event))
 def test_a_worker_that_thaws_after_its_lease_finds_its_claim_gone(house: House, strike: Strike) -> None:
+    house.hurry()
     ulid, flow, key = taken_in(house)
     with frozen(house, flow, key, strike) as worker:
         began = time.monotonic()

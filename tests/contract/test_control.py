@@ -60,6 +60,7 @@ def test_cancel_drops_what_was_not_sent_and_says_what_was(house: House) -> None:
 
 
 def test_cancelled_while_in_doubt_is_settled_and_not_sent_again(house: House) -> None:
+    house.hurry()
     house.provider.faults(once("no_answer", CREATE))
     ulid = house.upload(90)
     house.run(ulid, until=lambda s: s["rows"]["unknown"] == 90, step=0.1)

@@ -51,6 +51,7 @@ def test_what_is_stored_after_we_hung_up_is_found(house: House, method: str) -> 
 
 @pytest.mark.parametrize("method", STEPS)
 def test_what_never_arrived_is_sent_again_after_two_reads_settle_apart(house: House, method: str) -> None:
+    house.hurry()
     house.provider.faults(once("no_answer", method))
     ulid = house.upload(250)
     house.run(ulid, until=lambda s: "not_seen" in attempts(house, ulid), step=0.5)
@@ -61,6 +62,7 @@ def test_what_never_arrived_is_sent_again_after_two_reads_settle_apart(house: Ho
 
 
 def test_what_never_arrives_again_and_again_is_a_matter_for_a_person(house: House) -> None:
+    house.hurry()
     house.provider.faults({"fault": "no_answer", "share": 1, "methods": [CREATE]})
     status = house.run(house.upload(250), until=lambda s: "needs_person" in s, step=2)
     assert (status["rows"]["unknown"], status["rows"]["waiting"]) == (100, 150)
@@ -98,6 +100,7 @@ def test_a_slow_answer_within_the_deadline_is_an_answer(house: House, method: st
 
 @pytest.mark.parametrize("method", STEPS)
 def test_a_slow_answer_past_the_deadline_is_looked_up(house: House, method: str) -> None:
+    house.hurry()
     house.provider.faults(once("slow", method, seconds=2))
     ulid = house.upload(250)
     all_accepted_once(house, house.finish(ulid))

@@ -127,6 +127,7 @@ def test_a_list_that_was_stopped_as_one_of_several_goes_on_when_a_person_accepts
 
 
 def test_who_was_seen_once_is_never_proved_absent(house: House) -> None:
+    house.hurry()
     house.provider.faults(once("no_answer", APPEND))
     ulid = house.upload(150)
     house.run(ulid, until=lambda s: s["rows"]["unknown"] == 50, step=0.01)

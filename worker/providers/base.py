@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 import polars as pl
 
+from worker.errors import InputError
 from worker.layout import Layout
 
 TASKS = {
@@ -34,7 +35,9 @@ class Capabilities:
     `starts`: dialling begins when the list is made (at_once), when it is told to (when_told), or as we like (either).
     `windows`: it understands the columns of a daily calling window. `requests_per_second`: a documented limit.
     `joins_by_number`: our uuid may not come back, so frames also have `number` (digits, Int64) to know a contact by.
-    `tells_balance`: the account's money can be asked for.
+    `tells_balance`: the account's money can be asked for. `edits`: options that can be changed while a list dials.
+    `withdraws`: single contacts can be taken back from a list, so many in a request. `by_hand`: a list may dial its
+    next contact only when told.
     """
 
     max_rows: int
@@ -54,6 +57,9 @@ class Capabilities:
     requests_per_second: float | None = None
     joins_by_number: bool = False
     tells_balance: bool = False
+    edits: frozenset[str] = frozenset()
+    withdraws: int = 0
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,12 +175,36 @@ class Inbox(Protocol):
         ...
 
 
+class Hands(Protocol):
+    """What a person may do to lists at the provider beyond stopping and starting them, as the capabilities allow."""
+
+    def lists(self, filters: dict[str, Any]) -> Iterator[Found]:
+        """Every list of the account that passes the filters, which `Kind.check_filters` has checked: a whole read."""
+        ...
+
+    def next(self, place: Place, params: str | None) -> None:
+        """Dial the next contact of a list that waits for it. Not to be repeated on a doubt: it would dial another."""
+        ...
+
+    def edit(self, place: Place, changes: dict[str, Any]) -> None:
+        """Set options of a list, checked ones out of `Capabilities.edits`. May be repeated."""
+        ...
+
+    def withdraw(self, place: Place, uuids: Sequence[str]) -> dict[str, str | None]:
+        """Take contacts back, at most `Capabilities.withdraws` of them. May be repeated.
+
+        For each uuid None where nobody will be called any more, else the provider's words why that cannot be.
+        """
+        ...
+
+
 class Provider(Protocol):
     """What every adapter does. `deadline` is a moment of `time.monotonic()` at which the socket is closed."""
 
     name: str
     capabilities: Capabilities
     inbox: Inbox | None
+    hands: Hands | None
 
     def submit(self, submission: Submission, deadline: float) -> Made | Accepted:
         """Take one step of a submission."""
@@ -261,13 +291,20 @@ class Opening:
     pace: Pace | None = None
 
 
+def no_filters(filters: dict[str, Any]) -> dict[str, Any]:
+    """For a provider whose lists are not shown. Raises InputError where any are asked for."""
+    if filters:
+        raise InputError("bad_filter", f"Its lists cannot be filtered ({', '.join(sorted(filters))}); leave that out.")
+    return {}
+
+
 @dataclass(frozen=True)
 class Kind:
     """A provider before an account is opened. `url` is its documented address, for checked settings of its own.
 
     `dialing_time` is in seconds, from the last start to the last attempt, for checked options. `steps` are those that
     a submission still has to take when the list's reference is this one; `starts` those towards dialling, when what
-    dials is this one.
+    dials is this one. `check_filters` checks what lists are to be shown by, and raises InputError `bad_filter`.
     """
 
     capabilities: Capabilities
@@ -279,3 +316,4 @@ class Kind:
     steps: Callable[[str | None], tuple[Step, ...]]
     starts: Callable[[str | None], tuple[str, ...]]
     connect: Callable[[Opening], Provider]
+    check_filters: Callable[[dict[str, Any]], dict[str, Any]] = no_filters

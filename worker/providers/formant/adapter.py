@@ -15,7 +15,7 @@ import polars as pl
 from worker.errors import NotSent, Refused, Unknown
 from worker.providers import named
 from worker.providers.answer import parsed
-from worker.providers.base import Accepted, Account, Capabilities, Found, Inbox, Pace, Place, Step, Submission
+from worker.providers.base import Accepted, Account, Capabilities, Found, Hands, Inbox, Pace, Place, Step, Submission
 from worker.providers.formant import verdicts
 from worker.providers.formant.options import NAME_LIMIT
 from worker.providers.formant.settings import Own
@@ -58,6 +58,7 @@ class Formant:
 
     name = "formant"
     capabilities = CAPABILITIES
+    hands: Hands | None = None
 
     def __init__(
         self,

@@ -13,7 +13,19 @@ import polars as pl
 
 from worker.errors import NotSent, Refused, Unknown
 from worker.providers import named
-from worker.providers.base import Accepted, Account, Capabilities, Found, Inbox, Made, Pace, Place, Step, Submission
+from worker.providers.base import (
+    Accepted,
+    Account,
+    Capabilities,
+    Found,
+    Hands,
+    Inbox,
+    Made,
+    Pace,
+    Place,
+    Step,
+    Submission,
+)
 from worker.providers.kore import campaign, contacts, outcomes, requests
 from worker.providers.kore.options import LIST_NAME_LIMIT, Options
 from worker.providers.kore.outcomes import ACTIVE, COMPLETED, OVER
@@ -60,6 +72,7 @@ class Kore:
 
     name = "kore"
     capabilities = CAPABILITIES
+    hands: Hands | None = None
     inbox: Inbox | None = None
 
     def __init__(

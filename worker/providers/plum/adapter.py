@@ -8,7 +8,7 @@ import httpx
 import polars as pl
 
 from worker.errors import NotSent, ProviderError, Refused
-from worker.providers.base import Accepted, Account, Capabilities, Found, Inbox, Pace, Place, Step, Submission
+from worker.providers.base import Accepted, Account, Capabilities, Found, Hands, Inbox, Pace, Place, Step, Submission
 from worker.providers.http import Client
 from worker.providers.plum.answers import Answers
 from worker.providers.plum.options import NAME_LIMIT
@@ -58,6 +58,7 @@ class Plum:
 
     name = "plum"
     capabilities = CAPABILITIES
+    hands: Hands | None = None
 
     def __init__(
         self, url: str, login: str, pin: str, own: Own, results: Results | None = None, pace: Pace | None = None

@@ -16,7 +16,7 @@ from worker.errors import AccountRefused, NotSent, ProviderError, Refused, Throt
 from worker.layout import Layout
 from worker.providers import named
 from worker.providers.answer import parsed
-from worker.providers.base import Accepted, Account, Capabilities, Found, Inbox, Pace, Place, Step, Submission
+from worker.providers.base import Accepted, Account, Capabilities, Found, Hands, Inbox, Pace, Place, Step, Submission
 from worker.providers.http import Client, http_date, retry_after
 from worker.providers.voximplant import details, options, verdicts
 from worker.providers.voximplant.auth import Auth
@@ -66,6 +66,7 @@ class Voximplant:
 
     name = "voximplant"
     capabilities = CAPABILITIES
+    hands: Hands | None = None
     inbox: Inbox | None = None
 
     def __init__(self, url: str, auth: Auth, read_deadline: float, pace: Pace | None = None) -> None:
