@@ -1,5 +1,7 @@
 """The sandbox's own endpoints, beside the providers' paths: what it accepted, and how it is to behave."""
 
+from collections.abc import Iterator
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -9,6 +11,7 @@ from sandbox.refusals import ControlError, known_keys, number
 from sandbox.state import Sandbox
 
 CONTACT_COLUMNS = ("list_reference", "uuid", "number", "accepted_at", "times", "accepted_at_real")
+CALL_COLUMNS = ("list_reference", "uuid", "number", "calls")
 
 
 def routes() -> list[Route]:
@@ -16,6 +19,7 @@ def routes() -> list[Route]:
         Route("/healthz", health),
         Route("/ledger", ledger, methods=["GET", "DELETE"]),
         Route("/ledger/contacts", ledger_contacts),
+        Route("/ledger/calls", ledger_calls),
         Route("/ledger/requests", ledger_requests),
         Route("/faults", faults, methods=["GET", "PUT"]),
         Route("/clock", clock, methods=["GET", "PUT"]),
@@ -64,10 +68,20 @@ async def ledger(request: Request) -> Response:
 
 
 async def ledger_contacts(request: Request) -> Response:
+    return csv_of(request, CONTACT_COLUMNS, of(request).ledger.contact_rows())
+
+
+async def ledger_calls(request: Request) -> Response:
+    """Voximplant's calls are played when somebody asks for them, as here."""
+    await of(request).voximplant.play()
+    return csv_of(request, CALL_COLUMNS, of(request).ledger.call_rows())
+
+
+def csv_of(request: Request, columns: tuple[str, ...], rows: Iterator[list[object]]) -> Response:
     if request.query_params.get("format", "csv") != "csv":
         raise ControlError("bad_value", "'format' must be csv.")
-    contacts = CsvFile("text/csv", list(CONTACT_COLUMNS), of(request).ledger.contact_rows(), ",", "utf-8")
-    return StreamingResponse(contacts.pieces(), media_type=contacts.media_type)
+    sheet = CsvFile("text/csv", list(columns), rows, ",", "utf-8")
+    return StreamingResponse(sheet.pieces(), media_type=sheet.media_type)
 
 
 async def ledger_requests(request: Request) -> Response:

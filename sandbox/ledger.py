@@ -7,7 +7,7 @@ upload. Counting is incremental: a request costs its own rows and never the rows
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -40,12 +40,16 @@ class ListEntry:
 
 @dataclass
 class Acceptance:
-    """The rows of one request. `rows` reads them back from the provider's own store."""
+    """The rows of one request. `rows` reads them back from the provider's own store.
+
+    `calls` tells how many calls of each row, in their order, have begun; None where the provider does not count them.
+    """
 
     entry: ListEntry
     accepted_at: float
     accepted_real: float
     rows: Callable[[], Iterator[Row]]
+    calls: Callable[[], Sequence[int]] | None = None
 
 
 @dataclass(slots=True)
@@ -132,6 +136,13 @@ class Ledger:
             at, real = round(one.accepted_at, 3), round(one.accepted_real, 3)
             for uuid, cell in one.rows():
                 yield [one.entry.reference, uuid, cell, at, seen.times(uuid, cell), real]
+
+    def call_rows(self) -> Iterator[list[object]]:
+        """reference, uuid, number, calls begun, of the providers that count them."""
+        for one in list(self._acceptances):
+            if one.calls is not None:
+                for (uuid, cell), calls in zip(one.rows(), one.calls(), strict=True):
+                    yield [one.entry.reference, uuid, cell, calls]
 
 
 def count_again(seen: set[Key], repeated: dict[Key, int], keys: Iterable[Key]) -> int:

@@ -12,8 +12,9 @@ from sqlmodel import Session
 
 from worker import telemetry
 from worker.context import Context
-from worker.store import chunks, due, uploads
+from worker.store import callbacks, chunks, due, uploads, withdrawals
 
+FORGOTTEN = 500  # callbacks that go at a time
 LATE = (
     "A start has passed while the upload could not be sent; `rollcall resume` sends it now, `rollcall cancel` drops it."
 )
@@ -27,17 +28,26 @@ QUERIES: dict[str, Callable[[Session, datetime, float], Sequence[str | int]]] = 
     "steer": due.steers,
     "probe": due.probes,
     "apply": due.callbacks,
+    "withdraw": withdrawals.due,
 }
 
 
 def sweep_for_a_while(ctx: Context) -> None:
     """Sweep again and again for one slice. Two sweepers at a time are a waste and not a fault."""
     timing = ctx.settings.timing
+    _forget(ctx)
     until = time.monotonic() + timing.sweep_slice
     while True:
         sweep(ctx)
         if time.monotonic() + timing.sweep_interval >= until or ctx.stopping.wait(timing.sweep_interval):
             return
+
+
+def _forget(ctx: Context) -> None:
+    """Callbacks that were dealt with are kept for a while, to be looked at; once a slice some of the old ones go."""
+    with ctx.db.write() as session:
+        before = ctx.db.now(session) - timedelta(days=ctx.settings.callback_days)
+        callbacks.forget(session, before, FORGOTTEN)
 
 
 def sweep(ctx: Context) -> int:

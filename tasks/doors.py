@@ -91,6 +91,12 @@ def hang(app: Celery, ctx: Context) -> None:
 
         flow(ctx, account)
 
+    @door("withdraw")
+    def withdraw(ulid: str) -> None:
+        from worker.withdraw import withdraw as flow
+
+        flow(ctx, ulid)
+
     @door("sweep")
     def sweep() -> None:
         sweep_for_a_while(ctx)

@@ -21,7 +21,7 @@ from ulid import ULID
 
 from sandbox.server import running
 from schedules.sweep import sweep
-from worker import accounts, collect, heard, ingest, migrate, producer, reconcile, steer, submit, verify, view
+from worker import accounts, collect, heard, ingest, migrate, producer, reconcile, steer, submit, verify, view, withdraw
 from worker.context import Context
 from worker.rates import ProcessRates
 from worker.settings import AccountSettings, Settings, Timing, sandbox_account
@@ -29,7 +29,7 @@ from worker.web.server import server_for
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 START = datetime(2030, 1, 7, 9, 0, tzinfo=UTC)
-PATIENT, HURRIED = 10.0, 0.8  # seconds of real time for a request: plenty on a busy machine, and few where none answers
+PATIENT, HURRIED = 10.0, 1.0  # seconds of real time for a request: plenty on a busy machine, and few where none answers
 
 FLOWS: dict[str, Callable[[Context, Any], None]] = {
     "ingest": ingest.ingest,
@@ -40,6 +40,7 @@ FLOWS: dict[str, Callable[[Context, Any], None]] = {
     "verify": verify.verify,
     "probe": accounts.probe,
     "apply": heard.apply,
+    "withdraw": withdraw.withdraw,
 }
 
 
@@ -125,7 +126,15 @@ class Provider:
 
     @property
     def contacts(self) -> list[dict[str, str]]:
-        lines = self.client.get("/ledger/contacts").text.splitlines()
+        return self._sheet("/ledger/contacts")
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """By uuid, how many calls were begun, where the provider counts them."""
+        return {one["uuid"]: int(one["calls"]) for one in self._sheet("/ledger/calls")}
+
+    def _sheet(self, path: str) -> list[dict[str, str]]:
+        lines = self.client.get(path).text.splitlines()
         names = lines[0].split(",")
         return [dict(zip(names, line.split(","), strict=True)) for line in lines[1:]]
 
@@ -168,7 +177,7 @@ class House:
     def hurry(self) -> None:
         """Give requests little time, for a provider that is about to leave one unanswered."""
         for account in self.ctx.settings.accounts.values():
-            account.http_deadline = HURRIED
+            account.http_deadline = account.read_deadline = HURRIED
 
     def ring(self, bell: str, key: str | int, delay: float = 0) -> None:
         heapq.heappush(self.bells, (self.now + timedelta(seconds=delay), next(self.order), bell, key))

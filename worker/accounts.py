@@ -27,6 +27,10 @@ _ENDS = {
     Blocked.BALANCE: "Top the account up; the upload then goes on by itself.",
     Blocked.PROVIDER_DOWN: "It is tried again until it answers.",
 }
+_PERSON = (
+    "The provider offers nothing to try a credential with but the campaign itself: mend the account's credential, then "
+    "`rollcall resume` sends it again."
+)
 
 
 def provider(ctx: Context, account: str) -> Provider:
@@ -50,15 +54,29 @@ def hold(ctx: Context, account: str, error: ProviderError) -> bool:
     reason = next((held for kind, held in _HOLDS.items() if isinstance(error, kind)), None)
     if reason is None or (isinstance(error, NotSent) and error.ours):
         return False
-    close(ctx, account, reason, f"{error.message.rstrip('.')}. {_ENDS[reason]}")
+    by_itself = reason is not Blocked.CREDENTIAL or _can_be_tried(ctx, account, error)
+    end = _ENDS[reason] if by_itself else _PERSON
+    close(ctx, account, reason, f"{error.message.rstrip('.')}. {end}", by_itself=by_itself)
     return True
 
 
-def close(ctx: Context, account: str, reason: Blocked, message: str) -> None:
-    """Hold back every upload of the account, those that come later included, until a probe succeeds."""
+def _can_be_tried(ctx: Context, account: str, error: ProviderError) -> bool:
+    """Whether a probe can tell that a credential is taken again: by a question, or where it was missing on our side.
+
+    Else each probe would send a whole campaign to find out.
+    """
+    can = ctx.kind(account).capabilities
+    return can.tells_balance or can.finds_by_reference or isinstance(error.__cause__, ConfigError)
+
+
+def close(ctx: Context, account: str, reason: Blocked, message: str, *, by_itself: bool = True) -> None:
+    """Hold back every upload of the account, those that come later included, until a probe succeeds.
+
+    Not `by_itself`: the account is probed only when a person says so.
+    """
     with ctx.db.write() as session:
         gates.get(session, account)
-        probe_in = ctx.settings.timing.probe_every
+        probe_in = ctx.settings.timing.probe_every if by_itself else None
         gates.close(session, account, reason, message, ctx.db.now(session), probe_in)
         uploads.block_account(session, account, reason, message)
     telemetry.emit("account.held", account=account, reason=reason.value, message=message)

@@ -28,6 +28,7 @@ QUEUES = {
     "verify": "collect",
     "probe": "submit",
     "apply": "collect",
+    "withdraw": "submit",
     "sweep": "sweep",
 }
 # Without it a broker that vanishes and closes nothing (a failover, a frozen machine) would hold a push for ever.

@@ -17,7 +17,7 @@ from worker.context import Context, place_of
 from worker.errors import ProviderError, Refused
 from worker.models import CallList, Chunk, Upload
 from worker.states import CHUNK_SENT, ChunkState, ListState, UploadState
-from worker.store import chunks, lists, outcomes, uploads
+from worker.store import chunks, lists, outcomes, uploads, withdrawals
 
 _log = logging.getLogger("rollcall.collect")
 OPEN = (ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW)  # what keeps a list from being finished
@@ -60,12 +60,13 @@ class Tally:
 def _store_tasks(ctx: Context, upload: Upload, call_list: CallList, sent: list[Chunk]) -> Tally:
     """Read the whole list and write what differs from what we hold, frame by frame."""
     known = roster.names(ctx, upload, sent)
-    tally, final = Tally(), None
+    tally = Tally()
+    final: bool | pl.Series | None = None
     for tasks in accounts.provider(ctx, upload.account).tasks(place_of(upload, call_list)):
         rows = roster.with_rows(tasks, known).with_columns(pl.lit(call_list.id).alias("list_id"))
         if final is None and (rows["phase"] == "cancelled").any():
-            final = _cancelled_is_final(ctx, upload, call_list)
-        frame = told.outcomes(ctx, upload, rows, cancelled_is_final=bool(final))
+            final = _ended_cancelled(ctx, upload, call_list)
+        frame = told.outcomes(ctx, upload, rows, cancelled_is_final=False if final is None else final)
         with ctx.db.write() as session:
             now = ctx.db.now(session)
             lists.extend_poll(session, call_list, now, ctx.settings.reading_lease)
@@ -87,14 +88,16 @@ def _look_on(ctx: Context, upload: Upload, call_list: CallList, _sent: list[Chun
     return tally
 
 
-def _cancelled_is_final(ctx: Context, upload: Upload, before: CallList) -> bool:
-    """Whether a cancelled task has ended. Not while we hold the list, nor while the account has no money.
+def _ended_cancelled(ctx: Context, upload: Upload, before: CallList) -> bool | pl.Series:
+    """Whether a cancelled task has ended: every one, none, or those of the rows given.
 
-    Asked after the reading, of the rows as they are then: whoever stopped the list said so before. A list that
-    somebody else cancelled at the provider is over, once its numbers have not moved for a while.
+    None while we hold the list, nor while the account has no money. Of a list that dials, those who were withdrawn; and
+    all, once somebody else cancelled it at the provider and its numbers have not moved for a while. Asked after the
+    reading, of the rows as they are then: whoever stopped the list said so before.
     """
     with ctx.db.read() as session:
         current, state = lists.get(session, before.id), uploads.get(session, upload.id).state
+        withdrawn = withdrawals.asked(session, upload.id)
     if state == UploadState.CANCELLED:
         return True
     if current is None or current.stop_wanted or current.state == ListState.STOPPED:
@@ -103,7 +106,7 @@ def _cancelled_is_final(ctx: Context, upload: Upload, before: CallList) -> bool:
         with ctx.db.write() as session:
             lists.stopped(session, before.id)
         return False
-    return QUIET <= before.quiet_polls == current.quiet_polls
+    return True if QUIET <= before.quiet_polls == current.quiet_polls else withdrawn
 
 
 def _put_off(ctx: Context, upload: Upload, call_list: CallList, error: ProviderError) -> None:
@@ -161,9 +164,11 @@ def _is_over(call_list: CallList, now: datetime) -> bool:
 def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:
     """The deadline: say of everybody who is still open that nothing was heard, and stop the list.
 
-    A list that cannot be stopped now is asked again, and stopped then; what is known is said all the same.
+    A list that cannot be stopped now is asked again, and stopped then; what is known is said all the same. One that
+    was made elsewhere is not ours to stop.
     """
-    is_stopped = not ctx.kind(upload.account).capabilities.stops or _stopped(ctx, upload, call_list)
+    let_be = call_list.adopted or not ctx.kind(upload.account).capabilities.stops
+    is_stopped = let_be or _stopped(ctx, upload, call_list)
     with ctx.db.read() as session:
         sent = chunks.of_list(session, call_list.id, *CHUNK_SENT)
     rows = [roster.index(ctx.staging, chunk)["row"] for chunk in sent]

@@ -74,11 +74,13 @@ class Context:
             )
         )
 
-    def hears(self, account: str) -> bool:
-        """Whether the outcomes of an account will be known: asked for, or called back to us."""
-        results = self.kind(account).capabilities.results
+    def hears(self, upload: Upload) -> bool:
+        """Whether the outcomes of an upload will be known: asked for, or called back to us and to nobody else."""
+        results = self.kind(upload.account).capabilities.results
+        if results == "push" and upload.job["options"].get("result_url"):
+            return False
         try:
-            return results == "poll" or (results == "push" and self.provider(account).inbox is not None)
+            return results == "poll" or (results == "push" and self.provider(upload.account).inbox is not None)
         except ConfigError:  # its secrets cannot be read now, and may be again
             return True
 
@@ -94,7 +96,7 @@ class Context:
         """Contacts were accepted into a list: ask for their outcomes, until the last attempt is long over."""
         now = self.db.now(session)
         dialing = self.kind(upload.account).dialing_time(upload.job["options"])
-        grace = self.settings.timing.outcome_grace if self.hears(upload.account) else 0
+        grace = self.settings.timing.outcome_grace if self.hears(upload) else 0
         deadline = now + timedelta(seconds=dialing + grace)
         soon = now + timedelta(seconds=self.settings.account(upload.account).poll_fast)
         lists.sent(session, list_id, now, deadline, soon)

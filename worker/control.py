@@ -1,9 +1,10 @@
-"""What a person decides about an upload: pause, resume, cancel.
+"""What a person decides about an upload: pause, resume, cancel, edit.
 
 Every verb is safe to repeat and is written into the journal with who decided.
 """
 
 from datetime import timedelta
+from typing import Any
 
 from sqlmodel import Session
 
@@ -85,6 +86,35 @@ def cancel(ctx: Context, ulid: str, who: str) -> None:
         uploads.advance(session, upload.id, now)
 
 
+def edit(ctx: Context, ulid: str, changes: dict[str, Any], who: str) -> None:
+    """Set options of a campaign that goes on; its lists are told one by one, and those still to be made carry them.
+
+    Raises InputError: `cannot_edit` where the upload has ended or the provider cannot change the option, `bad_option`.
+    """
+    with ctx.db.write() as session:
+        upload = _held(session, ulid)
+        kind, options = ctx.kind(upload.account), upload.job["options"]
+        if upload.ended_at is not None or upload.state == UploadState.CANCELLED:
+            raise InputError("cannot_edit", f"Upload {ulid} is {upload.state}; there is nothing to change.")
+        _refuse_fixed(changes, kind.capabilities.edits)
+        checked = kind.check_options({**options, **changes})
+        told = {name: checked[name] for name in changes}
+        uploads.change_options(session, upload, checked)
+        for call_list in lists.of_upload(session, upload.id):
+            if call_list.state != ListState.FINISHED:
+                lists.tell_changes(session, call_list, told)
+        shown = ", ".join(f"{name}={value}" for name, value in sorted(told.items()))
+        _decided(ctx, session, upload, "edit", who, shown)
+
+
+def _refuse_fixed(changes: dict[str, Any], may_change: frozenset[str]) -> None:
+    for name in changes:
+        if name not in may_change:
+            can = f"these can be: {', '.join(sorted(may_change))}" if may_change else "nor can any other"
+            text = f"The option {name} cannot be changed once a campaign is at this provider; {can}."
+            raise InputError("cannot_edit", text)
+
+
 def _held(session: Session, ulid: str) -> Upload:
     """The upload, locked: upload before chunk is the order everywhere."""
     return uploads.lock(session, find(session, ulid).id)
@@ -96,5 +126,5 @@ def _give_time(ctx: Context, session: Session, upload: Upload) -> None:
     chunks.give_more_time(session, upload.id, until)
 
 
-def _decided(ctx: Context, session: Session, upload: Upload, verb: str, who: str) -> None:
-    journal.note(session, ctx.db.now(session), verb, "decided", upload_id=upload.id, who=who)
+def _decided(ctx: Context, session: Session, upload: Upload, verb: str, who: str, message: str | None = None) -> None:
+    journal.note(session, ctx.db.now(session), verb, "decided", upload_id=upload.id, who=who, message=message)

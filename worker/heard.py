@@ -3,6 +3,9 @@
 Callbacks come late, twice, in any order, and before the submission that they are about is settled. So the table of
 outcomes only goes forward, and a chunk that was ever sent is one whose contacts may be told of. A callback is marked in
 the transaction that stores its outcome. What is about nobody that we sent is kept and marked as ignored.
+
+A callback also proves that a request arrived: that of a chunk which nobody could be asked about, and that of one which
+was taken for not sent. The latter is then not sent again before a person has looked.
 """
 
 import logging
@@ -10,18 +13,18 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 from sqlmodel import Session
 
-from worker import accounts, roster, told
+from worker import accounts, roster, telemetry, told
 from worker.context import Context
 from worker.errors import AccountRefused, StagingError, Unavailable
 from worker.models import Callback, Chunk, Upload
 from worker.providers.base import TASKS, Inbox
 from worker.states import ChunkState, Disposition, ListState, UploadState
-from worker.store import callbacks, chunks, lists, outcomes, uploads
+from worker.store import callbacks, chunks, journal, lists, outcomes, uploads
 
 _log = logging.getLogger("rollcall.heard")
 BATCH = 2000
@@ -142,7 +145,7 @@ def _tell(ctx: Context, account: str, ulid: str, tasks: pl.DataFrame) -> set[int
 
 
 def _placed(ctx: Context, sent: list[Chunk], tasks: pl.DataFrame) -> pl.DataFrame:
-    """With the list that each contact lies in; who is in no chunk that was sent is dropped.
+    """With the list and the chunk that each contact lies in; who is in no chunk that was sent is dropped.
 
     Ranges of chunks overlap where rows have different starts, so the index of each has the last word.
     """
@@ -151,11 +154,15 @@ def _placed(ctx: Context, sent: list[Chunk], tasks: pl.DataFrame) -> pl.DataFram
         rows = tasks["row"].filter(tasks["row"].is_between(chunk.first_row, chunk.last_row))
         if not rows.is_empty():
             here = roster.index(ctx.staging, chunk).select("row").filter(pl.col("row").is_in(rows.implode()))
-            found.append(here.with_columns(pl.lit(chunk.list_id, dtype=pl.Int64).alias("list_id")))
+            found.append(here.with_columns(_number("list_id", chunk.list_id), _number("chunk_id", chunk.id)))
     if not found:
-        return tasks.clear().with_columns(pl.lit(None, dtype=pl.Int64).alias("list_id"))
+        return tasks.clear().with_columns(_number("list_id", None), _number("chunk_id", None))
     places = pl.concat(found).unique("row", keep="last", maintain_order=True)
     return tasks.join(places, on="row", how="inner", maintain_order="left")
+
+
+def _number(name: str, value: int | None) -> pl.Expr:
+    return pl.lit(value, dtype=pl.Int64).alias(name)
 
 
 def _progress() -> pl.Expr:
@@ -170,8 +177,12 @@ def _store(ctx: Context, upload: Upload, known: pl.DataFrame) -> None:
         now = ctx.db.now(session)
         ours = callbacks.apply(session, known["id"].to_list(), now)
         known = known.filter(pl.col("id").is_in(list(ours))).drop("id", "upload")
-        rows = told.outcomes(ctx, upload, known, cancelled_is_final=_may_end_cancelled(session, upload.id))
+        told_of = set(known["chunk_id"])
+        rows = told.outcomes(
+            ctx, upload, known.drop("chunk_id"), cancelled_is_final=_may_end_cancelled(session, upload.id)
+        )
         outcomes.store(session, rows, now)
+        _arrived(ctx, session, upload, told_of, now)
         doubtful = {chunk.list_id for chunk in chunks.of_upload(session, upload.id, ChunkState.UNKNOWN)}
         named = set(rows["list_id"])
         soon = now + timedelta(seconds=ctx.settings.account(upload.account).poll_fast)
@@ -179,6 +190,32 @@ def _store(ctx: Context, upload: Upload, known: pl.DataFrame) -> None:
             lists.heard(session, list_id, soon)
     for list_id in sorted(named & doubtful):
         ctx.ring("reconcile", list_id)
+
+
+def _arrived(ctx: Context, session: Session, upload: Upload, told_of: set[int], now: datetime) -> None:
+    """What callbacks prove of the chunks `told_of` that wait to be sent, or for a person: a request of each arrived."""
+    unseen = not ctx.kind(upload.account).capabilities.finds_by_reference
+    waiting = chunks.of_upload(session, upload.id, ChunkState.READY, ChunkState.REVIEW)
+    named = [chunk for chunk in waiting if chunk.id in told_of]
+    for chunk in named:
+        if chunk.state == ChunkState.READY:
+            text = "It was taken for not sent, and then the provider told of its contacts; look there, then decide."
+            if chunks.heard_after_absent(session, chunk, text):
+                telemetry.emit("chunk.review", upload=upload.ulid, chunk=chunk.seq, code="heard_after_absent")
+                _note(session, chunk, now, "review", "heard_after_absent", text)
+        elif unseen and chunks.heard_in_review(session, chunk, now):
+            call_list = lists.get(session, chunk.list_id)
+            assert call_list is not None
+            lists.adopt(session, call_list.id, call_list.reference or call_list.name)
+            ctx.expect_outcomes(session, upload, call_list.id)
+            _note(session, chunk, now, "found", None, "The provider told of its contacts, so it arrived.")
+    if named:
+        uploads.advance(session, upload.id, now)
+
+
+def _note(session: Session, chunk: Chunk, now: datetime, result: str, code: str | None, text: str) -> None:
+    about = {"upload_id": chunk.upload_id, "list_id": chunk.list_id, "chunk_id": chunk.id}
+    journal.note(session, now, "heard", result, **about, code=code, message=text, who="callback")
 
 
 def _may_end_cancelled(session: Session, upload_id: int) -> bool:

@@ -8,7 +8,15 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Index, Integer
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
-from worker.states import Blocked, CallbackState, ChunkState, Disposition, ListState, UploadState
+from worker.states import (
+    Blocked,
+    CallbackState,
+    ChunkState,
+    Disposition,
+    ListState,
+    UploadState,
+    WithdrawalState,
+)
 
 # SQLite numbers a key by itself only where its type is INTEGER.
 BIG: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
@@ -108,6 +116,13 @@ class CallList(SQLModel, table=True):
         description="the provider's own numbers about the list, as it told them last",
     )
     state: str = Field(default=ListState.OPEN)
+    adopted: bool = Field(default=False, description="made elsewhere; we only ask what became of it")
+    changes: dict[str, Any] | None = Field(
+        default=None,
+        sa_column=Column(JSON(none_as_null=True)),
+        description="options that the provider is still to be told",
+    )
+    changes_refused: str | None = Field(default=None, sa_column=Column(Text))
     held: bool = Field(default=False, description="made stopped, and not started before its content was compared")
     stop_wanted: bool = False
     steer_at: datetime | None = None
@@ -236,6 +251,33 @@ class Outcome(SQLModel, table=True):
     last_attempt: str | None = None
     version: int = Field(sa_type=BigInteger)
     updated_at: datetime
+
+
+class Withdrawal(SQLModel, table=True):
+    """A contact that asked not to be called after it was taken in, and what came of that."""
+
+    __tablename__ = "withdrawal"
+    __table_args__ = (
+        CheckConstraint(one_of("state", WithdrawalState), name="state"),
+        Index(
+            "ix_withdrawal_wanted",
+            "chunk_id",
+            sqlite_where=text("state = 'wanted'"),
+            postgresql_where=text("state = 'wanted'"),
+        ),
+    )
+
+    upload_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    row: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    chunk_id: int = Field(sa_type=BigInteger)
+    state: str = Field(default=WithdrawalState.WANTED)
+    message: str | None = Field(default=None, sa_column=Column(Text))
+    who: str
+    why: str = Field(sa_column=Column(Text, nullable=False))
+    asked_at: datetime
+    since: datetime = Field(description="when it was wanted last: a list that goes on after a stop may revive it")
+    again_at: datetime
+    ended_at: datetime | None = None
 
 
 class Callback(SQLModel, table=True):

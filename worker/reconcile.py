@@ -4,7 +4,8 @@ Found whole: accepted. Found in part: a person decides, with the missing rows na
 `settle` seconds apart and both after the request's own deadline, prove that it never arrived.
 
 A provider that shows no contacts is asked how many it holds; one that shows nothing at all is listened to: a callback
-about one contact of a chunk proves that the chunk arrived. Where nothing is heard for `settle` a person decides.
+about one contact of a chunk proves that the chunk arrived. Where nothing is heard for `settle` a person decides, unless
+a callback comes before. What was called back about is never taken for absent, whatever a provider shows.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import polars as pl
 from sqlmodel import Session
 
 from worker import accounts, retry, roster, telemetry
@@ -97,12 +97,16 @@ def _look(ctx: Context, doubt: Doubt) -> Seen:
 
 def _listen(ctx: Context, doubt: Doubt) -> Seen:
     """A provider that cannot be asked: callbacks about the chunk's contacts are the only proof there may be."""
-    rows = roster.index(ctx.staging, doubt.chunk)["row"]
     with ctx.db.read() as session:
-        heard = outcomes.known(session, doubt.upload.id, rows).filter(pl.col("row").is_in(rows.implode()))
-    if heard.is_empty():
-        return Seen(blind=True)
-    return Seen(reference=doubt.call_list.reference or doubt.call_list.name, present=rows.len())
+        if not _told_of(ctx, session, doubt):
+            return Seen(blind=True)
+    return Seen(reference=doubt.call_list.reference or doubt.call_list.name, present=doubt.chunk.rows)
+
+
+def _told_of(ctx: Context, session: Session, doubt: Doubt) -> bool:
+    """Whether anything was told of any contact of the chunk."""
+    rows = roster.index(ctx.staging, doubt.chunk)["row"]
+    return outcomes.known(session, doubt.upload.id, rows)["row"].is_in(rows.implode()).any()
 
 
 def _by_number(doubt: Doubt, found: Found) -> Seen:
@@ -186,6 +190,9 @@ def _absent(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
         chunks.check_again(session, chunk, since + settle, absent_at=since)
         return _note(session, doubt, now, "not_seen", None, f"Not there; it is looked up again {settle} later.")
     looked = {"looked_at": chunk.absent_at.isoformat()}
+    if _told_of(ctx, session, doubt):
+        text = "The provider shows nothing of it, and yet told of its contacts; look there, then decide."
+        return _ask(session, doubt, now, "heard_after_absent", text, looked)
     proves = ctx.kind(doubt.upload.account).capabilities.proves_absence
     if not proves or ctx.settings.account(doubt.upload.account).on_absence != "resend":
         return _ask(session, doubt, now, "absent", "It is not at the provider; decide whether to resend it.", looked)
@@ -205,8 +212,9 @@ def _absent(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
 def _unheard(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
     """Nothing to look at. A callback may still tell that it arrived; after `settle` a person decides."""
     chunk, settle = doubt.chunk, timedelta(seconds=ctx.settings.account(doubt.upload.account).settle)
-    hears = ctx.hears(doubt.upload.account)
-    if hears and (chunk.absent_at is None or doubt.began < chunk.absent_at + settle):
+    if _told_of(ctx, session, doubt):  # while we looked, and nobody will tell us again
+        return _found(ctx, session, doubt, doubt.call_list.reference or doubt.call_list.name, now)
+    if ctx.hears(doubt.upload) and (chunk.absent_at is None or doubt.began < chunk.absent_at + settle):
         since = chunk.absent_at or now
         chunks.check_again(session, chunk, min(now + settle / 4, since + settle), absent_at=since)
         return _note(session, doubt, now, "not_heard", None, "Nothing was called back about it so far.")

@@ -3,8 +3,6 @@
 Whatever was decided is checked against the provider first: what lies in a list there is never sent again.
 """
 
-import csv
-import io
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -12,10 +10,9 @@ from typing import Any, Literal
 import polars as pl
 from sqlmodel import Session
 
-from worker import accounts, retry, roster
+from worker import accounts, parts, retry, roster
 from worker.context import Context, list_name
 from worker.errors import InputError
-from worker.layout import Layout
 from worker.models import Chunk, Upload
 from worker.states import CHUNK_SENT, ChunkState, UploadState
 from worker.store import chunks, journal, lists, outcomes, uploads
@@ -112,7 +109,16 @@ def _look(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
         there = pl.concat([there, rows])
         if before - missing.len() > most:
             fullest, most = reference, before - missing.len()
+    missing = missing.filter(~missing.is_in(_told_of(ctx, upload, missing).implode()))
     return Evidence(missing, fullest, roster.holds_all(ctx.staging, there, settled))
+
+
+def _told_of(ctx: Context, upload: Upload, rows: pl.Series) -> pl.Series:
+    """Who among `rows` was heard of: he was sent, whatever the lists show."""
+    if rows.is_empty():
+        return rows
+    with ctx.db.read() as session:
+        return outcomes.known(session, upload.id, rows)["row"]
 
 
 def _heard(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
@@ -190,8 +196,8 @@ def _resend(ctx: Context, session: Session, upload: Upload, chunk: Chunk, eviden
     if missing.len() == chunk.rows:
         return chunks.person_resends(session, chunk, until, **_elsewhere(ctx, session, upload, chunk))
     sent = chunk.model_dump(exclude={"id"})
-    arrived = _cut(ctx, upload, chunk, missing, keep=False)
-    if not chunks.person_resends(session, chunk, until, **_cut(ctx, upload, chunk, missing, keep=True)):
+    arrived = parts.cut(ctx, upload, chunk, missing, keep=False)
+    if not chunks.person_resends(session, chunk, until, **parts.cut(ctx, upload, chunk, missing, keep=True)):
         return False
     changed = {"seq": chunks.next_seq(session, upload.id), "state": ChunkState.ACCEPTED, "settled_at": now}
     session.add(Chunk(**{**sent, **arrived, **changed}))
@@ -213,33 +219,3 @@ def _expect_outcomes(ctx: Context, session: Session, upload: Upload, chunk: Chun
     if evidence.reference is not None and lists.may_adopt(session, chunk.list_id, evidence.reference):
         lists.adopt(session, chunk.list_id, evidence.reference)
         ctx.expect_outcomes(session, upload, chunk.list_id)
-
-
-def _cut(ctx: Context, upload: Upload, chunk: Chunk, missing: pl.Series, *, keep: bool) -> dict[str, Any]:
-    """Stage the part of a chunk that is missing (`keep`), or the part that is not."""
-    index = roster.index(ctx.staging, chunk)
-    part = index.filter(pl.col("row").is_in(missing.implode()) == keep)
-    uuids = set(part.select(pl.coalesce("uuid", pl.format(f"{upload.ulid}:{{}}", "row")))["uuid"].to_list())
-    payload = _records(ctx.staging.read(chunk.digest), ctx.kind(upload.account).layout(upload.job["options"]), uuids)
-    stored = io.BytesIO()
-    part.write_parquet(stored)
-    return {
-        "rows": part.height,
-        "bytes": len(payload),
-        "digest": ctx.staging.put(payload),
-        "index_digest": ctx.staging.put(stored.getvalue()),
-        "first_row": part["row"].min(),
-        "last_row": part["row"].max(),
-    }
-
-
-def _records(payload: bytes, layout: Layout, uuids: set[str]) -> bytes:
-    """The header and the records with these uuids. A person decided, so it is one chunk and the loop is short."""
-    records = csv.reader(io.StringIO(payload.decode(), newline=""), delimiter=layout.delimiter)
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=layout.delimiter, lineterminator="\n")
-    if layout.header:
-        writer.writerow(next(records))
-    place = -1 if layout.extras is None else 1  # the last column, or the one behind the number
-    writer.writerows(record for record in records if record[place] in uuids)
-    return out.getvalue().encode()

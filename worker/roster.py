@@ -19,6 +19,12 @@ def index(staging: Staging, chunk: Chunk) -> pl.DataFrame:
     return pl.read_parquet(io.BytesIO(staging.read(chunk.index_digest)))
 
 
+def uuids(upload: Upload, contacts: pl.DataFrame) -> list[str]:
+    """The uuid under which the provider knows each of these contacts, given in the columns of an index."""
+    ours = pl.format(f"{upload.ulid}:{{}}", "row")
+    return contacts.select(pl.coalesce("uuid", ours))["uuid"].to_list()
+
+
 @dataclass(frozen=True)
 class Names:
     """How a task is known to be a row of one upload.

@@ -52,6 +52,15 @@ class CallbackState(StrEnum):
     IGNORED = "ignored"
 
 
+class WithdrawalState(StrEnum):
+    """What came of a contact that asked not to be called: never sent, taken back from the provider, or too late."""
+
+    WANTED = "wanted"
+    UNSENT = "unsent"
+    TAKEN_BACK = "taken_back"
+    TOO_LATE = "too_late"
+
+
 class Disposition(StrEnum):
     """What became of a contact, in our words; the provider's own stand beside it."""
 
@@ -99,10 +108,13 @@ CHUNK_ARROWS: dict[str, tuple[tuple[ChunkState, ...], ChunkState]] = {
     "absent": ((C.UNKNOWN,), C.READY),
     "absent_cancelled": ((C.UNKNOWN,), C.CANCELLED),
     "ask": ((C.CLAIMED, C.UNKNOWN), C.REVIEW),
+    "heard_in_review": ((C.REVIEW,), C.ACCEPTED),
+    "heard_after_absent": ((C.READY,), C.REVIEW),
     "person_accepts": ((C.REVIEW,), C.ACCEPTED),
     "person_resends": ((C.REVIEW,), C.READY),
     "person_gives_up": ((C.REVIEW,), C.REFUSED),
     "cancel_unsent": ((C.STAGED, C.READY), C.CANCELLED),
+    "skip": ((C.STAGED, C.READY), C.SKIPPED),
     "contradict": ((C.ACCEPTED,), C.REVIEW),
     "complete": ((C.ACCEPTED,), C.FINISHED),
 }

@@ -1,4 +1,4 @@
-"""Steer: stop a list at the provider, or let it dial, until it is as the upload wants it.
+"""Steer: stop a list at the provider, let it dial, or change it, until it is as the upload wants it.
 
 Dialling may take several requests, each a step with a line of its own in the journal; what a step made is kept before
 the next one goes out. A step that dials and was not answered is not repeated before `settle` has passed: by then the
@@ -6,6 +6,7 @@ provider shows whether it arrived, and the step looks before it acts.
 """
 
 from datetime import timedelta
+from typing import Any
 
 from sqlmodel import Session
 
@@ -13,8 +14,9 @@ from worker import accounts, retry, telemetry
 from worker.context import Context, place_of
 from worker.errors import ProviderError, Refused
 from worker.models import CallList, Upload
+from worker.providers.base import Place, Provider
 from worker.states import ListState
-from worker.store import chunks, journal, lists, uploads
+from worker.store import chunks, journal, lists, uploads, withdrawals
 
 LATE = "A filled list has missed its time to start; `rollcall resume` starts it now, `rollcall cancel` drops it."
 
@@ -31,7 +33,9 @@ def steer(ctx: Context, list_id: int) -> None:
     if call_list is None or upload is None:
         return
     try:
-        if call_list.reference is not None and _wrong(call_list.state, call_list.stop_wanted):
+        if call_list.reference is not None and call_list.changes:
+            _tell_changes(ctx, upload, call_list)
+        if call_list.reference is not None and _wrong(call_list):
             _take_steps(ctx, upload, call_list)
     finally:
         with ctx.db.write() as session:
@@ -58,6 +62,20 @@ def _take_steps(ctx: Context, upload: Upload, call_list: CallList) -> None:
     with ctx.db.write() as session:
         _arrived(ctx, session, upload, call_list)
     telemetry.emit("steer.arrived", upload=upload.ulid, list=call_list.number, stopped=stopping)
+    if not stopping:
+        ctx.ring("withdraw", upload.ulid)
+
+
+def _tell_changes(ctx: Context, upload: Upload, call_list: CallList) -> None:
+    """Tell the provider the options that were set while the list dials. What it refuses is kept with its words."""
+    answer = _request(ctx, upload, call_list, "edit")
+    if isinstance(answer, ProviderError) and not isinstance(answer, Refused):
+        return
+    with ctx.db.write() as session:
+        current = uploads.lock(session, upload.id)
+        lists.told_changes(session, call_list, answer.message if isinstance(answer, Refused) else None)
+        if call_list.deadline_at is not None:
+            ctx.expect_outcomes(session, current, call_list.id)  # more attempts take longer
 
 
 def _changed(ctx: Context, call_list: CallList) -> bool:
@@ -137,14 +155,23 @@ def _say(ctx: Context, upload: Upload, call_list: CallList, step: str) -> str | 
 
     def once() -> str | None:
         provider = accounts.provider(ctx, upload.account)
+        if step == "edit":
+            _edit(provider, place, call_list.changes or {})
+            return None
         if step != "stop":
             return provider.start(step, place)
         provider.stop(place)
         return None
 
-    if step == "stop" or not _told(ctx, upload):
+    if step in ("stop", "edit") or not _told(ctx, upload):
         return retry.as_value(lambda: retry.reading(once, ctx.stopping))
     return retry.as_value(once)
+
+
+def _edit(provider: Provider, place: Place, changes: dict[str, Any]) -> None:
+    if provider.hands is None:
+        raise Refused("cannot_edit", "The provider cannot change a campaign that exists.")
+    provider.hands.edit(place, changes)
 
 
 def _arrived(ctx: Context, session: Session, upload: Upload, call_list: CallList) -> None:
@@ -152,7 +179,10 @@ def _arrived(ctx: Context, session: Session, upload: Upload, call_list: CallList
         lists.stopped(session, call_list.id)
     elif lists.recovered(session, call_list.id):
         ctx.expect_outcomes(session, upload, call_list.id)
+        withdrawals.reopen(session, call_list.id, ctx.db.now(session))
 
 
-def _wrong(state: str, stop_wanted: bool) -> bool:
-    return state != ListState.FINISHED and stop_wanted != (state == ListState.STOPPED)
+def _wrong(call_list: CallList) -> bool:
+    """A list that is held was made stopped, and is let go by whoever compares it."""
+    live = call_list.state != ListState.FINISHED and not call_list.held
+    return live and call_list.stop_wanted != (call_list.state == ListState.STOPPED)

@@ -7,17 +7,21 @@ from worker.models import Upload
 from worker.states import Disposition
 
 
-def outcomes(ctx: Context, upload: Upload, tasks: pl.DataFrame, *, cancelled_is_final: bool) -> pl.DataFrame:
+def outcomes(
+    ctx: Context, upload: Upload, tasks: pl.DataFrame, *, cancelled_is_final: bool | pl.Series
+) -> pl.DataFrame:
     """Rows of the columns that the table of outcomes has, less `updated_at`.
 
     `tasks` has the columns TASKS, `row` and `list_id`. What the scenario reported becomes the disposition that the
-    account names for it. A row that stands twice counts once, the last one.
+    account names for it. `cancelled_is_final`: whether who was cancelled will not be called any more, or the rows of
+    which that is so. A row that stands twice counts once, the last one.
     """
     words = {word.lower(): kind.value for word, kind in ctx.settings.account(upload.account).dispositions.items()}
     done = pl.col("phase") == "done"
     said = pl.col("result").str.strip_chars().str.to_lowercase()
     named = said.replace_strict(words, default=None, return_dtype=pl.Utf8)
-    over = done | ((pl.col("phase") == "cancelled") & pl.lit(cancelled_is_final))
+    final = pl.col("row").is_in(cancelled_is_final.implode()) if isinstance(cancelled_is_final, pl.Series) else None
+    over = done | ((pl.col("phase") == "cancelled") & (pl.lit(cancelled_is_final) if final is None else final))
     kind = pl.when(over).then(pl.when(done).then(named.fill_null(pl.col("disposition"))).otherwise("disposition"))
     frame = tasks.unique("row", keep="last", maintain_order=True).with_columns(
         kind.otherwise(pl.lit(Disposition.PENDING.value)).alias("disposition"),

@@ -34,6 +34,7 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
                 "rows": lists.accepted_rows(session, one.id),
                 **({"campaign": one.campaign} if one.campaign else {}),
                 **({"tallies": one.tallies} if one.tallies else {}),
+                **({"changes_refused": one.changes_refused} if one.changes_refused else {}),
             }
             for one in lists.of_upload(session, upload.id)
             if one.reference is not None

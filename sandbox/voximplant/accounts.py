@@ -17,7 +17,7 @@ LEAST_USD = 1.0
 # Methods that an account with such a role may not call.
 ROLES = {
     "no_account_info": frozenset({"GetAccountInfo"}),
-    "no_uploads": frozenset({"CreateCallList", "AppendToCallList"}),
+    "no_uploads": frozenset({"CreateCallList", "CreateManualCallList", "AppendToCallList"}),
 }
 
 

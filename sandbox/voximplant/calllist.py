@@ -10,19 +10,21 @@ from sandbox.ledger import ListEntry, Row
 from sandbox.voximplant.accounts import Account
 from sandbox.voximplant.rowstore import RowStore
 from sandbox.voximplant.sheet import Sheet
+from sandbox.voximplant.taskindex import TaskIndex
 
 IN_PROGRESS, COMPLETED, CANCELED = "In progress", "Completed", "Canceled"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What CreateCallList was told and what GetCallLists tells again."""
+    """What a list was created or edited with, and what GetCallLists tells again."""
 
     rule_id: int
     priority: int
     pace: Pace
-    start_at: int
-    created_cancelled: bool
+    start_at: int = 0
+    created_cancelled: bool = False
+    manual: bool = False
 
     @property
     def strategy(self) -> str:
@@ -57,14 +59,25 @@ class CallList:
     low_balance_status: Callable[[], str] = field(default=lambda: CANCELED)
     batches: list[Batch] = field(default_factory=list)
     store: RowStore = field(default_factory=RowStore)
+    # what StartNextCallTask handed to the scenario, by task
+    custom_params: dict[int, str] = field(default_factory=dict)
     _uuids: set[str] | None = None
+
+    def __post_init__(self) -> None:
+        self.tasks = TaskIndex(self)
+        self.configure(self.name, self.settings)
+
+    def configure(self, name: str, settings: Settings) -> None:
+        """Takes effect from the moment until which the dialler was advanced."""
+        self.name, self.settings = name, settings
+        self.dialer.change_pace(settings.pace)
+        self.dialer.manual, self.dialer.not_before = settings.manual, settings.start_at
 
     def add(self, sheet: Sheet, batch: Batch, now: float, dial: bool) -> None:
         self.batches.append(batch)
         for packed, count in sheet.pages:
             self.store.add(packed, count)
-        start = max(now, self.settings.start_at)
-        self.dialer.add(sheet.dice, sheet.groups.items(), start, dial)
+        self.dialer.add(sheet.dice, sheet.groups.items(), now, dial)
         if self._uuids is not None:
             self._uuids.update(sheet.uuids)
 

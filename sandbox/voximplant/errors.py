@@ -13,6 +13,7 @@ MESSAGES = {
     105: "The required output format type is not supported",
     111: "Invalid date format",
     115: "The 'account_id' parameter is invalid",
+    116: "The 'application_id' parameter is invalid",
     127: "Insufficient money",
     131: "The account is not activated",
     134: "Required parameter is empty",

@@ -1,4 +1,4 @@
-"""GetCallLists, StopCallListProcessing and RecoverCallList."""
+"""GetCallLists, StopCallListProcessing, RecoverCallList and EditCallList."""
 
 import time
 
@@ -7,14 +7,16 @@ from sandbox.voximplant.accounts import Account
 from sandbox.voximplant.calllist import IN_PROGRESS, CallList
 from sandbox.voximplant.errors import ApiError
 from sandbox.voximplant.platform import Platform
+from sandbox.voximplant.settings import edited_settings, list_name
 from sandbox.voximplant.transport import Call
+from sandbox.voximplant.uploads import admit_name
 
 STATUSES = ("in progress", "canceled", "completed", "suspended")
 MAX_COUNT = 1000
 
 
 async def get_call_lists(platform: Platform, call: Call, account: Account) -> dict[str, object]:
-    """Every list here is automatic, and no rule belongs to an application: those filters do not narrow anything."""
+    """No rule has a name or an application here: rule_name, application_id and application_name narrow nothing."""
     found = [one for one in filtered(platform, call.params, account) if one.visible(time.monotonic())]
     wanted = wanted_statuses(call.params)
     if len(wanted) < len(STATUSES):
@@ -30,19 +32,20 @@ async def get_call_lists(platform: Platform, call: Call, account: Account) -> di
 
 
 def filtered(platform: Platform, params: dict[str, str], account: Account) -> list[CallList]:
-    ids, rules = read.id_list(params, "list_id", 255), read.id_list(params, "rule_id", 147)
+    ids, rules = read.id_filter(params, "list_id", 255), read.id_filter(params, "rule_id", 147)
+    read.id_filter(params, "application_id", 116)
     since, until = read.utc_time(params, "from_date"), read.utc_time(params, "to_date")
     name, exact = params.get("name", ""), platform.switches.choice("name_filter") == "exact"
-    if params.get("type_list", "").strip().upper() not in ("", "AUTOMATIC", "MANUAL"):
+    kind = params.get("type_list", "").strip().upper()
+    if kind not in ("", "AUTOMATIC", "MANUAL"):
         raise ApiError(427, field="type_list")
-    if params.get("type_list", "").strip().upper() == "MANUAL":
-        return []
     return [
         one
         for one in platform.lists.values()
         if one.account is account
         and (ids is None or one.list_id in ids)
         and (rules is None or one.settings.rule_id in rules)
+        and (not kind or one.settings.manual is (kind == "MANUAL"))
         and (not name or (one.name == name if exact else name in one.name))
         and (since is None or int(one.submitted) >= since)
         and (until is None or int(one.submitted) <= until)
@@ -77,10 +80,26 @@ async def stop_call_list_processing(platform: Platform, call: Call, account: Acc
 async def recover_call_list(platform: Platform, call: Call, account: Account) -> dict[str, object]:
     target = platform.list_of(account, read.integer(call.params, "list_id", 255))
     await settle(platform, target)
-    restored = target.dialer.restorable if target.stopped and target.recoverable else 0
+    brings_back = target.recoverable and platform.switches.choice("recover_cancelled_tasks") == "come_back"
+    restored = target.dialer.restore() if brings_back else 0
+    if target.stopped:
+        restored = target.dialer.restorable if target.recoverable else 0
     target.stopped = target.stopped and not target.recoverable
     target.hold()
     return {"result": True, "count_recovery": restored}
+
+
+async def edit_call_list(platform: Platform, call: Call, account: Account) -> dict[str, object]:
+    """The ledger keeps the name under which the list was accepted."""
+    target = platform.lists.get(read.integer(call.params, "list_id", 255))
+    if target is None or target.account is not account:
+        raise ApiError(251)
+    await settle(platform, target)
+    name = list_name(call.params) if read.given(call.params, "name") else target.name
+    if name != target.name:
+        admit_name(platform, account, name)
+    target.configure(name, edited_settings(target.settings, call.params, platform.switches.choice("edit_start_at")))
+    return {"result": True}
 
 
 async def settle(platform: Platform, target: CallList) -> None:

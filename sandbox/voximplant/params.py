@@ -3,6 +3,7 @@
 import codecs
 import ipaddress
 from calendar import timegm
+from math import inf, isfinite
 from time import strptime
 
 from sandbox.voximplant.errors import ApiError, invalid
@@ -35,8 +36,26 @@ def integer(params: dict[str, str], name: str, code: int, low: int = 0, high: in
     return value
 
 
-def optional_integer(params: dict[str, str], name: str, default: int, low: int = 0, high: int = MAX_INT) -> int:
-    return integer(params, name, 496, low, high) if params.get(name, "").strip() else default
+def given(params: dict[str, str], name: str) -> bool:
+    return bool(params.get(name, "").strip())
+
+
+def optional_integer(
+    params: dict[str, str], name: str, default: int, low: int = 0, high: int = MAX_INT, code: int = 496
+) -> int:
+    return integer(params, name, code, low, high) if given(params, name) else default
+
+
+def check_fraction(params: dict[str, str], name: str, low: float = 0, high: float = inf) -> None:
+    """A number that may have decimals and may be left out. Raises ApiError 496."""
+    if not given(params, name):
+        return
+    try:
+        value = float(params[name])
+    except ValueError as error:
+        raise invalid(name) from error
+    if not isfinite(value) or not low <= value <= high:
+        raise invalid(name)
 
 
 def boolean(params: dict[str, str], name: str) -> bool:
@@ -92,12 +111,16 @@ def utc_time(params: dict[str, str], name: str) -> float | None:
         raise ApiError(111, field=name) from error
 
 
-def id_list(params: dict[str, str], name: str, code: int) -> set[int] | None:
-    """Ids joined by semicolons; None where there is no filter or it says 'all'."""
-    value = params.get(name, "").strip()
-    if not value or value.lower() == "all":
+def id_filter(params: dict[str, str], name: str, code: int) -> set[int] | None:
+    """The ids to keep; None where there is no filter or it says 'all'."""
+    if params.get(name, "").strip().lower() in ("", "all"):
         return None
-    ids = [whole(part, 0, MAX_INT) for part in value.split(";")]
-    if None in ids:
+    return set(ids(params, name, code))
+
+
+def ids(params: dict[str, str], name: str, code: int) -> list[int]:
+    """Required ids joined by semicolons, in their order."""
+    found = [whole(part, 0, MAX_INT) for part in required(params, name).split(";")]
+    if None in found:
         raise ApiError(code, name, field=name)
-    return {one for one in ids if one is not None}
+    return [one for one in found if one is not None]

@@ -77,7 +77,10 @@ class Platform:
         )
         self._task_ids += sheet.count
         target.add(sheet, batch, now, dial)
-        acceptance = Acceptance(target.entry, now, time.time(), lambda: target.ledger_rows(batch))
+        rows = slice(batch.rows.start, batch.rows.stop)
+        acceptance = Acceptance(
+            target.entry, now, time.time(), lambda: target.ledger_rows(batch), lambda: target.dialer.begun[rows]
+        )
         self.ledger.accept(acceptance, sheet.count, sheet.uuids, sheet.numbers)
         return batch
 

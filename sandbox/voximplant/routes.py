@@ -10,8 +10,8 @@ from sandbox.state import Sandbox
 from sandbox.voximplant.errors import ApiError
 from sandbox.voximplant.methods import METHODS, UPLOADS, perform
 from sandbox.voximplant.platform import PROVIDER
+from sandbox.voximplant.settings import SERVER_LOCATIONS
 from sandbox.voximplant.transport import Call, read_call
-from sandbox.voximplant.uploads import SERVER_LOCATIONS
 
 
 def routes() -> list[Route]:
@@ -67,7 +67,7 @@ async def respond(sandbox: Sandbox, call: Call) -> Response:
         answer = await perform(sandbox.voximplant, call)
     except ApiError as error:
         return failure(sandbox, error)
-    if isinstance(answer, dict):
+    if isinstance(answer, dict | list):
         return JSONResponse(answer)
     return StreamingResponse(answer.pieces(), media_type=answer.media_type)
 

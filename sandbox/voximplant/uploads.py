@@ -3,29 +3,26 @@
 import time
 from hashlib import blake2b
 
-from sandbox.dialer import Pace
 from sandbox.voximplant import params as read
 from sandbox.voximplant.accounts import Account
 from sandbox.voximplant.calllist import Batch, CallList, Settings
 from sandbox.voximplant.csvfile import Dialect
-from sandbox.voximplant.errors import ApiError, invalid
+from sandbox.voximplant.errors import ApiError
 from sandbox.voximplant.platform import Platform
+from sandbox.voximplant.settings import automatic_settings, list_name
 from sandbox.voximplant.sheet import Admission, Sheet, read_sheet
 from sandbox.voximplant.transport import Call
 
-MAX_NAME = 255
-MAX_PRIORITY = 2**31
-STRATEGIES = ("first_attempts", "repeated_attempts")
-LIST_TYPES = ("automatic", "predictive", "progressive")
-# Possible values of server_location. The documents point at a URL for them and do not show its answer.
-SERVER_LOCATIONS = ("us", "eu", "asia", "br", "kz", "ru")
-
 
 async def create_call_list(platform: Platform, call: Call, account: Account) -> dict[str, object]:
-    settings, name = settings_of(call.params, platform.clock.now()), list_name(call.params)
+    return open_with(platform, call, account, automatic_settings(call.params, platform.clock.now()))
+
+
+def open_with(platform: Platform, call: Call, account: Account, settings: Settings) -> dict[str, object]:
+    """A new list with the file of this call."""
+    name = list_name(call.params)
     admit_money(platform, account)
-    if platform.switches.choice("repeated_list_name") == "reject" and platform.lists_named(account, name):
-        raise ApiError(493, "name", field="name")
+    admit_name(platform, account, name)
     sheet = sheet_of(platform, call, set())
     guard_resend(platform, call, account)
     opened = platform.open_list(account, name, settings)
@@ -34,7 +31,7 @@ async def create_call_list(platform: Platform, call: Call, account: Account) -> 
 
 
 async def append_to_call_list(platform: Platform, call: Call, account: Account) -> dict[str, object]:
-    target = append_target(platform, call, account)
+    target = named_list(platform, call, account)
     policy = platform.switches.choice("append_to_completed")
     if policy != "dials":
         await platform.catch_up([target])
@@ -49,7 +46,7 @@ async def append_to_call_list(platform: Platform, call: Call, account: Account) 
     return answer(platform, target, batch)
 
 
-def append_target(platform: Platform, call: Call, account: Account) -> CallList:
+def named_list(platform: Platform, call: Call, account: Account) -> CallList:
     """The list by `list_id`, or by `list_name`."""
     if call.params.get("list_id", "").strip():
         return platform.list_of(account, read.integer(call.params, "list_id", 255))
@@ -60,46 +57,14 @@ def append_target(platform: Platform, call: Call, account: Account) -> CallList:
     return found[0 if policy == "oldest" else -1]
 
 
-def settings_of(params: dict[str, str], now: float) -> Settings:
-    """Checks every parameter that the reference page describes."""
-    pace = Pace(
-        max_simultaneous=read.integer(params, "max_simultaneous", 248, 1),
-        num_attempts=read.integer(params, "num_attempts", 249, 1, 5),
-        interval_seconds=read.optional_integer(params, "interval_seconds", 0),
-        repeated_first=read.one_of(params, "task_priority_strategy", STRATEGIES, STRATEGIES[0]) == STRATEGIES[1],
-    )
-    read.ip_address(params)
-    read.one_of(params, "call_list_type", LIST_TYPES, LIST_TYPES[0])
-    if params.get("server_location", "").strip() not in ("", *SERVER_LOCATIONS):
-        raise invalid("server_location")
-    return Settings(
-        rule_id=read.integer(params, "rule_id", 147, 1),
-        priority=read.integer(params, "priority", 247, 0, MAX_PRIORITY),
-        pace=pace,
-        start_at=list_start(params, now),
-        created_cancelled=read.boolean(params, "is_cancelled"),
-    )
-
-
-def list_start(params: dict[str, str], now: float) -> int:
-    """Unix seconds, not in the past. A client lives in real time: a clock of ours that runs ahead does not make its
-    future a past."""
-    start_at = read.optional_integer(params, "start_at", 0)
-    if start_at and start_at < min(now, time.time()):
-        raise invalid("start_at")
-    return start_at
-
-
-def list_name(params: dict[str, str]) -> str:
-    name = read.required(params, "name")
-    if len(name) > MAX_NAME or "/" in name or "\\" in name:
-        raise ApiError(253, field="name")
-    return name
-
-
 def admit_money(platform: Platform, account: Account) -> None:
     if not account.can_dial and platform.switches.choice("low_balance_create") == "refuses":
         raise ApiError(127)
+
+
+def admit_name(platform: Platform, account: Account, name: str) -> None:
+    if platform.switches.choice("repeated_list_name") == "reject" and platform.lists_named(account, name):
+        raise ApiError(493, "name", field="name")
 
 
 def sheet_of(platform: Platform, call: Call, earlier: set[str]) -> Sheet:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from schedules.sweep import sweep
 from tests.chaos.dying_worker import dies
 from tests.house import FLOWS, START, House
-from worker import control, producer
+from worker import control, producer, withdraw
 from worker.settings import Timing
 
 ROWS = 250  # three chunks: one creates the list, two are appended
@@ -33,6 +33,7 @@ class CrashPoint:
     prepare: Callable[[House], Bell]
     nth: int = 1
     rows: int = ROWS
+    withdrawn: int = 0
     afterwards: Callable[[House, str], None] = lambda house, ulid: None
 
     def __str__(self) -> str:
@@ -221,6 +222,27 @@ def top_up(house: House, ulid: str) -> None:
     house.provider.put("/balance", {"balance": 100})
 
 
+def withdrawn_before(house: House) -> Bell:
+    """Somebody asks not to be called, before and after his chunk is sent."""
+    ulid = house.upload(ROWS)
+    FLOWS["ingest"](house.ctx, ulid)
+    withdraw.ask(house.ctx, ulid, [1], "anna", "asked by mail")
+    return Bell(ulid, "withdraw", ulid)
+
+
+def withdrawn_after(house: House) -> Bell:
+    ulid = house.upload(ROWS, options={"max_simultaneous": 1})
+    house.run(ulid, until=lambda s: s["state"] == "dialing", step=0.01)
+    withdraw.ask(house.ctx, ulid, [ROWS], "anna", "asked by mail")
+    return Bell(ulid, "withdraw", ulid)
+
+
+def edited(house: House) -> Bell:
+    bell = dialing(house)
+    control.edit(house.ctx, bell.ulid, {"max_simultaneous": 5}, "anna")
+    return Bell(bell.ulid, "steer", bell.key)
+
+
 SENDING = (
     CrashPoint("submit.running", "before anything", taken_in),
     CrashPoint("submit.sending", "before the create", taken_in),
@@ -258,6 +280,10 @@ ELSEWHERE = (
     CrashPoint("steer.sending", "the recovery of a resumed upload", resumed),
     CrashPoint("steer.answered", "of a resumed upload", resumed),
     CrashPoint("steer.arrived", "of a resumed upload", resumed),
+    CrashPoint("steer.answered", "with changed options", edited),
+    CrashPoint("withdraw.unsent", "before he is left out", withdrawn_before, rows=ROWS - 1, withdrawn=1),
+    CrashPoint("withdraw.sending", "before he is taken back", withdrawn_after),
+    CrashPoint("withdraw.answered", "with him taken back", withdrawn_after),
     CrashPoint("chunk.review", "before a person is asked", seen_in_part, afterwards=show_all),
     CrashPoint("sweep.late", "once it is too late", too_late, afterwards=go_on),
     CrashPoint("sweep.expired", "before the bells", sent_and_expired),

@@ -69,9 +69,10 @@ def go_on_until_it_ends(house: House, ulid: str) -> dict[str, Any]:
     return status
 
 
-def everybody_was_accepted_once(house: House, status: dict[str, Any], rows: int = ROWS) -> None:
+def everybody_was_accepted_once(house: House, status: dict[str, Any], rows: int = ROWS, withdrawn: int = 0) -> None:
     assert status["state"] == "finished"
-    assert status["rows"] == {**dict.fromkeys(status["rows"], 0), "total": rows, "accepted": rows}
+    counted = {"total": rows + withdrawn, "accepted": rows, "suppressed": withdrawn}
+    assert status["rows"] == {**dict.fromkeys(status["rows"], 0), **counted}
     assert sum(status["outcomes"].values()) == rows
     assert "pending" not in status["outcomes"]
     times = Counter(contact["number"] for contact in house.provider.contacts)
@@ -89,7 +90,7 @@ def survives(house: House, point: CrashPoint) -> None:
     house.lose_bells()
     point.afterwards(house, ulid)
     house.turn(LEASE)
-    everybody_was_accepted_once(house, go_on_until_it_ends(house, ulid), point.rows)
+    everybody_was_accepted_once(house, go_on_until_it_ends(house, ulid), point.rows, point.withdrawn)
 
 
 @pytest.mark.parametrize("point", SENDING, ids=str)

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from tests.contract.test_faults import all_accepted_once, once
-from tests.house import House, adds_up
+from tests.house import SAMPLES, House, adds_up
+from worker import control
 
 
 def blocked(house: House, ulid: str, reason: str) -> bool:
@@ -96,3 +97,39 @@ def test_an_outage_costs_few_requests(house: House) -> None:
         house.work()
         house.turn(1)
     assert house.provider.ledger["requests"] < 60
+
+
+def test_a_wrong_pin_costs_one_request_and_waits_for_a_person(house: House) -> None:
+    """Plum can only be asked by sending the whole campaign."""
+    pin = house.ctx.settings.account("plum").secret()
+    house.provider.put("/plum/accounts/sandbox", {"pin": "not ours"})
+    ulid = house.upload(20, account="plum")
+    house.run(ulid, until=lambda s: blocked(house, ulid, "credential"), limit=5)
+    assert "rollcall resume" in house.status(ulid)["needs_person"]
+    for tries in (1, 2):
+        for _ in range(30):
+            house.turn(10)
+            house.work()
+        assert house.provider.ledger["requests"] == tries
+        assert blocked(house, ulid, "credential")
+        control.resume(house.ctx, ulid, "ana")
+        house.work()
+    house.provider.put("/plum/accounts/sandbox", {"pin": pin})
+    assert house.provider.ledger["contacts"] == 0
+    house.work()
+    control.resume(house.ctx, ulid, "ana")
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == 20, limit=60)
+    assert house.provider.ledger["contacts"] == 20
+
+
+def test_a_pin_that_is_missing_here_is_asked_of_nobody(house: House) -> None:
+    account, pin = house.ctx.settings.account("plum"), house.folder / "pin"
+    account.api_key_file = pin
+    ulid = house.upload(20, account="plum")
+    house.run(ulid, until=lambda s: blocked(house, ulid, "credential"), limit=5)
+    for _ in range(5):
+        house.turn(10)
+        house.work()
+    assert house.provider.ledger["requests"] == 0
+    pin.write_text((SAMPLES / "sandbox.pin").read_text())
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == 20, limit=60)

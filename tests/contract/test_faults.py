@@ -87,7 +87,7 @@ def test_refused_is_final_and_its_words_are_kept(house: House, method: str) -> N
 @pytest.mark.parametrize("retry_after", [None, 1, 40])
 def test_throttled_is_sent_again_later(house: House, method: str, retry_after: float | None) -> None:
     house.provider.faults(once("throttle", method, retry_after=retry_after))
-    all_accepted_once(house, house.finish(house.upload(250)))
+    all_accepted_once(house, house.finish(house.upload(250), step=20))
 
 
 @pytest.mark.parametrize("method", STEPS)

@@ -93,3 +93,13 @@ def test_a_forged_result_url_changes_nothing(house: House, door: str) -> None:
     answer = httpx.post(forged, data={"message_reference": f"{ulid}:1", "status": "failed"})
     assert answer.status_code == 401
     assert house.sql("SELECT count(*) FROM callback") == [(0,)]
+
+
+def test_outcomes_that_go_elsewhere_are_not_waited_for(house: House, door: str) -> None:
+    house.provider.faults({"fault": "accept_then_hang_up", "share": 1, "methods": ["queuecalls"], "times": 1})
+    elsewhere = {**PLUM, "result_url": f"{house.provider.url}/healthz"}
+    ulid = house.upload(ROWS, account="plum", options=elsewhere)
+    house.run(ulid, until=lambda s: s["state"] == "dialing", step=1, limit=11)
+    assert house.sql("SELECT code FROM chunk WHERE state = 'review'") == [("cannot_look",)]
+    assert house.sql("SELECT result FROM attempt WHERE step = 'look'") == [("review",)]
+    house.run(ulid, until=lambda s: s["outcomes"] == {"no_outcome": 50}, step=60, limit=15 * 60)

@@ -108,6 +108,7 @@ def test_the_deadline_holds_where_the_provider_refuses(house: House, method: str
 
 
 def test_a_list_that_was_stopped_as_one_of_several_goes_on_when_a_person_accepts(house: House) -> None:
+    house.hurry()
     house.provider.faults(once("accept_then_hang_up", CREATE))
     ulid = house.upload(90)
     house.run(ulid, until=lambda s: s["rows"]["unknown"] == 90, step=0.01)

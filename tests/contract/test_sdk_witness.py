@@ -4,7 +4,9 @@ The SDK lives in an environment of its own: ROLLCALL_SDK_PYTHON names its Python
 only speaks https, so the sandbox gets a certificate; its tokens are signed, and the sandbox checks the signatures.
 """
 
+import csv
 import datetime
+import io
 import ipaddress
 import json
 import os
@@ -132,7 +134,7 @@ def test_it_creates_and_appends(told: dict[str, Any], stage: Stage) -> None:
         "name": "witness & co",
         "contacts": 3,
     }
-    assert (book["contacts"], book["called_twice"]) == (5, 0)
+    assert (book["contacts"], book["called_twice"]) == (8, 0)
 
 
 def test_it_finds_its_list_by_name_and_date(told: dict[str, Any]) -> None:
@@ -171,6 +173,35 @@ def test_it_stops_and_recovers(told: dict[str, Any]) -> None:
     assert stopped["recover"] == {"result": True, "count_recovery": 2}
 
 
+def test_it_edits(told: dict[str, Any]) -> None:
+    assert told["changed"]["edited"] == {"result": True}
+    [shown] = told["changed"]["shown"]["result"]
+    assert (shown["list_name"], shown["priority"], shown["num_attempts"]) == ("witness edited", 4, 3)
+    assert (shown["max_simultaneous"], shown["interval_seconds"]) == (2, 9)
+    assert shown["task_priority_strategy"] == "repeated_attempts"
+
+
+def test_it_cancels_tasks_and_batches(told: dict[str, Any], stage: Stage) -> None:
+    changed = told["changed"]
+    by_id = [(line["task_uuid"], line["result"]) for line in changed["by id"]["result"]]
+    assert by_id == [("w-1", True), (None, False)]
+    assert [line["result"] for line in changed["by uuid"]["result"]] == [False]
+    assert changed["batch"] == {"result": True}
+    assert changed["recovered"] == {"result": True, "count_recovery": 1}
+    statuses = {task["task_uuid"]: task["status"] for task in changed["tasks"]["result"]}
+    assert (statuses["w-1"], statuses["w-3"]) == ("Canceled", "Canceled")
+    rows = csv.DictReader(io.StringIO(stage.http.get("/ledger/calls").text))
+    list_id = str(changed["made"]["list_id"])
+    calls = {row["uuid"]: int(row["calls"]) for row in rows if row["list_reference"] == list_id}
+    assert (calls["w-1"], calls["w-3"]) == (0, 0)
+    assert calls["w-2"] >= 1
+
+
+def test_it_filters_lists(told: dict[str, Any]) -> None:
+    assert told["changed"]["manual"]["total_count"] == 0
+    assert told["changed"]["filtered"]["total_count"] == 1
+
+
 def test_it_reads_its_account(told: dict[str, Any], stage: Stage) -> None:
     account = told["account"]
     assert account["result"]["account_id"] == int(ACCOUNT)
@@ -181,7 +212,14 @@ def test_it_reads_its_account(told: dict[str, Any], stage: Stage) -> None:
 
 
 def test_it_raises_the_documented_codes(told: dict[str, Any]) -> None:
-    assert told["errors"] == {"no such list": 255, "six attempts": 249, "ragged": 250}
+    assert told["errors"] == {
+        "no such list": 255,
+        "six attempts": 249,
+        "ragged": 250,
+        "no such list to edit": 251,
+        "no tasks to cancel": 485,
+        "another account": 115,
+    }
 
 
 def test_a_token_signed_with_another_key_is_refused(stage: Stage) -> None:

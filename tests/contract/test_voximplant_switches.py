@@ -1,7 +1,7 @@
 """The adapter under every behaviour that the documents leave open, and under every fault."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -9,6 +9,7 @@ from sandbox.voximplant.errors import MESSAGES
 from sandbox.voximplant.switches import SWITCHES
 from tests.contract.adapter_case import (
     NAME,
+    OPTIONS,
     adapter_at,
     as_new,
     one_sandbox,
@@ -35,6 +36,7 @@ OUT_OF_REACH = {
     "unknown_method": "every method we use is documented",
     "count_over_maximum": "we never ask for more than 1000",
     "lists_default_count": "we always say how many",
+    "edit_start_at": "a start is never edited",
 }
 tried: set[str] = set()
 
@@ -231,6 +233,57 @@ class TestUploads:
         else:
             assert type(refusal(submit, adapter, payload(4), reference=reference)) is Unknown
         assert tasks(adapter, reference)["uuid"].n_unique() >= 3
+
+
+class TestByHand:
+    MANUAL: ClassVar = {
+        "rule_id": 1,
+        "priority": 1,
+        "max_simultaneous": 1,
+        "num_attempts": 1,
+        "call_list_type": "manual",
+    }
+
+    @pytest.mark.parametrize("result", ["true", "1"])
+    @pytest.mark.parametrize("empty", ["refuse", "accept"])
+    def test_the_next_one_until_nobody_is_left(
+        self, adapter: Voximplant, provider: Provider, result: str, empty: str
+    ) -> None:
+        choose(provider, start_next_result=result, start_next_empty=empty)
+        place = Place(submit(adapter, options=self.MANUAL).reference)
+        for _ in range(3):
+            adapter.hands.next(place, None)
+            turn(provider, 600)
+        assert set(tasks(adapter, place.reference)["phase"]) == {"done"}
+        if empty == "accept":
+            adapter.hands.next(place, None)
+        else:
+            error = refusal(adapter.hands.next, place, None)
+            assert (type(error), error.code) == (Unknown, "voximplant_251")
+
+    @pytest.mark.parametrize("answer", ["wrapped", "bare"])
+    @pytest.mark.parametrize("in_call", ["refuse", "after_the_call"])
+    def test_who_is_taken_back(self, adapter: Voximplant, provider: Provider, answer: str, in_call: str) -> None:
+        choose(provider, cancel_task_answer=answer, cancel_task_in_call=in_call)
+        place = Place(submit(adapter, options={**OPTIONS, "max_simultaneous": 1}).reference)
+        turn(provider, 1)
+        calling, *others = tasks(adapter, place.reference)["uuid"]
+        told = adapter.hands.withdraw(place, [calling, others[0]])
+        assert told == {calling: "The task is in progress" if in_call == "refuse" else None, others[0]: None}
+        turn(provider, 3600)
+        assert tasks(adapter, place.reference)["phase"].to_list() == ["done", "cancelled", "done"]
+
+    @pytest.mark.parametrize(("policy", "phase"), [("stay", "cancelled"), ("come_back", "done")])
+    def test_who_was_taken_back_before_a_recovery(
+        self, adapter: Voximplant, provider: Provider, policy: str, phase: str
+    ) -> None:
+        choose(provider, recover_cancelled_tasks=policy)
+        place = Place(submit(adapter, stopped=True).reference)
+        uuids = tasks(adapter, place.reference)["uuid"].to_list()
+        assert adapter.hands.withdraw(place, uuids[:1]) == {uuids[0]: None}
+        adapter.start("recover", place)
+        turn(provider, 3600)
+        assert tasks(adapter, place.reference)["phase"].to_list() == [phase, "done", "done"]
 
 
 LOST = ["accept_then_hang_up", "accept_then_500", "cut_body", "not_json", "store_late", "no_answer"]

@@ -168,6 +168,12 @@ class TestErrors:
         failed = fails(status(code, body))
         assert (type(failed), failed.code) == (proves, f"http_{code}")
 
+    @pytest.mark.parametrize("code", [500, 503])
+    def test_a_5xx_keeps_its_words_without_numbers_and_the_key(self, code: int) -> None:
+        failed = fails(said(error("internal_error", f"no route to +12025550123 for {KEY}"), code))
+        assert (type(failed), failed.code, failed.http_status) == (Unknown, f"http_{code}", code)
+        assert failed.message.endswith("it may have been stored. Formant AI: no route to [number] for [secret]")
+
     def test_a_429_is_one_whatever_it_says(self) -> None:
         failed = fails(status(429, b"<html>slow down</html>"))
         assert (type(failed), failed.code) == (Throttled, "formant_rate_limit_exceeded")

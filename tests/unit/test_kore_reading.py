@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from worker.errors import Unknown
 from worker.providers.base import TASKS
-from worker.providers.kore import contacts, outcomes, pages
+from worker.providers.kore import adapter, contacts, outcomes, pages, requests
 from worker.providers.kore.contacts import named, number_of, outgoing
+from worker.rates import MARGIN
+from worker.settings import AccountSettings
 
 TOKEN = "01JD3K5M7N8P9QRSTVWXYZ0123"
 PHONES = ["12022000001", "12022000002", "12022000003"]
@@ -23,6 +25,15 @@ def store(count: int) -> list[dict[str, Any]]:
 def page(items: list[Any], behind: int, size: int, **more: Any) -> dict[str, Any]:
     shown, left = items[behind : behind + size], len(items) > behind + size
     return {"results": shown, "hasMore": left, "totalResults": len(items)} | more
+
+
+def test_there_is_time_to_read_a_list_of_58_000_contacts_and_its_campaign() -> None:
+    account, pace = AccountSettings(provider="kore"), adapter.CAPABILITIES.requests_per_second
+    assert pace is not None
+    pages_of_both = 58_000 / requests.CONTACTS_PAGE + 58_000 / requests.RECORDS_PAGE
+    assert 0.98 * account.read_deadline < pages_of_both / pace * MARGIN <= account.read_deadline + 1
+    assert AccountSettings(provider="kore", read_deadline=77).read_deadline == 77
+    assert AccountSettings().read_deadline == 600
 
 
 class TestWhole:

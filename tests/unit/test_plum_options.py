@@ -226,3 +226,4 @@ class TestCallList:
     def test_a_reference_that_might_not_come_back(self, tmp_path: Path, own: str) -> None:
         taken = self.taken(tmp_path, f"phone,message_reference\n3347938701,{own}\n")
         assert taken.codes() == {1: "bad_task_uuid"}
+        assert "Plum Voice: 1 to 128 " in taken.rejects()[0]["sentence"]

@@ -40,6 +40,24 @@ from tests.unit.sandbox_fixtures import LIST, ROWS, Vox
         ("is_cancelled", "perhaps", 496),
         ("start_at", "tomorrow", 496),
         ("start_at", 1_000_000_000, 496),
+        ("call_list_type", "progressive", 485),
+        ("queue_id", "second", 496),
+        ("avg_waiting_sec", "long", 496),
+        ("acd_version", "V3", 496),
+        ("predictive_type", "BEST", 496),
+        ("maximum_error_rate", 1.01, 496),
+        ("minimum_busy_factor", -0.1, 496),
+        ("task_multiplier", 0.9, 496),
+        ("is_personal_campaign", "mine", 496),
+        ("personal_campaign_type", "lazy", 496),
+        ("personal_campaign_type", "smart", 492),
+        ("buffer_size_target", "ALL", 496),
+        ("buffer_size_value", 501, 496),
+        ("buffer_threshold_factor", -1, 496),
+        ("avg_dial_time_sec", "nan", 496),
+        ("avg_time_talk_sec", -1, 496),
+        ("avg_total_time_sec", "x", 496),
+        ("percent_successful", "most", 496),
     ],
 )
 def test_a_bad_parameter_has_its_documented_code(vox: Vox, name: str, value: Any, code: int) -> None:
@@ -57,12 +75,38 @@ def test_the_edges_of_every_range_are_allowed(vox: Vox) -> None:
     }
     more: dict[str, Any] = {
         "task_priority_strategy": "repeated_attempts",
-        "call_list_type": "predictive",
+        "call_list_type": "Predictive",
+        "queue_id": 3,
         "interval_seconds": 0,
     }
     shown = vox.call("GetCallLists", list_id=vox.create(**edges, **more))["result"][0]
     assert (shown["priority"], shown["num_attempts"], shown["list_name"]) == (2**31, 5, "n" * 255)
     assert shown["task_priority_strategy"] == "repeated_attempts"
+
+
+def test_a_list_for_agents_takes_every_setting_of_the_predictive_dialer(vox: Vox) -> None:
+    of_agents: dict[str, Any] = {
+        "call_list_type": "progressive",
+        "queue_id": 3,
+        "avg_waiting_sec": 1,
+        "acd_version": "V2",
+        "predictive_type": "AR_OPTIMIZED",
+        "maximum_error_rate": 0.02,
+        "minimum_busy_factor": 1,
+        "task_multiplier": 1.5,
+        "is_personal_campaign": "true",
+        "personal_campaign_type": "strict",
+        "buffer_size_target": "VALUE",
+        "buffer_size_value": 20,
+        "buffer_threshold_factor": 0.5,
+        "avg_dial_time_sec": 12.5,
+        "avg_time_talk_sec": 80,
+        "avg_total_time_sec": 95,
+        "percent_successful": 0.4,
+        "list_custom_data": '{"team": "north"}',
+        "quote": "'",
+    }
+    assert vox.call("CreateCallList", ROWS, **(LIST | of_agents))["count"] == 3
 
 
 def test_a_start_in_a_clients_future_is_no_past_for_a_clock_that_ran_ahead(vox: Vox) -> None:

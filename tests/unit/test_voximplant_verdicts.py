@@ -7,6 +7,7 @@ import pytest
 from sandbox.voximplant.errors import MESSAGES
 from worker.errors import AccountRefused, LowBalance, NotSent, ProviderError, Refused, Throttled, Unknown
 from worker.providers.voximplant import verdicts
+from worker.providers.voximplant.advice import ADVICE
 
 TABLE: dict[type[ProviderError], tuple[int, ...]] = {
     Unknown: (1, 2, 4, 251, 252, 484, 515),
@@ -15,6 +16,59 @@ TABLE: dict[type[ProviderError], tuple[int, ...]] = {
     AccountRefused: (100, 401, 447, 454),
     NotSent: (455, 456),
     Refused: (101, 134, 147, 247, 248, 249, 250, 253, 255, 257),
+}
+# Codes of the platform's error table that a method for call lists, a credential or an account can meet.
+DOCUMENTED = {
+    *(
+        1,
+        2,
+        4,
+        5,
+        *range(100, 106),
+        115,
+        127,
+        131,
+        134,
+        147,
+        162,
+        247,
+        248,
+        249,
+        250,
+        251,
+        252,
+        253,
+        255,
+        257,
+        314,
+        317,
+    ),
+    *(
+        327,
+        340,
+        375,
+        401,
+        416,
+        427,
+        428,
+        433,
+        434,
+        435,
+        447,
+        454,
+        455,
+        456,
+        458,
+        482,
+        484,
+        485,
+        492,
+        493,
+        496,
+        497,
+        499,
+    ),
+    *(515, 569),
 }
 UNLISTED = (0, 3, 5, 6, 314, 493, 569, 99_999, -1)
 
@@ -30,7 +84,7 @@ def test_what_a_code_proves(kind: type[ProviderError], code: int) -> None:
     error = verdict(code)
     assert type(error) is kind
     assert error.code == f"voximplant_{code}"
-    assert error.message == f"Voximplant error {code}: Words."
+    assert error.message == f"Voximplant error {code}: Words. {ADVICE[code]}"
 
 
 @pytest.mark.parametrize("code", UNLISTED)
@@ -92,18 +146,18 @@ def test_how_long_to_wait_stands_in_the_words(code: int, words: str, seconds: fl
 )
 def test_numbers_are_taken_out_of_the_words(number: str) -> None:
     message = verdict(250, f"Invalid CSV file: row 17, cell '{number}' is wrong").message
-    assert message == "Voximplant error 250: Invalid CSV file: row 17, cell '[number]' is wrong"
+    assert message == f"Voximplant error 250: Invalid CSV file: row 17, cell '[number]' is wrong. {ADVICE[250]}"
 
 
 def test_a_number_at_the_cut_is_taken_out_too() -> None:
     message = verdict(250, "x" * 495 + "+12025550123").message
     assert "2025" not in message
-    assert len(message) < 540
+    assert len(message) < 540 + len(ADVICE[250])
 
 
 @pytest.mark.parametrize("words", ["should be in range of 1..5", "row 17, column 4", "error 250", "2 of 999999"])
 def test_other_numbers_stay(words: str) -> None:
-    assert verdict(250, words).message.endswith(words)
+    assert verdict(250, words).message == f"Voximplant error 250: {words}. {ADVICE[250]}"
 
 
 @pytest.mark.parametrize("error", [None, "text", [], ["code"], 250, {}, {"msg": "x"}, {"code": None}, {"code": [1]}])
@@ -119,6 +173,34 @@ def test_an_error_without_a_code_proves_nothing(error: Any) -> None:
 )
 def test_a_code_may_come_as_text(said: Any, code: int | None) -> None:
     assert verdicts.code_of({"code": said}) == code
+
+
+def test_whoever_must_act_is_told_how() -> None:
+    assert verdict(147, "The 'rule_id' parameter is invalid").message == (
+        "Voximplant error 147: The 'rule_id' parameter is invalid. Set rule_id to a rule of this account: "
+        "--set rule_id=…; the control panel lists an application's rules under Applications, Routing."
+    )
+
+
+def test_every_listed_code_has_advice() -> None:
+    assert ADVICE.keys() >= verdicts.LISTED
+    assert all(len(advice) > 20 and advice == advice.strip() for advice in ADVICE.values())
+    assert all(advice.endswith((".", "…")) for advice in ADVICE.values())
+
+
+def test_there_is_no_advice_about_a_code_that_does_not_exist() -> None:
+    assert ADVICE.keys() <= DOCUMENTED
+
+
+@pytest.mark.parametrize("code", [314, 492, 493, 569, 5])
+def test_advice_about_what_proves_nothing_changes_no_verdict(code: int) -> None:
+    error = verdict(code)
+    assert type(error) is Unknown
+    assert error.message.endswith(ADVICE[code])
+
+
+def test_without_advice_the_words_stand_alone() -> None:
+    assert verdict(99_999, "Words").message == "Voximplant error 99999: Words"
 
 
 @pytest.mark.parametrize("msg", [None, 5, ["a"], {"a": 1}, ""])

@@ -48,7 +48,9 @@ def _decide(verb: "Callable[[Context], None]", ulid: str, as_json: bool) -> None
     carry_out(verb, place.settings(), ulid, as_json)
 
 
-def carry_out(verb: "Callable[[Context], None]", chosen: "Settings", ulid: str, as_json: bool, told: str = "") -> None:
+def carry_out(
+    verb: "Callable[[Context], object]", chosen: "Settings", ulid: str, as_json: bool, told: str = ""
+) -> None:
     """Do what a person decided, and say how the upload stands now, with `told` before it."""
     from worker.cli import follow, place
 

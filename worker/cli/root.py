@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import check, decide, demo, export, look, machine, push, review, web
+from worker.cli import check, decide, demo, desk, export, look, machine, push, review, web
 
 EPILOG = (
     "Exit codes: 0 done · 1 unexpected, a log says more · 2 the input or the configuration is wrong · "
@@ -54,6 +54,11 @@ app.command("pause")(decide.pause)
 app.command("resume")(decide.resume)
 app.command("cancel")(decide.cancel)
 app.command("review")(review.review)
+app.command("withdraw")(desk.withdraw)
+app.command("edit")(desk.edit)
+app.command("next")(desk.call_next)
+app.command("lists")(desk.lists)
+app.command("adopt")(desk.adopt)
 app.command("check")(check.check)
 app.command("up")(machine.up)
 app.command("web")(web.web)

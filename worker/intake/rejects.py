@@ -65,7 +65,10 @@ SENTENCES: dict[Code, str] = {
     Code.MILLISECOND_START: "The __start_at number is too large for seconds; if it is milliseconds, divide by 1000.",
     Code.START_IN_PAST: "The __start_at time has passed; give a later one, or empty it to start with the upload.",
     Code.BAD_WINDOW: "__start_execution_time and __end_execution_time must both be HH:MM:SS, or both be empty.",
-    Code.BAD_TASK_UUID: "A __task_uuid is 1 to 40 of A-Z a-z 0-9 : - and not of Rollcall's own form; change it.",
+    Code.BAD_TASK_UUID: (
+        "The row's own uuid is of Rollcall's form, or not of the provider's (Voximplant: 1 to 40 of A-Z a-z 0-9 : -; "
+        'Plum Voice: 1 to 128 printable ASCII characters without " , ; and backslash); change it.'
+    ),
     Code.REPEATED_TASK_UUID: "An earlier row has the same __task_uuid; give each row its own, or empty the cell.",
     Code.ROW_TOO_LARGE: "The row alone is larger than one request may be; shorten its cells.",
     Code.DUPLICATE: "An earlier row has the same number; that one is called and this one is left out.",

@@ -109,13 +109,17 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Found:
-    """A list at the provider. `complete`: it says that it will not dial any more. `count`: its contacts, if told."""
+    """A list at the provider. `complete`: it says that it will not dial any more. `count`: its contacts, if told.
+
+    `settings` are the options it shows, under our names.
+    """
 
     reference: str
     name: str
     status: str
     complete: bool
     count: int | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -305,6 +309,7 @@ class Kind:
     `dialing_time` is in seconds, from the last start to the last attempt, for checked options. `steps` are those that
     a submission still has to take when the list's reference is this one; `starts` those towards dialling, when what
     dials is this one. `check_filters` checks what lists are to be shown by, and raises InputError `bad_filter`.
+    `by_hand`: with these options the next contact is dialled only when told.
     """
 
     capabilities: Capabilities
@@ -317,3 +322,4 @@ class Kind:
     starts: Callable[[str | None], tuple[str, ...]]
     connect: Callable[[Opening], Provider]
     check_filters: Callable[[dict[str, Any]], dict[str, Any]] = no_filters
+    by_hand: Callable[[dict[str, Any]], bool] = lambda _options: False

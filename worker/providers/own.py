@@ -21,22 +21,31 @@ def checked(
     for name, why in (impossible or {}).items():
         if options.get(name) is not None:
             raise InputError("bad_option", f"The option {name} cannot be honoured by {provider}: {why}; leave it out.")
+    return _held_against(model, provider, options, "option")
+
+
+def checked_filters(model: type[BaseModel], provider: str, filters: dict[str, Any]) -> dict[str, Any]:
+    """Checked filters of lists, without those that are not given; raises InputError `bad_filter`."""
+    return _held_against(model, provider, filters, "filter")
+
+
+def _held_against(model: type[BaseModel], provider: str, given: dict[str, Any], noun: str) -> dict[str, Any]:
     try:
-        return model(**options).model_dump(exclude_none=True)
+        return model(**given).model_dump(exclude_none=True)
     except ValidationError as error:
-        raise InputError("bad_option", _sentence(error, model, provider)) from None
+        raise InputError(f"bad_{noun}", _sentence(error, model, provider, noun)) from None
 
 
-def _sentence(error: ValidationError, model: type[BaseModel], provider: str) -> str:
+def _sentence(error: ValidationError, model: type[BaseModel], provider: str, noun: str) -> str:
     first = error.errors(include_input=False, include_url=False)[0]
-    name = str(first["loc"][0])[:60] if first["loc"] else "options"
+    name = str(first["loc"][0])[:60] if first["loc"] else f"{noun}s"
     name = name if name.isprintable() else repr(name)
     if first["type"] == "missing":
-        return f"The option {name} is required by {provider}; set it with --set {name}=… or in the account's options."
+        return f"The {noun} {name} is required by {provider}; set it with --set {name}=… or in the account's options."
     if first["type"] == "extra_forbidden":
         known = ", ".join(model.model_fields)
-        return f"The option {name} is not one that {provider} knows; use one of: {known}."
-    return f"The option {name} cannot be used: {first['msg'].removeprefix('Value error, ').lower()}; correct it."
+        return f"The {noun} {name} is not one that {provider} knows; use one of: {known}."
+    return f"The {noun} {name} cannot be used: {first['msg'].removeprefix('Value error, ').lower()}; correct it."
 
 
 def settings_of(model: type[BaseModel], provider: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -52,17 +61,5 @@ def settings_of(model: type[BaseModel], provider: str) -> Callable[[dict[str, An
             raise ConfigError(
                 "bad_account", f"The setting own.{name} of a {provider} account cannot be used: {text}; correct it."
             ) from None
-
-    return check
-
-
-def no_settings(provider: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """For a provider without settings of its own."""
-
-    def check(own: dict[str, Any]) -> dict[str, Any]:
-        if own:
-            named = ", ".join(sorted(own))
-            raise ConfigError("bad_account", f"A {provider} account has no settings of its own ({named}); remove them.")
-        return {}
 
     return check

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
@@ -54,6 +54,19 @@ def apply(session: Session, ids: Sequence[int], now: datetime) -> set[int]:
 def ignore(session: Session, ids: Sequence[int], now: datetime) -> set[int]:
     """Mark as ignored those that are still new; returns them."""
     return _settle(session, ids, CallbackState.IGNORED, now)
+
+
+def forget(session: Session, before: datetime, limit: int) -> int:
+    """Delete those that were applied or ignored before `before`; returns how many.
+
+    Only the oldest `limit` that are settled are looked at, in the order of the key, so a pass costs little.
+    """
+    settled = col(Callback.state) != CallbackState.NEW
+    oldest = select(col(Callback.id), col(Callback.applied_at)).where(settled).order_by(col(Callback.id)).limit(limit)
+    over = [one.id for one in session.execute(oldest) if one.applied_at is not None and one.applied_at < before]
+    if not over:
+        return 0
+    return int(session.connection().execute(delete(Callback).where(col(Callback.id).in_(over), settled)).rowcount)
 
 
 def _settle(session: Session, ids: Sequence[int], state: CallbackState, now: datetime) -> set[int]:

@@ -9,11 +9,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
-from worker.states import ChunkState, ListState, UploadState
-from worker.store import uploads
+from worker.states import CHUNK_WAITING, ChunkState, ListState, UploadState
+from worker.store import uploads, withdrawals
 from worker.store.arrows import change, move_chunks, new_token
 
 DECIDED = "accepted_by_person"  # code of a chunk that no comparison questions again
+UNSEEN = "cannot_look"  # code of a chunk in review about which the provider could not be asked
 
 
 def release(session: Session, upload_id: int) -> int:
@@ -27,6 +28,7 @@ def due(now: datetime) -> tuple[Any, ...]:
         col(Chunk.not_before) <= now,
         col(Chunk.not_after) > now,
         or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now),
+        ~withdrawals.holds(),
     )
 
 
@@ -191,6 +193,19 @@ def _resolve(session: Session, arrow: str, chunk: Chunk, **values: Any) -> bool:
     return bool(move_chunks(session, arrow, *_looked(chunk), **values))
 
 
+def heard_in_review(session: Session, chunk: Chunk, now: datetime) -> bool:
+    """Nobody could be asked about it, and now a callback has told of it: it arrived."""
+    where = (*_judged(chunk), col(Chunk.code) == UNSEEN)
+    return bool(move_chunks(session, "heard_in_review", *where, settled_at=now, code=None, message=None, evidence={}))
+
+
+def heard_after_absent(session: Session, chunk: Chunk, message: str) -> bool:
+    """It was taken for not sent, and a callback has told of it: it must not be sent before a person has looked."""
+    sent = (*_judged(chunk), col(Chunk.attempts) > 0)
+    told: dict[str, Any] = {"code": "heard_after_absent", "message": message, "evidence": {}, "retry_at": None}
+    return bool(move_chunks(session, "heard_after_absent", *sent, **told))
+
+
 def contradict(session: Session, chunk: Chunk, code: str, message: str, evidence: dict[str, Any]) -> bool:
     """The list as a whole does not hold what the provider confirmed: before it starts, a person decides."""
     values = {"code": code, "message": message, "evidence": evidence}
@@ -219,6 +234,16 @@ def person_resends(session: Session, chunk: Chunk, not_after: datetime, **payloa
 
 def person_gives_up(session: Session, chunk: Chunk, now: datetime) -> bool:
     return bool(move_chunks(session, "person_gives_up", *_judged(chunk), settled_at=now))
+
+
+def skip(session: Session, chunk: Chunk, now: datetime) -> bool:
+    """Nobody in it is to be called."""
+    return bool(move_chunks(session, "skip", *_judged(chunk), settled_at=now))
+
+
+def shrink(session: Session, chunk: Chunk, **payload: Any) -> bool:
+    """Put a part of it in its place, while it waits to be sent."""
+    return bool(change(session, Chunk, *_judged(chunk), col(Chunk.state).in_(CHUNK_WAITING), **payload))
 
 
 def complete(session: Session, list_id: int) -> int:

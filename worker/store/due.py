@@ -104,11 +104,13 @@ def verifications(session: Session, now: datetime, rung: float) -> list[int]:
 
 
 def steers(session: Session, now: datetime, rung: float) -> list[int]:
-    """Lists that run and should be stopped, or are stopped and may go on."""
+    """Lists that run and should be stopped, are stopped and may go on, or are to be told changed options."""
     running = col(CallList.state) == ListState.OPEN
     may_go_on = col(Upload.state).in_([UploadState.SUBMITTING, UploadState.DIALING])
     wrong = or_(and_(col(CallList.stop_wanted), running), and_(~col(CallList.stop_wanted), ~running, may_go_on))
-    live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None), ~col(CallList.held))
+    changed = col(CallList.changes).is_not(None)
+    live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None))
+    wrong = or_(changed, and_(~col(CallList.held), wrong))
     query = select(col(CallList.id)).join(Upload, col(Upload.id) == col(CallList.upload_id))
     found = list(session.scalars(query.where(*live, wrong, _quiet(CallList.steer_at, now)).limit(LIMIT)))
     _mark(session, CallList, found, steer_at=now + timedelta(seconds=rung))

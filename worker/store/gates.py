@@ -19,8 +19,9 @@ def get(session: Session, account: str) -> Gate:
     return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def close(session: Session, account: str, reason: Blocked, message: str, now: datetime, probe_in: float) -> None:
-    probe_at = now + timedelta(seconds=probe_in)
+def close(session: Session, account: str, reason: Blocked, message: str, now: datetime, probe_in: float | None) -> None:
+    """`probe_in` is in seconds; None: nobody tries it again before `probe_soon`."""
+    probe_at = None if probe_in is None else now + timedelta(seconds=probe_in)
     values = {"blocked": reason, "message": message, "blocked_at": now, "probe_at": probe_at}
     change(session, Gate, col(Gate.account) == account, **values)
 

@@ -6,13 +6,26 @@ from typing import Any
 from sqlalchemy import and_, case, func, or_, select
 from sqlmodel import Session, col
 
-from worker.models import CallList, Chunk
+from worker.models import CallList, Chunk, Upload
 from worker.states import CHUNK_SENT, CHUNK_WAITING, ListState
 from worker.store.arrows import change, move_lists, new_token
 
 
 def get(session: Session, list_id: int) -> CallList | None:
     return session.scalars(select(CallList).where(col(CallList.id) == list_id)).first()
+
+
+def holder(session: Session, account: str, reference: str) -> Upload | None:
+    """The upload whose list this is."""
+    query = select(Upload).join(CallList, col(CallList.upload_id) == col(Upload.id))
+    return session.scalars(query.where(col(Upload.account) == account, col(CallList.reference) == reference)).first()
+
+
+def holders(session: Session, account: str) -> dict[str, str]:
+    """Reference to upload, of every list of an account."""
+    query = select(col(CallList.reference), col(Upload.ulid)).join(Upload, col(CallList.upload_id) == col(Upload.id))
+    found = session.execute(query.where(col(Upload.account) == account, col(CallList.reference).is_not(None)))
+    return {str(reference): str(ulid) for reference, ulid in found}
 
 
 def of_upload(session: Session, upload_id: int) -> list[CallList]:
@@ -164,6 +177,23 @@ def stopped(session: Session, list_id: int) -> int:
 
 def recovered(session: Session, list_id: int) -> int:
     return move_lists(session, "recovered", col(CallList.id) == list_id, quiet_polls=0)
+
+
+def tell_changes(session: Session, call_list: CallList, changes: dict[str, Any]) -> None:
+    """The provider is to be told these options of the list, beside those it was not told yet."""
+    told = {**(call_list.changes or {}), **changes}
+    mine = col(CallList.id) == call_list.id
+    change(session, CallList, mine, changes=told, changes_refused=None, steer_at=None)
+
+
+def told_changes(session: Session, call_list: CallList, refused: str | None) -> None:
+    """It was told all that is in `call_list`; what was added since is still to be told. Under the upload's lock."""
+    current = get(session, call_list.id)
+    assert current is not None
+    told = call_list.changes or {}
+    left = {name: value for name, value in (current.changes or {}).items() if name not in told or told[name] != value}
+    mine = col(CallList.id) == call_list.id
+    change(session, CallList, mine, changes=left or None, changes_refused=refused)
 
 
 def steer_later(session: Session, list_id: int, at: datetime) -> None:

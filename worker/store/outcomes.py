@@ -1,7 +1,7 @@
 """Outcomes, written in bulk: what is new is copied in, only what changed is merged."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -127,6 +127,14 @@ def ended(session: Session, upload_id: int, rows: pl.Series) -> pl.DataFrame:
     """Of the contacts `rows`, those with a final outcome: a frame with the column `row`."""
     final = known(session, upload_id, rows).filter(pl.col("terminal")).select("row")
     return final.filter(pl.col("row").is_in(rows.implode()))
+
+
+def final(session: Session, upload_id: int, rows: Sequence[int]) -> dict[int, tuple[str, datetime]]:
+    """Row to disposition and when we learnt it, of those among `rows` that have come to their end."""
+    query = select(col(Outcome.row), col(Outcome.disposition), col(Outcome.updated_at)).where(
+        col(Outcome.upload_id) == upload_id, col(Outcome.row).in_(rows), col(Outcome.terminal)
+    )
+    return {int(row): (str(kind), at) for row, kind, at in session.execute(query)}
 
 
 def by_disposition(session: Session, upload_id: int) -> dict[str, int]:

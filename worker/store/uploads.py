@@ -186,6 +186,16 @@ def want_stopped(session: Session, upload_id: int, wanted: bool) -> int:
     return change(session, CallList, of_this, col(CallList.state) != ListState.FINISHED, stop_wanted=wanted)
 
 
+def suppress(session: Session, upload_id: int, count: int) -> None:
+    """So many contacts left their chunk before it was sent."""
+    change(session, Upload, col(Upload.id) == upload_id, suppressed=col(Upload.suppressed) + count)
+
+
+def change_options(session: Session, upload: Upload, options: dict[str, Any]) -> None:
+    """What was set for an upload while it runs; a list that is made later is made with it."""
+    change(session, Upload, col(Upload.id) == upload.id, job={**upload.job, "options": options})
+
+
 def unsettled(upload_id: Any, *states: ChunkState) -> Any:
     return exists().where(col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states))
 

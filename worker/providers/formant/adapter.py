@@ -16,10 +16,9 @@ from worker.errors import NotSent, Refused, Unknown
 from worker.providers import named
 from worker.providers.answer import parsed
 from worker.providers.base import Accepted, Account, Capabilities, Found, Hands, Inbox, Pace, Place, Step, Submission
-from worker.providers.formant import verdicts
+from worker.providers.formant.client import Worded
 from worker.providers.formant.options import NAME_LIMIT
 from worker.providers.formant.settings import Own
-from worker.providers.http import Client
 
 PAGE = 100
 CALL_DEADLINE = 30.0
@@ -69,7 +68,7 @@ class Formant:
         read_deadline: float = 600,
         pace: Pace | None = None,
     ) -> None:
-        self._client = Client(url, verdicts.raise_error, pace)
+        self._client = Worded(url, key, pace)
         self._headers = {"Authorization": f"Bearer {key}"}
         self._complete = frozenset(own.complete_states)
         self._read_deadline = read_deadline

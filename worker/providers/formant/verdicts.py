@@ -2,7 +2,7 @@
 
 import time
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import httpx
 
@@ -19,17 +19,16 @@ LONGEST = 3600.0  # seconds we let an answer make us wait
 UNTOLD = 30.0  # seconds we wait where an answer says too much at once, and not how long
 
 
-def raise_error(response: httpx.Response) -> None:
-    """Raise what a 4xx with the documented envelope means; return where it has none."""
-    status = response.status_code
-    envelope = parsed(response.content)
-    error = envelope.get("error") if isinstance(envelope, dict) else None
-    kind = error.get("type") if isinstance(error, dict) else None
+def raise_error(response: httpx.Response, key: str) -> None:
+    """Raise what a 4xx with the documented envelope means; return where it has none. `key` gets into no words."""
+    status, error = response.status_code, _error(response)
+    kind = None if error is None else error.get("type")
+    words = words_of(response, key) or "no words"
     if status == 429:
-        _throttled(response, str(kind) if kind in TYPES else "rate_limit_exceeded", _words(error))
+        _throttled(response, str(kind) if kind in TYPES else "rate_limit_exceeded", words)
     if not isinstance(kind, str) or kind not in TYPES:
         return
-    code, text = f"formant_{kind}", f"Formant AI: {_words(error)}"
+    code, text = f"formant_{kind}", f"Formant AI: {words}"
     if kind in IN_DOUBT or status in (408, 409):
         raise Unknown(code, text, http_status=status)
     if status in (401, 403):
@@ -37,8 +36,18 @@ def raise_error(response: httpx.Response) -> None:
     raise Refused(code, text, http_status=status)
 
 
-def _words(error: object) -> str:
-    return spoken(error.get("message") or "no words") if isinstance(error, dict) else "no words"
+def words_of(response: httpx.Response, key: str) -> str | None:
+    """What an error says, less numbers and the account's key; None where it says nothing."""
+    error = _error(response)
+    told = None if error is None else error.get("message")
+    return spoken(str(told).replace(key, "[secret]")) if told else None
+
+
+def _error(response: httpx.Response) -> dict[str, Any] | None:
+    """The documented envelope's content; None where there is none."""
+    envelope = parsed(response.content)
+    error = envelope.get("error") if isinstance(envelope, dict) else None
+    return error if isinstance(error, dict) else None
 
 
 def _throttled(response: httpx.Response, kind: str, words: str) -> NoReturn:

@@ -130,7 +130,7 @@ class Plum:
         raise Refused("cannot_start", "A campaign at Plum Voice starts by itself; look at it in its campaign manager.")
 
     def account(self) -> Account | None:
-        """Nothing can be asked of Plum that calls nobody, so a wrong PIN shows with the first campaign."""
+        """Nothing can be asked of Plum that calls nobody: a wrong PIN shows with a campaign, and waits for a person."""
         return None
 
     def close(self) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 from worker.errors import ConfigError
 from worker.layout import Layout
 from worker.providers.base import Kind, Opening
-from worker.providers.own import no_settings
-from worker.providers.voximplant import adapter, auth, options
+from worker.providers.own import settings_of
+from worker.providers.voximplant import adapter, auth, filters, options
 from worker.providers.voximplant.adapter import Voximplant
+from worker.providers.voximplant.settings import Own
 
 
 def _url(_own: dict[str, Any]) -> str:
@@ -16,12 +17,17 @@ def _url(_own: dict[str, Any]) -> str:
 
 def _connect(opening: Opening) -> Voximplant:
     """Raises ConfigError `no_credentials` where there is neither a service account nor an id with a key."""
-    url = opening.url or _url(opening.own)
+    own = Own(**opening.own)
+    return Voximplant(
+        opening.url or _url(opening.own), _credential(opening), opening.read_deadline, opening.pace, own.details
+    )
+
+
+def _credential(opening: Opening) -> auth.Auth:
     if opening.credentials is not None:
-        return Voximplant(url, auth.ServiceAccount(opening.credentials), opening.read_deadline, opening.pace)
+        return auth.ServiceAccount(opening.credentials)
     if opening.account_id and opening.secret:
-        key = auth.ApiKey(opening.account_id, opening.secret)
-        return Voximplant(url, key, opening.read_deadline, opening.pace)
+        return auth.ApiKey(opening.account_id, opening.secret)
     raise ConfigError(
         "no_credentials",
         "The account has neither credentials_file nor account_id with api_key_file or api_key_env; give it one.",
@@ -36,12 +42,14 @@ KIND = Kind(
     capabilities=adapter.CAPABILITIES,
     url=_url,
     check_options=options.check,
-    check_own=no_settings("Voximplant"),
+    check_own=settings_of(Own, "Voximplant"),
     layout=_layout,
     dialing_time=options.dialing_time,
     steps=adapter.steps,
     starts=adapter.starts,
     connect=_connect,
+    by_hand=options.by_hand,
+    check_filters=filters.check,
 )
 
 __all__ = ["KIND", "Voximplant"]

@@ -1,4 +1,5 @@
-"""The adapter: CreateCallList, AppendToCallList, GetCallLists, GetCallListDetails, Stop, Recover, GetAccountInfo.
+"""The adapter: CreateCallList, CreateManualCallList, AppendToCallList, GetCallLists, GetCallListDetails,
+StopCallListProcessing, RecoverCallList, GetAccountInfo; the rest is in `hands`.
 
 Requests take the documented shape: scalars in the query, the file as a multipart part, the token in a header.
 """
@@ -18,8 +19,9 @@ from worker.providers import named
 from worker.providers.answer import parsed
 from worker.providers.base import Accepted, Account, Capabilities, Found, Hands, Inbox, Pace, Place, Step, Submission
 from worker.providers.http import Client, http_date, retry_after
-from worker.providers.voximplant import details, options, verdicts
+from worker.providers.voximplant import details, options, sheet, verdicts
 from worker.providers.voximplant.auth import Auth
+from worker.providers.voximplant.hands import MOST_TASKS, ListHands
 
 DELIMITER = ";"
 PAGE = 1000
@@ -41,9 +43,12 @@ CAPABILITIES = Capabilities(
     resumes=True,
     windows=True,
     tells_balance=True,
+    edits=options.EDITABLE,
+    withdraws=MOST_TASKS,
+    by_hand=True,
     name_limit=options.NAME_LIMIT,
     roles={
-        "Call list manager": "creates, appends to, reads, stops and recovers call lists",
+        "Call list manager": "creates, appends to, reads, edits, stops and recovers call lists",
         "Owner, Admin or Developer": "may do the same, and read the account's balance (GetAccountInfo)",
     },
 )
@@ -62,22 +67,32 @@ def starts(_campaign: str | None) -> tuple[str, ...]:
 
 
 class Voximplant:
-    """One account at Voximplant. `read_deadline` is in seconds, for one reading of a list's details."""
+    """One account at Voximplant. `read_deadline` is in seconds, for one reading of a list's details.
+
+    `form` is the one that details are read in: csv, json or xls.
+    """
 
     name = "voximplant"
     capabilities = CAPABILITIES
-    hands: Hands | None = None
     inbox: Inbox | None = None
 
-    def __init__(self, url: str, auth: Auth, read_deadline: float, pace: Pace | None = None) -> None:
+    def __init__(self, url: str, auth: Auth, read_deadline: float, pace: Pace | None = None, form: str = "csv") -> None:
         self._client = Client(url, self._said_no, pace)
         self._auth = auth
         self._read_deadline = read_deadline
+        self._form = form
+        self.hands: Hands | None = ListHands(self._do, lambda filters: self._lists(**filters), auth.account_id)
 
     def submit(self, submission: Submission, deadline: float) -> Accepted:
-        """CreateCallList, or AppendToCallList where the list exists."""
+        """CreateCallList, CreateManualCallList, or AppendToCallList where the list exists.
+
+        A manual list dials nothing by itself, so there is nothing to hold back when it is to be stopped.
+        """
         dialect = {"encoding": "UTF-8", "delimiter": DELIMITER}
-        if submission.step == CREATE.name:
+        if submission.step == CREATE.name and options.by_hand(submission.options):
+            told = {name: value for name, value in submission.options.items() if name != "call_list_type"}
+            method, query = "CreateManualCallList", {**told, **dialect, "name": submission.list_name}
+        elif submission.step == CREATE.name:
             method, query = "CreateCallList", {**submission.options, **dialect, "name": submission.list_name}
             query |= {"is_cancelled": "true"} if submission.stopped else {}
         else:
@@ -101,17 +116,14 @@ class Voximplant:
             yield frame.select("uuid")
 
     def tasks(self, place: Place) -> Iterator[pl.DataFrame]:
-        """The details as CSV, written to a temporary file first: nothing is handed out of a body that was cut."""
-        reference = place.reference
-        query = {"list_id": reference, "output": "csv", "encoding": "UTF-8", "delimiter": DELIMITER}
-        with tempfile.TemporaryFile() as file:
-            self._download("GetCallListDetails", query, file)
+        """The details. A file is written to disk first: nothing is handed out of a body that was cut."""
+        if self._form != "json":
             try:
-                yield from details.frames_of_csv(file, DELIMITER)
+                yield from self._frames_of_file(place.reference)
                 return
             except details.NoUuids:
-                _log.info("the details come without uuids as CSV; reading them as JSON")
-        yield from self._json_pages(reference)
+                _log.info("the details come without uuids as %s; reading them as JSON", self._form.upper())
+        yield from self._json_pages(place.reference)
 
     def tallies(self, _place: Place) -> dict[str, int] | None:
         """Its details say it of every contact, so there is nothing to add."""
@@ -121,7 +133,10 @@ class Voximplant:
         self._steer("StopCallListProcessing", place.reference)
 
     def start(self, _step: str, place: Place) -> str | None:
-        self._steer("RecoverCallList", place.reference)
+        """RecoverCallList; not for a manual list that was never stopped, since it has nothing to recover from."""
+        found = self.status(place) if options.by_hand(place.options) else None
+        if found is None or found.status.lower() == "canceled":
+            self._steer("RecoverCallList", place.reference)
         return None
 
     def account(self) -> Account | None:
@@ -156,6 +171,16 @@ class Voximplant:
             if not page:
                 raise Unknown("broken_answer", "GetCallLists ended before its total was reached.")
 
+    def _frames_of_file(self, reference: str) -> Iterator[pl.DataFrame]:
+        query = {"list_id": reference, "output": self._form}
+        with tempfile.TemporaryFile() as file:
+            if self._form == "xls":
+                self._download("GetCallListDetails", query, file)
+                yield from sheet.frames_of_xls(file)
+            else:
+                self._download("GetCallListDetails", {**query, "encoding": "UTF-8", "delimiter": DELIMITER}, file)
+                yield from details.frames_of_csv(file, DELIMITER)
+
     def _json_pages(self, reference: str) -> Iterator[pl.DataFrame]:
         offset = 0
         while True:
@@ -171,22 +196,32 @@ class Voximplant:
     def _soon(self) -> float:
         return time.monotonic() + min(CALL_DEADLINE, self._read_deadline)
 
+    def _do(self, method: str, fields: dict[str, Any]) -> dict[str, Any]:
+        return self._call(method, self._soon(), {}, fields=fields)
+
     def _call(
-        self, method: str, deadline: float, query: dict[str, Any], payload: bytes | None = None
+        self,
+        method: str,
+        deadline: float,
+        query: dict[str, Any],
+        payload: bytes | None = None,
+        fields: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         files = None if payload is None else {"file_content": ("call_list.csv", payload, "text/csv")}
         response = self._client.post(
             f"/platform_api/{method}",
             deadline,
             params=query,
-            data=self._auth.fields(),
+            data={**self._auth.fields(), **(fields or {})},
             files=files,
             headers=self._auth.headers(),
         )
         return self._parsed(response)
 
     def _parsed(self, response: httpx.Response) -> dict[str, Any]:
+        """The answer; a bare array, which the documents may mean for lists of tasks, as a `result`."""
         answer = parsed(response.content)
+        answer = {"result": answer} if isinstance(answer, list) else answer
         if not isinstance(answer, dict):
             text = f"{self._client.host} answered with something that is not JSON; it may have been stored."
             raise Unknown("broken_answer", text, http_status=response.status_code)
@@ -246,8 +281,9 @@ def _accepted(answer: dict[str, Any]) -> Accepted:
 def _found(item: Any) -> Found:
     if not isinstance(item, dict) or "list_id" not in item:
         raise Unknown("broken_answer", "GetCallLists answered with something that is not a list.")
-    status = str(item.get("status", ""))
-    return Found(str(item["list_id"]), str(item.get("list_name", "")), status, status.lower() == "completed")
+    status, name = str(item.get("status", "")), str(item.get("list_name", ""))
+    settings = {option: item[option] for option in options.SHOWN if item.get(option) is not None}
+    return Found(str(item["list_id"]), name, status, status.lower() == "completed", settings=settings)
 
 
 def _account(info: dict[str, Any]) -> Account:

@@ -26,6 +26,7 @@ class ApiKey:
     """Form fields `account_id` and `api_key`. They go into the body: a query string ends up in logs."""
 
     def __init__(self, account_id: str, api_key: str) -> None:
+        self.account_id = account_id
         self._fields = {"account_id": account_id, "api_key": api_key}
 
     def headers(self) -> dict[str, str]:
@@ -67,14 +68,14 @@ class ServiceAccount:
 
     def _mint(self, now: float) -> None:
         issued = int(now) - BACKDATED
-        claims = {"iss": self._account_id, "iat": issued, "exp": issued + LIFETIME}
+        claims = {"iss": self.account_id, "iat": issued, "exp": issued + LIFETIME}
         self._token = jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id})
         self._good_until = issued + LIFETIME - RENEW_EARLY
 
     def _read(self, credentials: str) -> None:
         try:
             parsed: dict[str, Any] = json.loads(credentials)
-            self._account_id = _word(parsed["account_id"])
+            self.account_id = _word(parsed["account_id"])
             self._key_id = _word(parsed["key_id"])
             self._key = _rsa_key(str(parsed["private_key"]))
         except (ValueError, KeyError, TypeError, UnsupportedAlgorithm) as error:

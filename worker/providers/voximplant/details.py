@@ -26,13 +26,13 @@ _START = 1 << 20  # bytes in which the header ends
 
 
 class NoUuids(Exception):
-    """The CSV does not carry the task's uuid; the JSON pages do."""
+    """The file does not carry the task's uuid; the JSON pages do."""
 
 
 def frames_of_csv(file: IO[bytes], delimiter: str) -> Iterator[pl.DataFrame]:
     """Frames of a details file; raises Unknown `broken_answer` where it is not one, NoUuids where it lacks them."""
     header, alone = _header(file, delimiter)
-    wanted = _positions(header)
+    wanted = positions(header)
     if alone:
         return
     read = pc.ReadOptions(
@@ -46,7 +46,7 @@ def frames_of_csv(file: IO[bytes], delimiter: str) -> Iterator[pl.DataFrame]:
             for batch in reader:
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)
-                yield _normal(frame.select(pl.col(f"c{i}").alias(name) for name, i in wanted.items()))
+                yield normal(frame.select(pl.col(f"c{i}").alias(name) for name, i in wanted.items()))
     except pa.ArrowInvalid as error:
         raise Unknown("broken_answer", "The details of the list cannot be read as CSV.") from error
 
@@ -63,7 +63,8 @@ def _header(file: IO[bytes], delimiter: str) -> tuple[list[str], bool]:
     return header, len(start) < _START and not text.read().strip()
 
 
-def _positions(header: list[str]) -> dict[str, int]:
+def positions(header: list[str]) -> dict[str, int]:
+    """Where our columns stand in a file of details; raises Unknown `broken_answer` where one is missing, NoUuids."""
     last = {name: i for i, name in enumerate(header)}
     uuid = next((last[name] for name in _UUID if name in last), None)
     left = max((last[name] for name in _LEFT if name in last), default=None)  # the other one may be the user's own
@@ -93,10 +94,10 @@ def frame_of_json(tasks: list[Any]) -> pl.DataFrame:
     ]
     schema = ("uuid", "status_id", "status", "result_data", "last_attempt", "left")
     texts = {name: [None if row[name] is None else str(row[name]) for row in rows] for name in schema}
-    return _normal(pl.DataFrame(texts, schema=dict.fromkeys(schema, pl.Utf8)))
+    return normal(pl.DataFrame(texts, schema=dict.fromkeys(schema, pl.Utf8)))
 
 
-def _normal(frame: pl.DataFrame) -> pl.DataFrame:
+def normal(frame: pl.DataFrame) -> pl.DataFrame:
     """Phase and disposition of each task. An error with attempts left is not the end: another attempt will come."""
     if "left" not in frame.columns:
         frame = frame.with_columns(pl.lit(None, dtype=pl.Utf8).alias("left"))

@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 from worker.errors import AccountRefused, LowBalance, NotSent, Refused, Throttled, Unknown
 from worker.providers.answer import spoken
+from worker.providers.voximplant.advice import ADVICE
 
 UNKNOWN = frozenset({1, 2, 4, 251, 252, 484, 515})
 THROTTLED = frozenset({162, 340, 416})
@@ -29,12 +30,15 @@ def code_of(error: Any) -> int | None:
 
 
 def raise_error(error: Any) -> NoReturn:
-    """Raise what the `error` object of an answer means; its words are kept, less anything like a phone number."""
+    """Raise what the `error` object of an answer means.
+
+    Its words are kept, less anything like a phone number, and behind them stands what to do where that is known.
+    """
     number = code_of(error)
     if number is None:
         raise Unknown("broken_answer", "Voximplant answered with an error that has no code; it may have been stored.")
     words = spoken(error.get("msg", ""))
-    code, text = f"voximplant_{number}", f"Voximplant error {number}: {words}"
+    code, text = f"voximplant_{number}", _text(number, words)
     if number in THROTTLED:
         wait = _SECONDS.search(words)
         raise Throttled(code, text, retry_after=min(float(wait[1]), LONGEST) if wait else None)
@@ -47,3 +51,8 @@ def raise_error(error: Any) -> NoReturn:
     if number in REFUSED:
         raise Refused(code, text)
     raise Unknown(code, text)
+
+
+def _text(number: int, words: str) -> str:
+    said, advice = f"Voximplant error {number}: {words}".rstrip(": "), ADVICE.get(number)
+    return said if advice is None else f"{said}{'' if said.endswith(('.', '!', '?')) else '.'} {advice}"

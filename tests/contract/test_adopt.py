@@ -1,0 +1,87 @@
+"""Lists that were made elsewhere and whose outcomes are collected by us."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.house import House
+from worker import adopt, control
+from worker.errors import InputError
+
+WHO = {"account_id": "1", "api_key": "sandbox"}
+CALL_LIST = {**WHO, "rule_id": 1, "priority": 1, "max_simultaneous": 10, "num_attempts": 2, "name": "by hand"}
+
+
+def made(house: House, rows: int = 120, **more: Any) -> str:
+    """A list that somebody uploaded without us."""
+    sheet = "__task_uuid;phone\n" + "".join(f"x-{row};+1202{2000000 + row}\n" for row in range(rows))
+    body = {**CALL_LIST, **more, "file_content": sheet}
+    return str(house.provider.client.post("/platform_api/CreateCallList", data=body).json()["list_id"])
+
+
+def take(house: House, reference: str, **options: Any) -> str:
+    return adopt.adopt(house.ctx, "sandbox", reference, options, "anna")
+
+
+def test_every_outcome_of_it_is_collected(house: House) -> None:
+    reference = made(house)
+    ulid = take(house, reference)
+    assert house.status(ulid)["state"] == "dialing"
+    status = house.finish(ulid, step=60, limit=24 * 3600)
+    assert status["rows"] == {**dict.fromkeys(status["rows"], 0), "total": 120, "accepted": 120}
+    assert status["lists"] == [{"reference": reference, "rows": 120}]
+    assert sum(status["outcomes"].values()) == 120
+    assert not {"pending", "no_outcome"} & set(status["outcomes"])
+    assert house.provider.ledger["contacts"] == 120
+
+
+def test_it_is_adopted_once_and_ours_never(house: House) -> None:
+    reference = made(house, 3)
+    ulid = take(house, reference)
+    ours = house.upload(5)
+    house.run(ours, until=lambda s: s["rows"]["accepted"] == 5)
+    for mine in (reference, house.status(ours)["lists"][0]["reference"]):
+        with pytest.raises(InputError, match="upload") as raised:
+            take(house, mine)
+        assert raised.value.code == "already_ours"
+    assert house.sql("SELECT count(*) FROM upload")[0][0] == 2
+    assert ulid in str(house.sql("SELECT ulid FROM upload"))
+
+
+def test_at_its_deadline_it_is_not_stopped(house: House) -> None:
+    house.provider.put("/outcomes", {"busy": 1.0})
+    reference = made(house, 3, num_attempts=5, interval_seconds=3000)
+    ulid = take(house, reference, num_attempts=1, interval_seconds=0)
+    house.now += timedelta(seconds=house.ctx.settings.timing.outcome_grace)
+    status = house.finish(ulid)
+    assert status["outcomes"] == {"no_outcome": 3}
+    (one,) = house.provider.client.post("/platform_api/GetCallLists", data=WHO).json()["result"]
+    assert one["status"] == "In progress"
+
+
+def test_a_person_may_stop_it_through_us(house: House) -> None:
+    ulid = take(house, made(house, 30, max_simultaneous=1))
+    control.cancel(house.ctx, ulid, "anna")
+    status = house.run(ulid, until=lambda s: sum(s["outcomes"].values()) == 30, step=30)
+    assert status["state"] == "cancelled"
+    assert status["outcomes"]["cancelled"] > 0
+
+
+@pytest.mark.parametrize(
+    ("reference", "account", "code"), [("7", "sandbox", "no_such_list"), ("7", "plum", "cannot_adopt")]
+)
+def test_what_cannot_be_adopted_is_refused(house: House, reference: str, account: str, code: str) -> None:
+    with pytest.raises(InputError) as raised:
+        adopt.adopt(house.ctx, account, reference, {}, "anna")
+    assert raised.value.code == code
+    assert house.sql("SELECT count(*) FROM upload") == [(0,)]
+
+
+def test_a_list_whose_contacts_cannot_be_told_apart_is_refused(house: House) -> None:
+    sheet = "__task_uuid;phone\na;+12022000000\na;+12022000001\n"
+    body = {**CALL_LIST, "file_content": sheet}
+    reference = str(house.provider.client.post("/platform_api/CreateCallList", data=body).json()["list_id"])
+    with pytest.raises(InputError) as raised:
+        take(house, reference)
+    assert raised.value.code == "no_uuids"
