@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from worker import telemetry
 from worker.context import Context
-from worker.store import callbacks, chunks, due, uploads, withdrawals
+from worker.store import callbacks, chunks, due, uploads
 
 FORGOTTEN = 500  # callbacks that go at a time
 LATE = (
@@ -28,7 +28,8 @@ QUERIES: dict[str, Callable[[Session, datetime, float], Sequence[str | int]]] = 
     "steer": due.steers,
     "probe": due.probes,
     "apply": due.callbacks,
-    "withdraw": withdrawals.due,
+    "suppress": due.listings,
+    "withdraw": due.withdrawn,
 }
 
 

@@ -91,6 +91,12 @@ def hang(app: Celery, ctx: Context) -> None:
 
         flow(ctx, account)
 
+    @door("suppress")
+    def suppress(account: str) -> None:
+        from worker.suppress import compare as flow
+
+        flow(ctx, account)
+
     @door("withdraw")
     def withdraw(ulid: str) -> None:
         from worker.withdraw import withdraw as flow

@@ -21,7 +21,21 @@ from ulid import ULID
 
 from sandbox.server import running
 from schedules.sweep import sweep
-from worker import accounts, collect, heard, ingest, migrate, producer, reconcile, steer, submit, verify, view, withdraw
+from worker import (
+    accounts,
+    collect,
+    heard,
+    ingest,
+    migrate,
+    producer,
+    reconcile,
+    steer,
+    submit,
+    suppress,
+    verify,
+    view,
+    withdraw,
+)
 from worker.context import Context
 from worker.rates import ProcessRates
 from worker.settings import AccountSettings, Settings, Timing, sandbox_account
@@ -40,6 +54,7 @@ FLOWS: dict[str, Callable[[Context, Any], None]] = {
     "verify": verify.verify,
     "probe": accounts.probe,
     "apply": heard.apply,
+    "suppress": suppress.compare,
     "withdraw": withdraw.withdraw,
 }
 

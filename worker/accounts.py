@@ -130,6 +130,12 @@ def _check(ctx: Context, account: str) -> None:
         )
 
 
+def lacks_money(ctx: Context, account: str) -> bool:
+    """Whether the balance was seen to be too low, and not only could not be asked for."""
+    with ctx.db.write() as session:
+        return gates.get(session, account).blocked == Blocked.BALANCE
+
+
 def low(ctx: Context, account: str, info: Account) -> bool:
     return info.balance is not None and info.balance < ctx.settings.account(account).min_balance
 

@@ -5,6 +5,7 @@ the uuids that the provider tells, and numbered in the order in which it shows t
 """
 
 import io
+import re
 from typing import Any
 
 import polars as pl
@@ -20,6 +21,7 @@ from worker.providers.base import Found, Place
 from worker.states import ChunkState, UploadState
 from worker.store import journal, lists, uploads
 
+TOKEN = re.compile(r"\[([0-9A-HJKMNP-TV-Z]{26})-[0-9]+\]$")
 INDEX = {"row": pl.Int64, "line": pl.Int64, "e164": pl.Int64, "uuid": pl.Utf8}
 
 
@@ -38,6 +40,7 @@ def adopt(ctx: Context, account: str, reference: str, options: dict[str, Any], w
     found = retry.reading(lambda: provider.status(Place(reference)), ctx.stopping)
     if found is None:
         raise InputError("no_such_list", f"Account {account} has no list {reference}; `rollcall lists` shows them.")
+    _refuse_by_name(ctx, found)
     checked = kind.check_options({**found.settings, **options})
     uuids = retry.reading(lambda: _uuids(provider.contacts(reference)), ctx.stopping)
     if uuids.is_empty() or uuids.null_count() or uuids.n_unique() < uuids.len():
@@ -56,6 +59,17 @@ def _refuse_ours(ctx: Context, account: str, reference: str) -> None:
         holder = lists.holder(session, account, reference)
     if holder is not None:
         raise InputError("already_ours", f"List {reference} belongs to upload {holder.ulid} already.")
+
+
+def _refuse_by_name(ctx: Context, found: Found) -> None:
+    """A list of ours whose making is in doubt has no reference with us yet, but our token in its name."""
+    token = TOKEN.search(found.name)
+    if token is None:
+        return
+    with ctx.db.read() as session:
+        ours = uploads.by_ulid(session, token[1])
+    if ours is not None:
+        raise InputError("already_ours", f"List {found.reference} bears the name of upload {ours.ulid}; it is ours.")
 
 
 def _keep(ctx: Context, account: str, found: Found, options: dict[str, Any], uuids: pl.Series, who: str) -> str:
@@ -100,7 +114,7 @@ def _stage(ctx: Context, uuids: pl.Series, start: int) -> dict[str, Any]:
 
 def _add(ctx: Context, session: Session, upload: Upload, found: Found, staged: list[dict[str, Any]]) -> None:
     now = ctx.db.now(session)
-    call_list = CallList(upload_id=upload.id, number=1, name=found.name, reference=found.reference, adopted=True)
+    call_list = CallList(upload_id=upload.id, number=1, name=found.name, reference=found.reference, adopted_at=now)
     session.add(call_list)
     session.flush()
     for seq, columns in enumerate(staged, 1):

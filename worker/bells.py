@@ -28,6 +28,7 @@ QUEUES = {
     "verify": "collect",
     "probe": "submit",
     "apply": "collect",
+    "suppress": "submit",
     "withdraw": "submit",
     "sweep": "sweep",
 }

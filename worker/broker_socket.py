@@ -26,6 +26,12 @@ def embedded_url(home: Path) -> str | None:
     return f"redis+socket://{socket}?virtual_host=0" if socket else None
 
 
+def listening_url(home: Path) -> str | None:
+    """The same, but None where no server of this home has a socket now."""
+    socket = _socket(broker_directory(home))
+    return embedded_url(home) if socket is not None and socket.exists() else None
+
+
 def prepare(home: Path) -> str:
     """Make the directory and settle where the socket lies; returns the URL, which stays the same from then on.
 

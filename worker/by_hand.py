@@ -7,7 +7,7 @@ from worker.context import Context, place_of
 from worker.errors import InputError, ProviderError, Refused, Unknown
 from worker.models import CallList, Upload
 from worker.states import ListState, UploadState
-from worker.store import journal, lists
+from worker.store import journal, lists, withdrawals
 from worker.view import find
 
 GOES_ON = (UploadState.SUBMITTING, UploadState.DIALING)
@@ -22,6 +22,7 @@ def call_next(ctx: Context, ulid: str, who: str, params: str | None = None) -> s
     with ctx.db.read() as session:
         upload = find(session, ulid)
         open_lists = [one for one in lists.of_upload(session, upload.id) if _may_dial(one)]
+        withdrawing = withdrawals.is_open(session, upload.id)
     if not ctx.kind(upload.account).by_hand(upload.job["options"]):
         text = (
             f"Upload {ulid} dials by itself; only one whose options say that it is dialled by hand has a next contact."
@@ -29,6 +30,9 @@ def call_next(ctx: Context, ulid: str, who: str, params: str | None = None) -> s
         raise InputError("not_by_hand", text)
     if upload.state not in GOES_ON or not open_lists:
         text = f"Upload {ulid} is {upload.state} and has no list that may dial now; `rollcall status {ulid}` says more."
+        raise InputError("cannot_call_next", text)
+    if withdrawing:
+        text = f"Contacts of upload {ulid} asked not to be called and are being taken back; ask again in a moment."
         raise InputError("cannot_call_next", text)
     refused: list[Refused] = []
     for call_list in open_lists:

@@ -16,7 +16,8 @@ from worker import accounts, retry, roster, telemetry, told
 from worker.context import Context, place_of
 from worker.errors import ProviderError, Refused
 from worker.models import CallList, Chunk, Upload
-from worker.states import CHUNK_SENT, ChunkState, ListState, UploadState
+from worker.providers.base import Found
+from worker.states import CHUNK_SENT, ChunkState, ListState, UploadState, WithdrawalState
 from worker.store import chunks, lists, outcomes, uploads, withdrawals
 
 _log = logging.getLogger("rollcall.collect")
@@ -62,12 +63,17 @@ def _store_tasks(ctx: Context, upload: Upload, call_list: CallList, sent: list[C
     known = roster.names(ctx, upload, sent)
     tally = Tally()
     final: bool | pl.Series | None = None
+    with ctx.db.read() as session:
+        began = ctx.db.now(session)
+        released = withdrawals.asked(session, upload.id, began, WithdrawalState.TAKEN_BACK)
     for tasks in accounts.provider(ctx, upload.account).tasks(place_of(upload, call_list)):
         rows = roster.with_rows(tasks, known).with_columns(pl.lit(call_list.id).alias("list_id"))
-        if final is None and (rows["phase"] == "cancelled").any():
-            final = _ended_cancelled(ctx, upload, call_list)
-        frame = told.outcomes(ctx, upload, rows, cancelled_is_final=False if final is None else final)
+        gone = rows.filter(pl.col("phase") == "cancelled")["row"]
+        if final is None and not gone.is_in(released.implode()).all():
+            final = _ended_cancelled(ctx, upload, call_list, began)
+        frame = told.outcomes(ctx, upload, rows, cancelled_is_final=released if final is None else final)
         with ctx.db.write() as session:
+            uploads.lock(session, upload.id)
             now = ctx.db.now(session)
             lists.extend_poll(session, call_list, now, ctx.settings.reading_lease)
             changed = outcomes.store(session, frame, now)
@@ -88,23 +94,25 @@ def _look_on(ctx: Context, upload: Upload, call_list: CallList, _sent: list[Chun
     return tally
 
 
-def _ended_cancelled(ctx: Context, upload: Upload, before: CallList) -> bool | pl.Series:
+def _ended_cancelled(ctx: Context, upload: Upload, before: CallList, began: datetime) -> bool | pl.Series:
     """Whether a cancelled task has ended: every one, none, or those of the rows given.
 
-    None while we hold the list, nor while the account has no money. Of a list that dials, those who were withdrawn; and
-    all, once somebody else cancelled it at the provider and its numbers have not moved for a while. Asked after the
-    reading, of the rows as they are then: whoever stopped the list said so before.
+    None while we hold the list, nor while the account has no money. Of a list that dials, those who were withdrawn
+    before the reading `began`; and all, once somebody else cancelled it at the provider and its numbers have not moved
+    for a while. Asked after the reading, of the rows as they are then: whoever stopped the list said so before.
     """
     with ctx.db.read() as session:
         current, state = lists.get(session, before.id), uploads.get(session, upload.id).state
-        withdrawn = withdrawals.asked(session, upload.id)
+        both = (WithdrawalState.WANTED, WithdrawalState.TAKEN_BACK)
+        withdrawn = withdrawals.asked(session, upload.id, began, *both)
     if state == UploadState.CANCELLED:
         return True
     if current is None or current.stop_wanted or current.state == ListState.STOPPED:
         return False
     if not accounts.check_balance(ctx, upload.account):
-        with ctx.db.write() as session:
-            lists.stopped(session, before.id)
+        if before.adopted_at is None and accounts.lacks_money(ctx, upload.account):
+            with ctx.db.write() as session:
+                lists.stopped(session, before.id)
         return False
     return True if QUIET <= before.quiet_polls == current.quiet_polls else withdrawn
 
@@ -167,7 +175,9 @@ def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:
     A list that cannot be stopped now is asked again, and stopped then; what is known is said all the same. One that
     was made elsewhere is not ours to stop.
     """
-    let_be = call_list.adopted or not ctx.kind(upload.account).capabilities.stops
+    if call_list.adopted_at is not None and _still_dials(ctx, upload, call_list):
+        return
+    let_be = call_list.adopted_at is not None or not ctx.kind(upload.account).capabilities.stops
     is_stopped = let_be or _stopped(ctx, upload, call_list)
     with ctx.db.read() as session:
         sent = chunks.of_list(session, call_list.id, *CHUNK_SENT)
@@ -182,6 +192,20 @@ def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:
             lists.finish_list(session, call_list.id)
         uploads.advance(session, upload.id, now)
     telemetry.emit("collect.closed", upload=upload.ulid, list=call_list.number)
+
+
+def _still_dials(ctx: Context, upload: Upload, call_list: CallList) -> bool:
+    """Of a list that was made elsewhere we do not know how long it may dial: it is over when its provider says so."""
+    place = place_of(upload, call_list)
+    found = retry.as_value(
+        lambda: retry.reading(lambda: accounts.provider(ctx, upload.account).status(place), ctx.stopping)
+    )
+    if found is None or isinstance(found, Refused) or (isinstance(found, Found) and found.complete):
+        return False
+    with ctx.db.write() as session:
+        later = ctx.db.now(session) + timedelta(seconds=ctx.settings.timing.outcome_grace)
+        lists.prolong(session, call_list.id, later)
+    return True
 
 
 def _stopped(ctx: Context, upload: Upload, call_list: CallList) -> bool:

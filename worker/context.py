@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from sqlmodel import Session
 
-from worker.broker_socket import embedded_url
+from worker.broker_socket import listening_url
 from worker.db import Clock, Database
 from worker.errors import ConfigError
 from worker.intake.stage import Staging
@@ -86,7 +86,7 @@ class Context:
 
     @cached_property
     def rates(self) -> Rates:
-        return rates_for(self.settings.broker_url or embedded_url(self.settings.home))
+        return rates_for(self.settings.broker_url or listening_url(self.settings.home))
 
     def _pace(self, account: str) -> Pace:
         limit = self.settings.account(account).requests_per_second

@@ -98,7 +98,7 @@ def edit(ctx: Context, ulid: str, changes: dict[str, Any], who: str) -> None:
             raise InputError("cannot_edit", f"Upload {ulid} is {upload.state}; there is nothing to change.")
         _refuse_fixed(changes, kind.capabilities.edits)
         checked = kind.check_options({**options, **changes})
-        told = {name: checked[name] for name in changes}
+        told = {name: checked[name] for name in changes if name in checked}
         uploads.change_options(session, upload, checked)
         for call_list in lists.of_upload(session, upload.id):
             if call_list.state != ListState.FINISHED:

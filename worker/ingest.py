@@ -10,13 +10,13 @@ from typing import BinaryIO
 
 from sqlmodel import Session
 
-from worker import telemetry
+from worker import roster, telemetry
 from worker.context import Context, list_name
 from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
 from worker.intake import Dialect, Intake, Order, StagedChunk, take_in
 from worker.job import Job
-from worker.models import CallList, Chunk, Upload
-from worker.store import chunks, uploads
+from worker.models import CallList, Chunk, Upload, Withdrawal
+from worker.store import chunks, gates, suppressions, uploads, withdrawals
 
 
 class _Lost(Exception):
@@ -47,11 +47,14 @@ def ingest(ctx: Context, ulid: str) -> None:
 
 def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
     job = Job.model_validate(upload.job)
+    with ctx.db.read() as session:
+        suppressed = suppressions.of_account(session, upload.account)
     with _opened(ctx, upload) as source:
-        intake = take_in(source, _order(ctx, upload, job, now), ctx.staging, _keep_lease(ctx, upload))
+        order = _order(ctx, upload, job, now, suppressed)
+        intake = take_in(source, order, ctx.staging, _keep_lease(ctx, upload))
     telemetry.emit("ingest.staged", upload=upload.ulid, rows=intake.total, chunks=len(intake.chunks))
     with ctx.db.write() as session:
-        list_ids = _finish(ctx, session, upload, intake)
+        list_ids = _finish(ctx, session, upload, intake, now)
     telemetry.emit("ingest.finished", upload=upload.ulid, rows=intake.total, rejected=intake.rejected)
     for list_id in list_ids[:1]:  # the sweep rings for lists with a start of their own
         ctx.ring("submit", list_id)
@@ -65,7 +68,7 @@ def _opened(ctx: Context, upload: Upload) -> BinaryIO:
     return ctx.staging.open(upload.source_digest)
 
 
-def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
+def _order(ctx: Context, upload: Upload, job: Job, now: datetime, suppressed: suppressions.Numbers) -> Order:
     account = ctx.settings.account(upload.account)
     can = ctx.kind(upload.account).capabilities
     return Order(
@@ -78,6 +81,7 @@ def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
         max_rows=min(account.chunk_rows, can.max_rows),
         max_bytes=min(account.chunk_bytes, can.max_bytes),
         layout=ctx.kind(upload.account).layout(job.options),
+        suppressed=suppressed,
     )
 
 
@@ -98,8 +102,12 @@ def _keep_lease(ctx: Context, upload: Upload) -> Callable[[], None]:
     return beat
 
 
-def _finish(ctx: Context, session: Session, upload: Upload, intake: Intake) -> list[int]:
-    """One transaction: the counts, the lists, the chunks, and the one UPDATE that makes them all ready."""
+def _finish(ctx: Context, session: Session, upload: Upload, intake: Intake, began: datetime) -> list[int]:
+    """One transaction: the counts, the lists, the chunks, and the one UPDATE that makes them all ready.
+
+    Behind the account's gate, where whoever adds a number to its do-not-call list comes by as well.
+    """
+    gates.get(session, upload.account)
     now = ctx.db.now(session)
     counts = {
         "total": intake.total,
@@ -120,13 +128,31 @@ def _finish(ctx: Context, session: Session, upload: Upload, intake: Intake) -> l
         raise _Lost
     into = _lists(ctx, session, upload, intake)
     late_after = timedelta(seconds=ctx.settings.timing.late_after)
-    session.add_all(_chunk(upload, into[staged.seq], staged, now, late_after) for staged in intake.chunks)
+    cut = [_chunk(upload, into[staged.seq], staged, now, late_after) for staged in intake.chunks]
+    session.add_all(cut)
     session.flush()
+    _leave_out(ctx, session, upload, cut, began)
     if held is not None:
         return []
     chunks.release(session, upload.id)
     uploads.advance(session, upload.id, now)
     return list(dict.fromkeys(call_list.id for call_list in into.values()))
+
+
+def _leave_out(ctx: Context, session: Session, upload: Upload, cut: list[Chunk], began: datetime) -> None:
+    """Who came onto the do-not-call list while the file was being read leaves again before anything is sent."""
+    listed = suppressions.added_since(session, upload.account, began - suppressions.SKEW)
+    if not len(listed):
+        return
+    now = ctx.db.now(session)
+    said = {"who": "intake", "why": suppressions.WHY, "asked_at": now, "since": now, "again_at": now}
+    wishes = [
+        Withdrawal.model_validate({**said, "upload_id": upload.id, "row": row, "chunk_id": chunk.id})
+        for chunk in cut
+        for row in roster.rows_with(ctx.staging, chunk, listed)
+    ]
+    if wishes:
+        withdrawals.ask(session, wishes)
 
 
 def _lists(ctx: Context, session: Session, upload: Upload, intake: Intake) -> dict[int, CallList]:

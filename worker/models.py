@@ -116,7 +116,7 @@ class CallList(SQLModel, table=True):
         description="the provider's own numbers about the list, as it told them last",
     )
     state: str = Field(default=ListState.OPEN)
-    adopted: bool = Field(default=False, description="made elsewhere; we only ask what became of it")
+    adopted_at: datetime | None = Field(default=None, description="it was made elsewhere; we ask what became of it")
     changes: dict[str, Any] | None = Field(
         default=None,
         sa_column=Column(JSON(none_as_null=True)),
@@ -280,6 +280,18 @@ class Withdrawal(SQLModel, table=True):
     ended_at: datetime | None = None
 
 
+class Suppression(SQLModel, table=True):
+    """A number that is not called: by one account, or by any where `account` is empty."""
+
+    __tablename__ = "suppression"
+
+    account: str = Field(primary_key=True)
+    number: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    who: str
+    added_at: datetime = Field(index=True)
+
+
 class Callback(SQLModel, table=True):
     """The inbox: what a provider told us by itself, kept before it is answered and applied afterwards."""
 
@@ -318,5 +330,9 @@ class Gate(SQLModel, table=True):
     blocked_at: datetime | None = None
     probe_at: datetime | None = None
     throttled_until: datetime | None = None
+    listed_since: datetime | None = Field(
+        default=None, description="numbers came onto the do-not-call list that running campaigns were not compared with"
+    )
+    listed_token: str | None = Field(default=None, max_length=26)
     balance: float | None = None
     balance_at: datetime | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from worker.context import Context
+from worker.intake.scan import Ints
 from worker.intake.stage import Staging
 from worker.models import Chunk, Upload
 from worker.providers.base import Provider
@@ -17,6 +18,13 @@ TOKEN = 26
 def index(staging: Staging, chunk: Chunk) -> pl.DataFrame:
     """`row`, `line`, `e164` and `uuid` (null where it is ours) of every contact of a chunk."""
     return pl.read_parquet(io.BytesIO(staging.read(chunk.index_digest)))
+
+
+def rows_with(staging: Staging, chunk: Chunk, numbers: Ints) -> list[int]:
+    """Rows of the contacts of a chunk whose number is one of these (digits of E.164)."""
+    wanted = pl.Series(numbers, dtype=pl.Int64).implode()
+    rows: list[int] = index(staging, chunk).filter(pl.col("e164").is_in(wanted))["row"].to_list()
+    return rows
 
 
 def uuids(upload: Upload, contacts: pl.DataFrame) -> list[str]:

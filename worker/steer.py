@@ -62,8 +62,6 @@ def _take_steps(ctx: Context, upload: Upload, call_list: CallList) -> None:
     with ctx.db.write() as session:
         _arrived(ctx, session, upload, call_list)
     telemetry.emit("steer.arrived", upload=upload.ulid, list=call_list.number, stopped=stopping)
-    if not stopping:
-        ctx.ring("withdraw", upload.ulid)
 
 
 def _tell_changes(ctx: Context, upload: Upload, call_list: CallList) -> None:
@@ -128,7 +126,10 @@ def _settle(ctx: Context, upload: Upload) -> timedelta:
 def _request(ctx: Context, upload: Upload, call_list: CallList, step: str) -> str | ProviderError | None:
     """One step; the reference of what it made, if it made something."""
     with ctx.db.write() as session:
-        line = journal.sending(session, ctx.db.now(session), step, upload_id=upload.id, list_id=call_list.id)
+        now = ctx.db.now(session)
+        line = journal.sending(session, now, step, upload_id=upload.id, list_id=call_list.id)
+        if step not in ("stop", "edit"):  # from now on it may dial, and revive whom it had let go
+            withdrawals.reopen(session, upload.id, call_list.id, now)
     telemetry.emit("steer.sending", upload=upload.ulid, list=call_list.number, step=step)
     answer = _say(ctx, upload, call_list, step)
     with ctx.db.write() as session:
@@ -144,6 +145,8 @@ def _request(ctx: Context, upload: Upload, call_list: CallList, step: str) -> st
             journal.came_back(session, line, now, "done", reference=answer)
     if isinstance(answer, ProviderError):
         accounts.hold(ctx, upload.account, answer)
+    if step not in ("stop", "edit"):
+        ctx.ring("withdraw", upload.ulid)
     result = type(answer).__name__ if isinstance(answer, ProviderError) else "done"
     telemetry.emit("steer.answered", upload=upload.ulid, list=call_list.number, step=step, result=result)
     return answer
@@ -179,7 +182,7 @@ def _arrived(ctx: Context, session: Session, upload: Upload, call_list: CallList
         lists.stopped(session, call_list.id)
     elif lists.recovered(session, call_list.id):
         ctx.expect_outcomes(session, upload, call_list.id)
-        withdrawals.reopen(session, call_list.id, ctx.db.now(session))
+        withdrawals.reopen(session, upload.id, call_list.id, ctx.db.now(session))
 
 
 def _wrong(call_list: CallList) -> bool:

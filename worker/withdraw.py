@@ -5,6 +5,8 @@ the list, where the provider can do that, and asked for again until it is done o
 a chunk is on its way or in doubt, the wish waits for it to settle.
 """
 
+import logging
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -13,17 +15,17 @@ from sqlmodel import Session
 
 from worker import accounts, parts, retry, roster, telemetry, told
 from worker.context import Context, place_of
-from worker.errors import InputError, ProviderError, Refused
+from worker.errors import InputError, ProviderError, Refused, StagingError, Unavailable
 from worker.models import CallList, Chunk, Upload, Withdrawal
 from worker.providers.base import TASKS
 from worker.states import ChunkState, Disposition, WithdrawalState
 from worker.store import chunks, journal, lists, outcomes, uploads, withdrawals
 from worker.view import find
 
-NOBODY_THERE = (ChunkState.REFUSED, ChunkState.CANCELLED, ChunkState.SKIPPED)
+_log = logging.getLogger("rollcall.withdraw")
 
 
-def ask(ctx: Context, ulid: str, wanted: Sequence[int], who: str, why: str) -> int:
+def ask(ctx: Context, ulid: str, rows: Sequence[int], who: str, why: str) -> int:
     """Keep the wish of these rows not to be called; returns how many had not asked before.
 
     Raises InputError `no_such_upload`, or `no_such_contact` where a row was never a contact of a chunk.
@@ -31,16 +33,17 @@ def ask(ctx: Context, ulid: str, wanted: Sequence[int], who: str, why: str) -> i
     with ctx.db.read() as session:
         upload = find(session, ulid)
         every = chunks.of_upload(session, upload.id, *ChunkState)
-    places = _places(ctx, every, wanted)
-    astray = sorted(set(wanted) - set(places))
-    if astray:
-        text = f"Row {astray[0]} of upload {ulid} is no contact that was to be called; nothing was withdrawn."
+        asked = {wish.row for wish in withdrawals.of_upload(session, upload.id)}
+    wanted = sorted(set(rows) - asked)
+    places = {row: chunk for chunk in every for row in _rows_in(ctx, chunk, wanted)}
+    astray = next((row for row in wanted if row not in places), None)
+    if astray is not None:
+        text = f"Row {astray} of upload {ulid} is no contact that was to be called; nothing was withdrawn."
         raise InputError("no_such_contact", text)
     with ctx.db.write() as session:
         uploads.lock(session, upload.id)
         now = ctx.db.now(session)
-        wishes = [_wish(row, places[row], who, why, now) for row in sorted(places)]
-        fresh = withdrawals.ask(session, wishes)
+        fresh = withdrawals.ask(session, [_wish(row, places[row], who, why, now) for row in wanted])
         if fresh:
             journal.note(session, now, "withdraw", "decided", upload_id=upload.id, who=who, message=why, count=fresh)
     ctx.ring("withdraw", upload.ulid)
@@ -54,64 +57,73 @@ def _wish(row: int, chunk: Chunk, who: str, why: str, now: datetime) -> Withdraw
 
 
 def withdraw(ctx: Context, ulid: str) -> None:
-    """Carry out what is wanted for an upload, as far as that can be done now; the sweep asks for the rest again."""
-    with ctx.db.read() as session:
-        upload = find(session, ulid)
-        wishes = withdrawals.wanted(session, upload.id)
+    """Carry out what is due for an upload, as far as that can be done now; the sweep asks for the rest again.
+
+    Lists that dial come first. A chunk whose files cannot be read holds up no other.
+    """
+    with ctx.db.write() as session:
+        upload = uploads.lock(session, find(session, ulid).id)
+        now = ctx.db.now(session)
+        wishes = withdrawals.take(session, upload.id, now, _later(ctx, now))
         every = chunks.of_upload(session, upload.id, *ChunkState) if wishes else []
-    if not wishes:
-        return
-    places = _places(ctx, every, [wish.row for wish in wishes])
-    _follow(ctx, wishes, places)
-    for chunk in every:
-        here = [wish for wish in wishes if wish.row in places and places[wish.row].id == chunk.id]
-        if here:
-            _carry_out(ctx, upload, chunk, here)
+    left = {wish.row: wish for wish in wishes}
+    for chunk in sorted(every, key=lambda one: one.state != ChunkState.ACCEPTED):
+        try:
+            here = [left.pop(row) for row in _rows_in(ctx, chunk, sorted(left))]
+            if here:
+                _carry_out(ctx, upload, chunk, here)
+        except (StagingError, Unavailable) as error:
+            _log.error("who withdrew from chunk %s of upload %s must wait: %s", chunk.seq, ulid, error.message)
 
 
-def _places(ctx: Context, every: Sequence[Chunk], wanted: Sequence[int]) -> dict[int, Chunk]:
-    """The chunk of each row. Ranges overlap where rows have different starts, so the index has the last word."""
-    found: dict[int, Chunk] = {}
-    for chunk in every:
-        near = [row for row in wanted if chunk.first_row <= row <= chunk.last_row]
-        if near:
-            index = roster.index(ctx.staging, chunk)["row"]
-            found |= dict.fromkeys(index.filter(index.is_in(near)).to_list(), chunk)
-    return found
-
-
-def _follow(ctx: Context, wishes: Sequence[Withdrawal], places: dict[int, Chunk]) -> None:
-    """A person's decision may have put a contact into another chunk."""
-    for wish in wishes:
-        chunk = places.get(wish.row)
-        if chunk is not None and chunk.id != wish.chunk_id:
-            with ctx.db.write() as session:
-                withdrawals.moved(session, wish.upload_id, [wish.row], chunk.id)
+def _rows_in(ctx: Context, chunk: Chunk, rows: Sequence[int]) -> list[int]:
+    """Those of the ascending `rows` that lie in a chunk. Ranges overlap, so the index has the last word."""
+    near = rows[bisect_left(rows, chunk.first_row) : bisect_right(rows, chunk.last_row)]
+    if not near:
+        return []
+    index = roster.index(ctx.staging, chunk)["row"]
+    return index.filter(index.is_in(pl.Series(near, dtype=pl.Int64).implode())).to_list()
 
 
 def _carry_out(ctx: Context, upload: Upload, chunk: Chunk, wishes: list[Withdrawal]) -> None:
-    rows = [wish.row for wish in wishes]
+    astray = [wish.row for wish in wishes if wish.chunk_id != chunk.id]
+    with ctx.db.write() as session:  # a person's decision may have put a contact into another chunk
+        withdrawals.moved(session, upload.id, astray, chunk.id)
+        call_list = lists.get(session, chunk.list_id)
     match chunk.state:
         case ChunkState.STAGED | ChunkState.READY:
-            _keep_back(ctx, upload, chunk, rows)
-        case ChunkState.ACCEPTED:
-            _take_back(ctx, upload, chunk, wishes)
+            _keep_back(ctx, upload, chunk, wishes)
         case ChunkState.FINISHED:
             _has_ended(ctx, upload, wishes, finished=True)
-        case state if state in NOBODY_THERE:
-            with ctx.db.write() as session:
-                now = ctx.db.now(session)
-                withdrawals.end(session, upload.id, rows, WithdrawalState.UNSENT, now, "It was never accepted.")
+        case ChunkState.ACCEPTED:
+            _take_back(ctx, upload, chunk, call_list, wishes)
+        case ChunkState.REVIEW if _is_there(call_list):  # some of it may lie in a list that dials
+            _take_back(ctx, upload, chunk, call_list, wishes)
+        case ChunkState.REFUSED if chunk.attempts and _is_there(call_list):
+            left = _take_back(ctx, upload, chunk, call_list, wishes)
+            _end(ctx, left, WithdrawalState.TOO_LATE, "Its chunk was given up; whether it arrived nobody knows.")
+        case ChunkState.REFUSED | ChunkState.CANCELLED | ChunkState.SKIPPED:
+            _end(ctx, wishes, WithdrawalState.UNSENT, "It was never accepted.")
         case _:
             with ctx.db.write() as session:
-                soon = ctx.db.now(session) + timedelta(seconds=ctx.settings.timing.rung)
-                withdrawals.put_off(session, wishes, soon, "Its chunk is on its way or in doubt.")
+                later = _later(ctx, ctx.db.now(session))
+                withdrawals.put_off(session, wishes, later, "Its chunk is on its way or in doubt.")
 
 
-def _keep_back(ctx: Context, upload: Upload, chunk: Chunk, rows: list[int]) -> None:
+def _is_there(call_list: CallList | None) -> bool:
+    return call_list is not None and call_list.reference is not None
+
+
+def _end(ctx: Context, wishes: list[Withdrawal], state: WithdrawalState, message: str | None) -> None:
+    with ctx.db.write() as session:
+        withdrawals.end(session, wishes, state, ctx.db.now(session), message)
+
+
+def _keep_back(ctx: Context, upload: Upload, chunk: Chunk, wishes: list[Withdrawal]) -> None:
     """Take contacts out of a chunk that has not been sent; what was claimed meanwhile is met again later."""
-    everybody = len(rows) == chunk.rows
-    left = {} if everybody else parts.cut(ctx, upload, chunk, pl.Series(rows), keep=False)
+    everybody = len(wishes) == chunk.rows
+    rows = pl.Series([wish.row for wish in wishes], dtype=pl.Int64)
+    left = {} if everybody else parts.cut(ctx, upload, chunk, rows, keep=False)
     with ctx.db.write() as session:
         uploads.lock(session, upload.id)
         now = ctx.db.now(session)
@@ -119,57 +131,63 @@ def _keep_back(ctx: Context, upload: Upload, chunk: Chunk, rows: list[int]) -> N
         if not done:
             return
         if not everybody:
-            uploads.suppress(session, upload.id, len(rows))
-        withdrawals.end(session, upload.id, rows, WithdrawalState.UNSENT, now, None)
+            uploads.suppress(session, upload.id, len(wishes))
+        before = "It was sent once, and proved not to have arrived." if chunk.attempts else None
+        withdrawals.end(session, wishes, WithdrawalState.UNSENT, now, before)
         uploads.advance(session, upload.id, now)
-    telemetry.emit("withdraw.unsent", upload=upload.ulid, chunk=chunk.seq, rows=len(rows))
+    telemetry.emit("withdraw.unsent", upload=upload.ulid, chunk=chunk.seq, rows=len(wishes))
     ctx.ring("submit", chunk.list_id)
 
 
-def _take_back(ctx: Context, upload: Upload, chunk: Chunk, wishes: list[Withdrawal]) -> None:
-    """Ask the provider for those who have not come to an end yet."""
+def _take_back(
+    ctx: Context, upload: Upload, chunk: Chunk, call_list: CallList | None, wishes: list[Withdrawal]
+) -> list[Withdrawal]:
+    """Ask the provider for those who have not come to an end yet; returns those who still may be called."""
     wishes = _has_ended(ctx, upload, wishes)
-    with ctx.db.read() as session:
-        call_list = lists.get(session, chunk.list_id)
-    if not wishes or call_list is None:
-        return
     most = ctx.kind(upload.account).capabilities.withdraws
-    if not most:
+    if wishes and not most:
         text = "The provider cannot take single contacts back; `rollcall cancel` stops the upload, where that can be."
-        with ctx.db.write() as session:
-            rows = [wish.row for wish in wishes]
-            withdrawals.end(session, upload.id, rows, WithdrawalState.TOO_LATE, ctx.db.now(session), text)
-        return
+        _end(ctx, wishes, WithdrawalState.TOO_LATE, text)
+        return []
+    left: list[Withdrawal] = []
     for start in range(0, len(wishes), most):
-        _ask_provider(ctx, upload, call_list, chunk, wishes[start : start + most])
+        if call_list is not None:
+            left += _ask_provider(ctx, upload, call_list, chunk, wishes[start : start + most])
+    return left
 
 
-def _ask_provider(ctx: Context, upload: Upload, call_list: CallList, chunk: Chunk, wishes: list[Withdrawal]) -> None:
-    wanted = pl.Series([wish.row for wish in wishes], dtype=pl.Int64)
-    there = roster.index(ctx.staging, chunk).filter(pl.col("row").is_in(wanted.implode()))
-    uuids = dict(zip(roster.uuids(upload, there), there["row"].to_list(), strict=True))
+def _ask_provider(
+    ctx: Context, upload: Upload, call_list: CallList, chunk: Chunk, wishes: list[Withdrawal]
+) -> list[Withdrawal]:
+    rows = pl.Series([wish.row for wish in wishes], dtype=pl.Int64)
+    there = roster.index(ctx.staging, chunk).filter(pl.col("row").is_in(rows.implode()))
+    uuid_of = dict(zip(there["row"].to_list(), roster.uuids(upload, there), strict=True))
     with ctx.db.write() as session:
         now = ctx.db.now(session)
         line = journal.sending(session, now, "withdraw", upload_id=upload.id, list_id=call_list.id, chunk_id=chunk.id)
-    telemetry.emit("withdraw.sending", upload=upload.ulid, chunk=chunk.seq, rows=len(uuids))
-    answer = _request(ctx, upload, call_list, list(uuids))
+    telemetry.emit("withdraw.sending", upload=upload.ulid, chunk=chunk.seq, rows=len(uuid_of))
+    answer = _request(ctx, upload, call_list, list(uuid_of.values()))
     with ctx.db.write() as session:
+        uploads.lock(session, upload.id)
         now = ctx.db.now(session)
         if isinstance(answer, ProviderError):
             words = {"code": answer.code, "message": answer.message}
             journal.came_back(session, line, now, type(answer).__name__, **words)
-            withdrawals.put_off(session, wishes, _again(ctx, now), answer.message)
+            said_no = isinstance(answer, Refused)
+            again_at = _patiently(ctx, wishes[0], now) if said_no else _later(ctx, now)
+            withdrawals.put_off(session, wishes, again_at, answer.message)
+            left = wishes
         else:
-            done = [row for uuid, row in uuids.items() if uuid in answer and answer[uuid] is None]
+            done = [wish for wish in wishes if answer.get(uuid_of[wish.row], "") is None]
             journal.came_back(session, line, now, "done", count=len(done))
             _taken_back(ctx, session, upload, call_list, done, now)
-            for wish in wishes:
-                if wish.row not in done:
-                    said = next((answer.get(uuid) for uuid, row in uuids.items() if row == wish.row), None)
-                    withdrawals.put_off(session, [wish], _again(ctx, now), said)
+            left = [wish for wish in wishes if answer.get(uuid_of[wish.row], "") is not None]
+            for wish in left:
+                withdrawals.put_off(session, [wish], _patiently(ctx, wish, now), answer.get(uuid_of[wish.row]))
     if isinstance(answer, ProviderError):
         accounts.hold(ctx, upload.account, answer)
     telemetry.emit("withdraw.answered", upload=upload.ulid, chunk=chunk.seq, answer=type(answer).__name__)
+    return left
 
 
 def _request(
@@ -185,13 +203,12 @@ def _request(
 
 
 def _taken_back(
-    ctx: Context, session: Session, upload: Upload, call_list: CallList, rows: list[int], now: datetime
+    ctx: Context, session: Session, upload: Upload, call_list: CallList, wishes: list[Withdrawal], now: datetime
 ) -> None:
     """Nobody will call them: that is their outcome, whatever the provider calls it."""
-    if not rows:
+    if not withdrawals.end(session, wishes, WithdrawalState.TAKEN_BACK, now):
         return
-    withdrawals.end(session, upload.id, rows, WithdrawalState.TAKEN_BACK, now, None)
-    tasks = pl.DataFrame({"row": rows}).with_columns(
+    tasks = pl.DataFrame({"row": [wish.row for wish in wishes]}, schema={"row": pl.Int64}).with_columns(
         pl.lit("cancelled").alias("phase"),
         pl.lit(Disposition.CANCELLED.value).alias("disposition"),
         pl.lit("withdrawn").alias("status"),
@@ -204,23 +221,32 @@ def _taken_back(
 def _has_ended(ctx: Context, upload: Upload, wishes: list[Withdrawal], *, finished: bool = False) -> list[Withdrawal]:
     """End the wishes of those who came to an end before; returns the others. None is left of a chunk that `finished`.
 
-    That somebody was cancelled before the list was stopped and went on proves nothing: he may have been revived.
+    That somebody was cancelled before the list was stopped and went on proves nothing: he may have been revived. And of
+    whom nothing was heard until the deadline may still be called, while his list is not over.
     """
     with ctx.db.write() as session:
+        uploads.lock(session, upload.id)
         now = ctx.db.now(session)
         final = outcomes.final(session, upload.id, [wish.row for wish in wishes])
-        gone, over = [], []
+        gone: list[Withdrawal] = []
+        over: list[Withdrawal] = []
         for wish in wishes:
-            kind, at = final.get(wish.row, (None, now))
+            kind, at = final.get(wish.row, (Disposition.NO_OUTCOME, now))
             if kind == Disposition.CANCELLED and (finished or at >= wish.since):
-                gone.append(wish.row)
-            elif finished or kind not in (None, Disposition.CANCELLED):
-                over.append(wish.row)
-        withdrawals.end(session, upload.id, gone, WithdrawalState.TAKEN_BACK, now, None)
-        text = "It had come to its end before it could be taken back."
-        withdrawals.end(session, upload.id, over, WithdrawalState.TOO_LATE, now, text)
-    return [wish for wish in wishes if wish.row not in {*gone, *over}]
+                gone.append(wish)
+            elif finished or kind not in (Disposition.NO_OUTCOME, Disposition.CANCELLED):
+                over.append(wish)
+        withdrawals.end(session, gone, WithdrawalState.TAKEN_BACK, now)
+        text = "Its list was over, or it had come to its end, before it could be taken back."
+        withdrawals.end(session, over, WithdrawalState.TOO_LATE, now, text)
+    ended = {wish.row for wish in (*gone, *over)}
+    return [wish for wish in wishes if wish.row not in ended]
 
 
-def _again(ctx: Context, now: datetime) -> datetime:
+def _later(ctx: Context, now: datetime) -> datetime:
     return now + timedelta(seconds=ctx.settings.timing.probe_every)
+
+
+def _patiently(ctx: Context, wish: Withdrawal, now: datetime) -> datetime:
+    """What the provider refuses is asked for again, ever less often: he may be in the middle of a call."""
+    return max(_later(ctx, now), now + (now - wish.since) / 4)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.crash_points import lose
 from tests.house import House
 from worker import adopt, control
 from worker.errors import InputError
@@ -49,15 +50,42 @@ def test_it_is_adopted_once_and_ours_never(house: House) -> None:
     assert ulid in str(house.sql("SELECT ulid FROM upload"))
 
 
-def test_at_its_deadline_it_is_not_stopped(house: House) -> None:
+def test_it_is_asked_for_as_long_as_it_dials_and_never_stopped(house: House) -> None:
     house.provider.put("/outcomes", {"busy": 1.0})
-    reference = made(house, 3, num_attempts=5, interval_seconds=3000)
-    ulid = take(house, reference, num_attempts=1, interval_seconds=0)
-    house.now += timedelta(seconds=house.ctx.settings.timing.outcome_grace)
-    status = house.finish(ulid)
-    assert status["outcomes"] == {"no_outcome": 3}
+    ulid = take(house, made(house, 3, num_attempts=5, interval_seconds=3000), num_attempts=1, interval_seconds=0)
+    house.now += timedelta(seconds=2 * house.ctx.settings.timing.outcome_grace)
+    house.work()
+    assert house.status(ulid)["state"] == "dialing"
+    assert status_at_provider(house) == "In progress"
+    assert house.finish(ulid, step=600, limit=24 * 3600)["outcomes"] == {"busy": 3}
+
+
+def test_its_owner_may_stop_it_and_we_do_not_start_it_again(house: House) -> None:
+    reference = made(house, 30, max_simultaneous=1)
+    take(house, reference)
+    house.work()
+    house.provider.client.post("/platform_api/StopCallListProcessing", data={**WHO, "list_id": reference})
+    house.provider.faults({"fault": "throttle", "share": 0.5, "methods": ["GetAccountInfo"]})
+    for _ in range(20):
+        house.turn(10)
+        house.work()
+    assert status_at_provider(house) == "Canceled"
+    assert house.sql("SELECT count(*) FROM attempt WHERE step = 'recover'") == [(0,)]
+
+
+def test_a_list_of_ours_whose_making_is_in_doubt_is_ours(house: House) -> None:
+    lose(house, "CreateCallList")
+    ulid = house.upload(5)
+    house.run(ulid, until=lambda s: s["rows"]["unknown"] == 5, step=0.01)
     (one,) = house.provider.client.post("/platform_api/GetCallLists", data=WHO).json()["result"]
-    assert one["status"] == "In progress"
+    with pytest.raises(InputError, match=ulid) as raised:
+        take(house, str(one["list_id"]))
+    assert raised.value.code == "already_ours"
+
+
+def status_at_provider(house: House) -> str:
+    (one,) = house.provider.client.post("/platform_api/GetCallLists", data=WHO).json()["result"]
+    return str(one["status"])
 
 
 def test_a_person_may_stop_it_through_us(house: House) -> None:

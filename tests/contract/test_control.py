@@ -90,7 +90,7 @@ def decide(house: House, ulid: str, decision: review.Decision) -> None:
     seq = doubtful(house)
     with pytest.raises(InputError, match="decide again at"):
         review.decide(house.ctx, ulid, seq, decision, "anna", "first look")
-    house.turn(house.account.settle + 1)
+    house.turn(house.account.settle + house.account.http_deadline + 1)
     review.decide(house.ctx, ulid, seq, decision, "anna", "I am sure")
 
 
@@ -125,7 +125,7 @@ def test_a_person_cannot_send_again_what_is_merely_not_visible(house: House) -> 
     with pytest.raises(InputError, match="not to be seen yet"):
         review.decide(house.ctx, ulid, doubtful(house), "resend", "anna", "at once")
     house.provider.faults()
-    house.turn(house.account.settle + 1)
+    house.turn(house.account.settle + house.account.http_deadline + 1)
     review.decide(house.ctx, ulid, doubtful(house), "resend", "anna", "later")
     house.finish(ulid)
     assert house.provider.ledger["called_twice"] == 0
@@ -135,7 +135,7 @@ def test_a_person_cannot_send_again_what_is_merely_not_visible(house: House) -> 
 def test_of_two_persons_who_decide_one_decides(house: House) -> None:
     ulid = short(house)
     seq, outcome = doubtful(house), []
-    house.turn(house.account.settle + 1)
+    house.turn(house.account.settle + house.account.http_deadline + 1)
     for _ in range(2):
         with contextlib.suppress(InputError):
             review.decide(house.ctx, ulid, seq, "give_up", "anna", "")

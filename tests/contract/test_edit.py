@@ -124,3 +124,13 @@ def test_an_upload_that_has_ended_cannot_be_changed(house: House) -> None:
     with pytest.raises(InputError) as raised:
         control.edit(house.ctx, ulid, {"max_simultaneous": 5}, "anna")
     assert raised.value.code == "cannot_edit"
+
+
+def test_a_pause_does_not_wait_for_a_change_that_could_not_be_told(house: House) -> None:
+    ulid = running(house)
+    house.provider.faults({"fault": "accept_then_500", "share": 1, "methods": [EDIT]})
+    control.edit(house.ctx, ulid, {"max_simultaneous": 5}, "anna")
+    house.work()
+    control.pause(house.ctx, ulid, "anna")
+    house.work()
+    assert at_provider(house)["status"] == "Canceled"

@@ -146,7 +146,7 @@ class TestByHand:
 CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {"priority": 0, "max_simultaneous": 7, "num_attempts": 9, "interval_seconds": 33}),
     ({}, {"task_priority_strategy": "repeated_attempts", "server_location": "eu", "ip_address": "192.0.2.1"}),
-    ({}, {"list_custom_data": "spring; wave 2 & more", "call_list_type": "manual"}),
+    ({}, {"list_custom_data": "spring; wave 2 & more"}),
     (
         {"call_list_type": "predictive", "queue_id": 9},
         {

@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.crash_points import in_doubt, list_id, lose, taken_in
+from tests.chaos.crash_points import in_doubt, lose, taken_in
 from tests.house import House, adds_up
-from worker import control, submit, withdraw
+from worker import control, review, submit, withdraw
 from worker.errors import InputError
-from worker.store import chunks
 
 CREATE, CANCEL = "CreateCallList", "CancelCallListTask"
 WHY = "asked by mail"
@@ -174,13 +173,121 @@ def test_where_contacts_cannot_be_taken_back_it_says_so(house: House) -> None:
     assert "cannot take single contacts back" in message
 
 
-def test_rows_of_a_chunk_in_review_wait_for_the_decision(house: House) -> None:
+def in_review(house: House) -> str:
+    """A list that the provider made shorter than it was told: most of its contacts are there, and are dialled."""
+    house.provider.faults({"fault": "short_count", "share": 1, "times": 1, "methods": [CREATE]})
+    ulid = house.upload(90, options={"max_simultaneous": 1})
+    house.run(ulid, until=lambda s: "needs_person" in s, step=0.1)
+    return ulid
+
+
+def present(house: House) -> int:
+    """The last row that the list holds, which is called last."""
+    return max(int(one["uuid"].partition(":")[2]) for one in house.provider.contacts)
+
+
+@pytest.mark.parametrize("decision", ["accept", "resend", "give_up"])
+def test_in_review_he_is_taken_back_and_no_decision_sends_him_again(house: House, decision: review.Decision) -> None:
+    ulid = in_review(house)
+    row = present(house)
+    ask(house, ulid, row)
+    house.work()
+    assert wishes(house) == {row: "taken_back"}
+    if decision != "give_up":
+        with pytest.raises(InputError, match="decide again at"):
+            review.decide(house.ctx, ulid, 1, decision, "anna", "first look")
+        house.turn(house.account.settle + house.account.http_deadline + 1)
+    review.decide(house.ctx, ulid, 1, decision, "anna", "I am sure")
+    assert adds_up(house.finish(ulid, step=600, limit=24 * 3600))
+    assert calls(house, row) == 0
+
+
+def test_who_lies_in_a_chunk_that_was_given_up_is_taken_back_too(house: House) -> None:
+    ulid = in_review(house)
+    row = present(house)
+    missing = next(one for one in range(1, 91) if one not in rows_there(house))
+    review.decide(house.ctx, ulid, 1, "give_up", "anna", "I am sure")
+    ask(house, ulid, row, missing)
+    house.work()
+    assert wishes(house) == {row: "taken_back", missing: "too_late"}
+    house.turn(24 * 3600)
+    assert calls(house, row) == 0
+
+
+def rows_there(house: House) -> set[int]:
+    return {int(one["uuid"].partition(":")[2]) for one in house.provider.contacts}
+
+
+@pytest.mark.parametrize("fault", ["accept_then_500", "accept_then_hang_up"])
+def test_a_recovery_that_was_not_answered_revives_nobody(house: House, fault: str) -> None:
+    house.provider.put("/switches", {"recover_cancelled_tasks": "come_back"})
+    ulid = dialling(house)
+    ask(house, ulid, 250)
+    house.work()
+    control.pause(house.ctx, ulid, "anna")
+    house.run(ulid, until=lambda s: house.sql("SELECT state FROM call_list") == [("stopped",)])
+    house.provider.faults({"fault": fault, "share": 1, "times": 3, "methods": ["RecoverCallList"]})
+    control.resume(house.ctx, ulid, "anna")
+    house.work()
+    assert wishes(house) == {250: "taken_back"}
+    house.finish(ulid, step=600, limit=24 * 3600)
+    assert calls(house, 250) == 0
+
+
+def test_a_balance_that_cannot_be_asked_for_starts_nothing(house: House) -> None:
+    ulid = dialling(house)
+    ask(house, ulid, 250)
+    house.work()
+    house.provider.faults({"fault": "throttle", "share": 1, "methods": ["GetAccountInfo"]})
+    for _ in range(5):
+        house.turn(10)
+        house.work()
+    assert house.sql("SELECT state FROM call_list") == [("open",)]
+    assert house.sql("SELECT count(*) FROM attempt WHERE step = 'recover'") == [(0,)]
+
+
+def test_a_chunk_that_cannot_be_read_holds_up_no_other(house: House) -> None:
+    later = int(house.now.timestamp()) + 7200
+    people = house.folder / "two.csv"
+    lines = [f"+1202{2000000 + row},{later if row > 5 else ''}\n" for row in range(1, 11)]
+    people.write_text("phone,__start_at\n" + "".join(lines))
+    ulid = house.upload(source=people, options={"max_simultaneous": 1})
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == 5, step=0.01)
+    house.ctx.staging.delete(house.sql("SELECT digest FROM chunk WHERE state = 'ready'")[0][0])
+    ask(house, ulid, 5, 9)
+    house.work()
+    assert wishes(house) == {5: "taken_back", 9: "wanted"}
+    assert calls(house, 5) == 0
+
+
+def test_who_asked_before_does_not_stand_in_the_way_of_others(house: House) -> None:
+    ulid = house.upload(20, starts_at=(house.now.timestamp() + 3600) // 1)
+    house.run(ulid, until=lambda s: s["rows"]["waiting"] == 20)
+    ask(house, ulid, 7)
+    house.work()
+    assert ask(house, ulid, 7, 9) == 1
+    house.work()
+    assert wishes(house) == {7: "unsent", 9: "unsent"}
+
+
+def test_what_is_refused_is_asked_for_ever_less_often(house: House) -> None:
+    """He is in the middle of a call that lasts, and may be called again after it."""
+    house.provider.put("/outcomes", {"busy": 1.0})
+    ulid = house.upload(1, options={"num_attempts": 3, "interval_seconds": 7200})
+    house.run(ulid, until=lambda s: s["state"] == "dialing", step=0.01)
+    house.provider.faults({"fault": "refuse", "share": 1, "methods": [CANCEL]})
+    ask(house, ulid, 1)
+    for _ in range(120):
+        house.turn(30)
+        house.work()
+    assert wishes(house) == {1: "wanted"}
+    asked = house.sql("SELECT count(*) FROM attempt WHERE step = 'withdraw' AND result <> 'decided'")[0][0]
+    assert 5 < asked < 40
+
+
+def test_rows_of_a_chunk_in_doubt_wait_for_it(house: House) -> None:
     bell = in_doubt(CREATE)(house)
     house.lose_bells()
-    with house.ctx.db.write() as session:
-        chunk = chunks.claim_check(session, list_id(house), house.now, 60)
-        assert chunk is not None
-        assert chunks.ask_unknown(session, chunk, "absent", "It is not there.", {})
     ask(house, bell.ulid, 3)
     withdraw.withdraw(house.ctx, bell.ulid)
     assert wishes(house) == {3: "wanted"}

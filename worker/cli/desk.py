@@ -27,8 +27,8 @@ def withdraw(
 ) -> None:
     """Take back contacts that asked not to be called, or show what came of that."""
     from worker import withdraw as flow
-    from worker.cli import place
-    from worker.cli.decide import carry_out, who
+    from worker.cli import follow, place
+    from worker.cli.decide import who
 
     wanted = [*(rows or []), *_rows_of(rows_from)]
     if not wanted:
@@ -36,8 +36,18 @@ def withdraw(
         return
     if not why or not why.strip():
         raise InputError("no_reason", 'Say why, for the journal: --why "asked by mail not to be called".')
-    reason, told = why.strip(), f"{len(set(wanted))} contacts are being withdrawn. "
-    carry_out(lambda ctx: flow.ask(ctx, ulid, wanted, who(), reason), place.settings(), ulid, as_json, told)
+    reason = why.strip()
+    ctx = place.connect(place.settings())
+    try:
+        fresh = flow.ask(ctx, ulid, wanted, who(), reason)
+        status = follow.look(ctx.db, ulid)
+    finally:
+        ctx.close()
+    if as_json:
+        out.json_line(status)
+    else:
+        before = len(set(wanted)) - fresh
+        out.say(f"{fresh} contacts are being withdrawn, {before} had asked before. Upload {ulid} is {status['state']}.")
 
 
 def _rows_of(file: Path | None) -> list[int]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import check, decide, demo, desk, export, look, machine, push, review, web
+from worker.cli import check, decide, demo, desk, export, look, machine, push, review, suppress, web
 
 EPILOG = (
     "Exit codes: 0 done · 1 unexpected, a log says more · 2 the input or the configuration is wrong · "
@@ -59,6 +59,7 @@ app.command("edit")(desk.edit)
 app.command("next")(desk.call_next)
 app.command("lists")(desk.lists)
 app.command("adopt")(desk.adopt)
+app.add_typer(suppress.app, name="suppress")
 app.command("check")(check.check)
 app.command("up")(machine.up)
 app.command("web")(web.web)

@@ -1,7 +1,7 @@
 """What decides whether a readable row is sent: number, start, window, task uuid, cells, size, repetition, in this
 order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -35,12 +35,13 @@ class Checked:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the rows of one upload are held against."""
+    """What the rows of one upload are held against. `suppressed`: digits of E.164 numbers, in ascending order."""
 
     token: str
     region: str | None
     now: int
     max_bytes: int
+    suppressed: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 class Checks:
@@ -69,6 +70,7 @@ class Checks:
         tasks = self._tasks(block, uuids)
         self._mark_unfit_cells(verdicts, block)
         self._mark_too_large(verdicts, block, e164, tasks)
+        _mark(verdicts, self._suppressed(e164), Code.SUPPRESSED)
         flaws = [*block.flaws, *self._flaws(block, verdicts)]
         flaws += self._repeated_uuids(block, verdicts, uuids)
         flaws += self._repeated_numbers(block, verdicts, e164)
@@ -98,6 +100,15 @@ class Checks:
             return np.zeros(len(e164), np.bool_)
         reached: Marks = np.isin(e164 // 10**10, list(codes)) & (e164 < 10 ** (10 + CODE_DIGITS))
         return ~reached
+
+    def _suppressed(self, e164: Ints) -> Marks:
+        """Numbers that are not to be called; the list is sorted."""
+        listed = self._rules.suppressed
+        if not len(listed):
+            return np.zeros(len(e164), np.bool_)
+        at = np.minimum(np.searchsorted(listed, e164), len(listed) - 1)
+        found: Marks = listed[at] == e164
+        return found
 
     def _mark_unfit_cells(self, verdicts: Ints, block: Block) -> None:
         for column in self._wire.sent() if self._wire.layout.one_line else []:

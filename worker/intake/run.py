@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
+import numpy as np
 import polars as pl
 
 from worker.intake.check import Checks, Rules
@@ -15,6 +16,7 @@ from worker.intake.header import resolve_phone_column
 from worker.intake.late import LateStarts
 from worker.intake.read import BLOCK_BYTES, Reading, no_beat, no_rows
 from worker.intake.rejects import Rejects
+from worker.intake.scan import Ints
 from worker.intake.stage import Staging
 from worker.intake.starts import UPLOADS_OWN
 from worker.intake.wire import Wire
@@ -28,7 +30,7 @@ class Order:
     `token` is the upload's ULID, `region` the ISO code for national numbers (None: only international ones),
     `starts_at` the upload's own start (None: at once). `max_rows` and `max_bytes` bound one chunk, header included.
     More than `max_starts` different starts of rows are rounded up to the minute. `first_row` lets a continuation
-    number on from the last row.
+    number on from the last row. `suppressed` are the digits of numbers that are not called, in ascending order.
     """
 
     token: str
@@ -43,6 +45,7 @@ class Order:
     layout: Layout = field(default_factory=lambda: Layout(delimiter=";", windows=True))
     first_row: int = 1
     block_bytes: int = BLOCK_BYTES
+    suppressed: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
         if min(self.max_rows, self.max_bytes, self.max_starts, self.block_bytes) < 1:
@@ -95,7 +98,8 @@ class _Run:
         self._phone = resolve_phone_column(columns, order.phone_column)
         wire = Wire(columns, self._phone, order.layout)
         self._unsent = wire.unsent
-        self._checks = Checks(wire, columns, self._phone, Rules(order.token, order.region, order.now, order.max_bytes))
+        rules = Rules(order.token, order.region, order.now, order.max_bytes, order.suppressed)
+        self._checks = Checks(wire, columns, self._phone, rules)
         self._cutter = Cutter(wire, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat)
         self._late = LateStarts(folder, order.max_starts)
         self._rejects = Rejects(folder / "rejects.parquet")

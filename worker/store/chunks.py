@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
 from worker.states import CHUNK_WAITING, ChunkState, ListState, UploadState
-from worker.store import uploads, withdrawals
+from worker.store import gates, uploads, withdrawals
 from worker.store.arrows import change, move_chunks, new_token
 
 DECIDED = "accepted_by_person"  # code of a chunk that no comparison questions again
@@ -41,7 +41,8 @@ def claim(
     by the database's own index. `deadline` is in seconds from now. `carries`: contacts travel in the request that makes
     a list.
     """
-    if uploads.lock(session, call_list.upload_id).state != UploadState.SUBMITTING:
+    upload = uploads.lock(session, call_list.upload_id)
+    if upload.state != UploadState.SUBMITTING or gates.comparing(session, upload.account):
         return None
     held = _lock_run(session, call_list, now)
     if held is None or not _may_send(session, held):
@@ -96,9 +97,16 @@ def _may_send(session: Session, call_list: CallList) -> bool:
     return session.scalars(in_review).one() == 0
 
 
+def _at_rest(session: Session, chunk: Chunk, moved: int) -> bool:
+    """What waited for the chunk to settle goes on."""
+    if moved:
+        withdrawals.soon(session, chunk.id)
+    return bool(moved)
+
+
 def _settle(session: Session, arrow: str, chunk: Chunk, **values: Any) -> bool:
     where = (col(Chunk.id) == chunk.id, col(Chunk.token) == chunk.token)
-    return bool(move_chunks(session, arrow, *where, token=None, lease_until=None, **values))
+    return _at_rest(session, chunk, move_chunks(session, arrow, *where, token=None, lease_until=None, **values))
 
 
 def accept(session: Session, chunk: Chunk, now: datetime) -> bool:
@@ -190,7 +198,7 @@ def _looked(chunk: Chunk) -> tuple[Any, ...]:
 def _resolve(session: Session, arrow: str, chunk: Chunk, **values: Any) -> bool:
     blank = ("check_at", "check_token", "check_lease_until", "absent_at", "partial_at")
     values = {**dict.fromkeys(blank), **values}
-    return bool(move_chunks(session, arrow, *_looked(chunk), **values))
+    return _at_rest(session, chunk, move_chunks(session, arrow, *_looked(chunk), **values))
 
 
 def heard_in_review(session: Session, chunk: Chunk, now: datetime) -> bool:
@@ -224,16 +232,19 @@ def looked(session: Session, chunk: Chunk, evidence: dict[str, Any]) -> int:
 
 def person_accepts(session: Session, chunk: Chunk, now: datetime, missing: int) -> bool:
     values = {"settled_at": now, "missing": missing, "code": DECIDED}
-    return bool(move_chunks(session, "person_accepts", *_judged(chunk), **values))
+    return _at_rest(session, chunk, move_chunks(session, "person_accepts", *_judged(chunk), **values))
 
 
 def person_resends(session: Session, chunk: Chunk, not_after: datetime, **payload: Any) -> bool:
     values = {"retry_at": None, "deaths": 0, "vanished": 0, "not_after": not_after, "evidence": {}, **payload}
-    return bool(move_chunks(session, "person_resends", *_judged(chunk), **values))
+    moved = move_chunks(session, "person_resends", *_judged(chunk), **values)
+    if moved:
+        withdrawals.again(session, chunk.id)
+    return bool(moved)
 
 
 def person_gives_up(session: Session, chunk: Chunk, now: datetime) -> bool:
-    return bool(move_chunks(session, "person_gives_up", *_judged(chunk), settled_at=now))
+    return _at_rest(session, chunk, move_chunks(session, "person_gives_up", *_judged(chunk), settled_at=now))
 
 
 def skip(session: Session, chunk: Chunk, now: datetime) -> bool:

@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 
 from worker.models import Callback, CallList, Chunk, Gate, Upload
 from worker.states import CallbackState, ChunkState, ListState, UploadState
+from worker.store import withdrawals
 from worker.store.arrows import change
 
 LIMIT = 500
@@ -21,6 +22,14 @@ class Due(NamedTuple):
 
     list_id: int
     at: datetime
+
+
+def withdrawn(session: Session, now: datetime, rung: float) -> list[str]:
+    """Uploads that hold a wish not to be called which is to be carried out now."""
+    query = select(col(Upload.id), col(Upload.ulid)).where(_quiet(Upload.rung_until, now), withdrawals.due(now))
+    rows = session.execute(query.limit(LIMIT)).all()
+    _mark(session, Upload, [row.id for row in rows], rung_until=now + timedelta(seconds=rung))
+    return [row.ulid for row in rows]
 
 
 def intakes(session: Session, now: datetime, rung: float) -> list[str]:
@@ -55,6 +64,8 @@ def submissions(session: Session, now: datetime, horizon: float, rung: float) ->
             _quiet(col(CallList.rung_until), now),
             _quiet(col(Gate.throttled_until), now),
             ~_in_doubt(),
+            ~withdrawals.holds(),
+            col(Gate.listed_since).is_(None),
         )
         .group_by(col(CallList.id))
         .limit(LIMIT)
@@ -128,6 +139,11 @@ def probes(session: Session, now: datetime, _rung: float) -> list[str]:
     return list(
         session.scalars(select(col(Gate.account)).where(col(Gate.blocked).is_not(None), col(Gate.probe_at) <= now))
     )
+
+
+def listings(session: Session, _now: datetime, _rung: float) -> list[str]:
+    """Accounts whose running campaigns are to be compared with new numbers of the do-not-call list."""
+    return list(session.scalars(select(col(Gate.account)).where(col(Gate.listed_since).is_not(None))))
 
 
 def _quiet(column: Any, now: datetime) -> Any:

@@ -1,14 +1,15 @@
 """Gates: what holds a whole account back, and when somebody tries again."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, not_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from worker.models import Gate
 from worker.states import Blocked
-from worker.store.arrows import change
+from worker.store.arrows import change, new_token
 
 
 def get(session: Session, account: str) -> Gate:
@@ -19,11 +20,35 @@ def get(session: Session, account: str) -> Gate:
     return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
+def list_changed(session: Session, accounts: Sequence[str], now: datetime) -> None:
+    """Numbers are to be called by these accounts no more: nothing is sent before their campaigns were compared."""
+    since = func.coalesce(col(Gate.listed_since), now)
+    change(session, Gate, col(Gate.account).in_(accounts), listed_since=since, listed_token=new_token())
+
+
+def compared(session: Session, gate: Gate) -> bool:
+    """Every campaign was compared with what was listed as `gate` was read; False where more was listed since."""
+    same = col(Gate.listed_token) == gate.listed_token
+    return bool(change(session, Gate, col(Gate.account) == gate.account, same, listed_since=None, listed_token=None))
+
+
+def comparing(session: Session, account: str) -> bool:
+    query = select(func.count()).where(col(Gate.account) == account, col(Gate.listed_since).is_not(None))
+    return session.scalars(query).one() > 0
+
+
+def every(session: Session) -> list[str]:
+    return list(session.scalars(select(col(Gate.account)).order_by(col(Gate.account))))
+
+
 def close(session: Session, account: str, reason: Blocked, message: str, now: datetime, probe_in: float | None) -> None:
-    """`probe_in` is in seconds; None: nobody tries it again before `probe_soon`."""
+    """`probe_in` is in seconds; None: nobody tries it again before `probe_soon`, and what ends
+    by itself does not take its place."""
     probe_at = None if probe_in is None else now + timedelta(seconds=probe_in)
     values = {"blocked": reason, "message": message, "blocked_at": now, "probe_at": probe_at}
-    change(session, Gate, col(Gate.account) == account, **values)
+    waits_for_person = (col(Gate.blocked).is_not(None), col(Gate.probe_at).is_(None))
+    mine = col(Gate.account) == account
+    change(session, Gate, mine, *([] if probe_in is None else [not_(and_(*waits_for_person))]), **values)
 
 
 def open_again(session: Session, account: str) -> None:

@@ -93,6 +93,11 @@ def dials(session: Session, list_id: int, campaign: str) -> int:
     return change(session, CallList, col(CallList.id) == list_id, unset, campaign=campaign)
 
 
+def prolong(session: Session, list_id: int, deadline: datetime) -> None:
+    """It is asked for longer."""
+    change(session, CallList, col(CallList.id) == list_id, deadline_at=deadline)
+
+
 def told(session: Session, list_id: int, tallies: dict[str, int]) -> None:
     """Keep the provider's own numbers about a list."""
     change(session, CallList, col(CallList.id) == list_id, tallies=tallies)

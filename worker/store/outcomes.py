@@ -24,6 +24,7 @@ COLUMNS = [
     "version",
     "updated_at",
 ]
+BOUND = 5000  # values that a statement binds at a time
 _CHANGING = [c for c in COLUMNS if c not in ("upload_id", "row")]
 
 
@@ -131,10 +132,14 @@ def ended(session: Session, upload_id: int, rows: pl.Series) -> pl.DataFrame:
 
 def final(session: Session, upload_id: int, rows: Sequence[int]) -> dict[int, tuple[str, datetime]]:
     """Row to disposition and when we learnt it, of those among `rows` that have come to their end."""
-    query = select(col(Outcome.row), col(Outcome.disposition), col(Outcome.updated_at)).where(
-        col(Outcome.upload_id) == upload_id, col(Outcome.row).in_(rows), col(Outcome.terminal)
-    )
-    return {int(row): (str(kind), at) for row, kind, at in session.execute(query)}
+    found: dict[int, tuple[str, datetime]] = {}
+    for start in range(0, len(rows), BOUND):
+        these = col(Outcome.row).in_(rows[start : start + BOUND])
+        query = select(col(Outcome.row), col(Outcome.disposition), col(Outcome.updated_at)).where(
+            col(Outcome.upload_id) == upload_id, these, col(Outcome.terminal)
+        )
+        found |= {int(row): (str(kind), at) for row, kind, at in session.execute(query)}
+    return found
 
 
 def by_disposition(session: Session, upload_id: int) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Uploads: received, taken in, submitted, dialled, ended."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,6 +35,11 @@ def lock(session: Session, upload_id: int) -> Upload:
     """
     query = select(Upload).where(col(Upload.id) == upload_id).with_for_update()
     return session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def running(session: Session, accounts: Sequence[str]) -> list[Upload]:
+    """Uploads of these accounts that have not ended."""
+    return list(session.scalars(select(Upload).where(LIVE, col(Upload.account).in_(accounts)).order_by(col(Upload.id))))
 
 
 def newest(session: Session, limit: int) -> list[Upload]:
@@ -183,7 +189,9 @@ def want_stopped(session: Session, upload_id: int, wanted: bool) -> int:
     of_this = col(CallList.upload_id) == upload_id
     if wanted:
         move_lists(session, "recovered", of_this, ~col(CallList.stop_wanted))
-    return change(session, CallList, of_this, col(CallList.state) != ListState.FINISHED, stop_wanted=wanted)
+    return change(
+        session, CallList, of_this, col(CallList.state) != ListState.FINISHED, stop_wanted=wanted, steer_at=None
+    )
 
 
 def suppress(session: Session, upload_id: int, count: int) -> None:

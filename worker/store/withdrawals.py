@@ -1,18 +1,18 @@
 """Withdrawals: contacts that asked not to be called, from the wish to its end."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import polars as pl
-from sqlalchemy import exists, select, tuple_
+from sqlalchemy import exists, select
 from sqlmodel import Session, col
 
-from worker.models import Chunk, Upload, Withdrawal
-from worker.states import WithdrawalState
+from worker.models import Chunk, Outcome, Upload, Withdrawal
+from worker.states import Disposition, WithdrawalState
 from worker.store.arrows import Condition, change
 
 WANTED = col(Withdrawal.state) == WithdrawalState.WANTED
-LIMIT = 500
+BATCH = 5000
 
 
 def ask(session: Session, wishes: Sequence[Withdrawal]) -> int:
@@ -29,27 +29,29 @@ def of_upload(session: Session, upload_id: int) -> list[Withdrawal]:
     return list(session.scalars(query))
 
 
-def wanted(session: Session, upload_id: int) -> list[Withdrawal]:
-    query = select(Withdrawal).where(WANTED, col(Withdrawal.upload_id) == upload_id).order_by(col(Withdrawal.row))
-    return list(session.scalars(query))
+def take(session: Session, upload_id: int, now: datetime, until: datetime) -> list[Withdrawal]:
+    """The wishes that are due, which nobody else takes before `until`. Under the upload's lock."""
+    mine = (WANTED, col(Withdrawal.upload_id) == upload_id, col(Withdrawal.again_at) <= now)
+    taken = list(session.scalars(select(Withdrawal).where(*mine).order_by(col(Withdrawal.row))))
+    change(session, Withdrawal, *mine, again_at=until)
+    return taken
 
 
-def asked(session: Session, upload_id: int) -> pl.Series:
-    """Rows of those who are to be taken back from the provider, or were."""
-    sent = col(Withdrawal.state).in_([WithdrawalState.WANTED, WithdrawalState.TAKEN_BACK])
-    query = select(col(Withdrawal.row)).where(col(Withdrawal.upload_id) == upload_id, sent)
-    return pl.Series("row", session.scalars(query).all(), dtype=pl.Int64)
+def asked(session: Session, upload_id: int, before: datetime, *states: WithdrawalState) -> pl.Series:
+    """Rows of those whose wish is in one of these states, and was wanted last before this moment."""
+    mine = (col(Withdrawal.upload_id) == upload_id, col(Withdrawal.state).in_(states), col(Withdrawal.since) <= before)
+    return pl.Series("row", session.scalars(select(col(Withdrawal.row)).where(*mine)).all(), dtype=pl.Int64)
 
 
-def due(session: Session, now: datetime, rung: float) -> list[str]:
-    """Uploads that hold a wish which is to be carried out now."""
-    query = select(col(Upload.id), col(Upload.ulid)).join(Withdrawal, col(Withdrawal.upload_id) == col(Upload.id))
-    found = session.execute(query.where(WANTED, col(Withdrawal.again_at) <= now).distinct().limit(LIMIT)).all()
-    if found:
-        rung_for = col(Withdrawal.upload_id).in_([one.id for one in found])
-        again = col(Withdrawal.again_at) <= now
-        change(session, Withdrawal, WANTED, rung_for, again, again_at=now + timedelta(seconds=rung))
-    return [one.ulid for one in found]
+def is_open(session: Session, upload_id: int) -> bool:
+    """Whether a wish of this upload is still to be carried out."""
+    query = select(col(Withdrawal.row)).where(col(Withdrawal.upload_id) == upload_id, WANTED).limit(1)
+    return session.scalars(query).first() is not None
+
+
+def due(now: datetime) -> Condition:
+    """Of an upload: it holds a wish that is to be carried out now."""
+    return exists().where(WANTED, col(Withdrawal.upload_id) == col(Upload.id), col(Withdrawal.again_at) <= now)
 
 
 def holds() -> Condition:
@@ -57,30 +59,65 @@ def holds() -> Condition:
     return exists().where(WANTED, col(Withdrawal.chunk_id) == col(Chunk.id))
 
 
+def soon(session: Session, chunk_id: int) -> None:
+    """The chunk has come to rest: what is wanted of it can be carried out."""
+    change(session, Withdrawal, WANTED, col(Withdrawal.chunk_id) == chunk_id, again_at=col(Withdrawal.asked_at))
+
+
 def end(
-    session: Session, upload_id: int, rows: Sequence[int], state: WithdrawalState, now: datetime, message: str | None
+    session: Session,
+    wishes: Sequence[Withdrawal],
+    state: WithdrawalState,
+    now: datetime,
+    message: str | None = None,
 ) -> int:
-    mine = (col(Withdrawal.upload_id) == upload_id, col(Withdrawal.row).in_(rows), WANTED)
-    return change(session, Withdrawal, *mine, state=state, message=message, ended_at=now)
+    """The wishes as they were read: one that was revived since goes on."""
+    ended = 0
+    for some in _parts(wishes):
+        mine = (col(Withdrawal.upload_id) == some[0].upload_id, col(Withdrawal.row).in_([one.row for one in some]))
+        same = col(Withdrawal.since) <= max(one.since for one in some)
+        ended += change(session, Withdrawal, *mine, WANTED, same, state=state, message=message, ended_at=now)
+    return ended
 
 
 def put_off(session: Session, wishes: Sequence[Withdrawal], again_at: datetime, message: str | None) -> None:
-    keys = [(one.upload_id, one.row) for one in wishes]
-    mine = tuple_(col(Withdrawal.upload_id), col(Withdrawal.row)).in_(keys)
-    change(session, Withdrawal, mine, WANTED, again_at=again_at, message=message)
+    for some in _parts(wishes):
+        mine = (col(Withdrawal.upload_id) == some[0].upload_id, col(Withdrawal.row).in_([one.row for one in some]))
+        change(session, Withdrawal, *mine, WANTED, again_at=again_at, message=message)
+
+
+def _parts(wishes: Sequence[Withdrawal]) -> Iterator[Sequence[Withdrawal]]:
+    """Of one upload; a statement binds only so many values."""
+    for start in range(0, len(wishes), BATCH):
+        yield wishes[start : start + BATCH]
 
 
 def moved(session: Session, upload_id: int, rows: Sequence[int], chunk_id: int) -> None:
     """These contacts lie in another chunk now."""
-    change(
-        session, Withdrawal, col(Withdrawal.upload_id) == upload_id, col(Withdrawal.row).in_(rows), chunk_id=chunk_id
-    )
+    for start in range(0, len(rows), BATCH):
+        these = col(Withdrawal.row).in_(rows[start : start + BATCH])
+        change(session, Withdrawal, col(Withdrawal.upload_id) == upload_id, these, chunk_id=chunk_id)
 
 
-def reopen(session: Session, list_id: int, now: datetime) -> int:
-    """A list that was stopped dials again, and may have brought back whom it had let go: they are taken back anew."""
+def reopen(session: Session, upload_id: int, list_id: int, now: datetime) -> None:
+    """A list that was stopped dials again, and may have revived whom it had let go: they are taken back anew.
+
+    What was known of them counts no more: the next reading says it again, or something else.
+    """
     there = col(Withdrawal.chunk_id).in_(select(col(Chunk.id)).where(col(Chunk.list_id) == list_id))
-    back = col(Withdrawal.state) == WithdrawalState.TAKEN_BACK
-    return change(
-        session, Withdrawal, there, back, state=WithdrawalState.WANTED, since=now, again_at=now, ended_at=None
+    mine = (col(Withdrawal.upload_id) == upload_id, there)
+    known = col(Withdrawal.state).in_([WithdrawalState.WANTED, WithdrawalState.TAKEN_BACK])
+    changed = change(
+        session, Withdrawal, *mine, known, state=WithdrawalState.WANTED, since=now, again_at=now, ended_at=None
     )
+    if changed:
+        rows = select(col(Withdrawal.row)).where(*mine)
+        told = (col(Outcome.upload_id) == upload_id, col(Outcome.row).in_(rows))
+        change(session, Outcome, *told, col(Outcome.disposition) == Disposition.CANCELLED, version=0)
+
+
+def again(session: Session, chunk_id: int) -> None:
+    """The chunk is to be sent once more: whoever withdrew from it, by whatever end, is left out."""
+    ended = col(Withdrawal.state) != WithdrawalState.UNSENT
+    values = {"state": WithdrawalState.WANTED, "again_at": col(Withdrawal.asked_at), "ended_at": None}
+    change(session, Withdrawal, col(Withdrawal.chunk_id) == chunk_id, ended, **values)

@@ -43,9 +43,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("upload", schema=None) as batch_op:
+    with op.batch_alter_table("upload", recreate="never") as batch_op:
         batch_op.drop_column("unsent_columns")
-    with op.batch_alter_table("call_list", schema=None) as batch_op:
+    with op.batch_alter_table("call_list", recreate="never") as batch_op:
         batch_op.drop_column("started_at")
         batch_op.drop_column("tallies")
         batch_op.drop_column("campaign")

@@ -34,18 +34,16 @@ def upgrade() -> None:
             "ix_withdrawal_wanted", ["chunk_id"], unique=False, sqlite_where=WANTED, postgresql_where=WANTED
         )
     with op.batch_alter_table("call_list", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("adopted", sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column("adopted_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
         batch_op.add_column(sa.Column("changes", sa.JSON(), nullable=True))
         batch_op.add_column(sa.Column("changes_refused", sa.Text(), nullable=True))
-    with op.batch_alter_table("call_list", schema=None) as batch_op:
-        batch_op.alter_column("adopted", existing_type=sa.Boolean(), server_default=None)
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("call_list", schema=None) as batch_op:
+    with op.batch_alter_table("call_list", recreate="never") as batch_op:  # chunks point at its rows
         batch_op.drop_column("changes_refused")
         batch_op.drop_column("changes")
-        batch_op.drop_column("adopted")
+        batch_op.drop_column("adopted_at")
     with op.batch_alter_table("withdrawal", schema=None) as batch_op:
         batch_op.drop_index("ix_withdrawal_wanted", sqlite_where=WANTED, postgresql_where=WANTED)
     op.drop_table("withdrawal")

@@ -25,6 +25,7 @@ from worker.providers.voximplant.hands import MOST_TASKS, ListHands
 
 DELIMITER = ";"
 PAGE = 1000
+GOES_ON = ("in progress", "completed")  # statuses of a list that is not held
 CALL_DEADLINE = 30.0
 _ERROR_SIZE = 1 << 20  # bytes; no error is longer
 _log = logging.getLogger("rollcall.voximplant")
@@ -133,9 +134,9 @@ class Voximplant:
         self._steer("StopCallListProcessing", place.reference)
 
     def start(self, _step: str, place: Place) -> str | None:
-        """RecoverCallList; not for a manual list that was never stopped, since it has nothing to recover from."""
-        found = self.status(place) if options.by_hand(place.options) else None
-        if found is None or found.status.lower() == "canceled":
+        """RecoverCallList, where there is something to recover: of a list that dials it may revive single tasks."""
+        found = self.status(place)
+        if found is None or found.status.lower() not in GOES_ON:
             self._steer("RecoverCallList", place.reference)
         return None
 

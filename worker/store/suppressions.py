@@ -1,0 +1,70 @@
+"""Suppression lists: numbers that an account, or every account, does not call. Written and read in bulk."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col
+
+from worker.models import Suppression
+from worker.store.arrows import Condition
+
+EVERYWHERE = ""  # the account of a number that nobody calls
+BATCH = 5000
+WHY = "do-not-call list"
+SKEW = timedelta(minutes=10)  # between the moment of which a transaction speaks and its end
+
+Numbers = npt.NDArray[np.int64]
+
+
+def add(session: Session, account: str, numbers: Sequence[int], reason: str, who: str, now: datetime) -> int:
+    """Keep numbers (digits of E.164); returns how many were new. Of one that is there the first reason stays."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    same = {"account": account, "reason": reason, "who": who, "added_at": now}
+    before = count(session, account)
+    for start in range(0, len(numbers), BATCH):
+        rows = [{**same, "number": number} for number in numbers[start : start + BATCH]]
+        session.connection().execute(insert(Suppression).on_conflict_do_nothing(), rows)
+    return count(session, account) - before
+
+
+def count(session: Session, account: str) -> int:
+    return int(session.scalars(select(func.count()).where(col(Suppression.account) == account)).one())
+
+
+def remove(session: Session, account: str, numbers: Sequence[int]) -> int:
+    removed = 0
+    for start in range(0, len(numbers), BATCH):
+        these = col(Suppression.number).in_(numbers[start : start + BATCH])
+        gone = delete(Suppression).where(col(Suppression.account) == account, these)
+        removed += session.connection().execute(gone).rowcount
+    return removed
+
+
+def of_account(session: Session, account: str) -> Numbers:
+    """All that the account does not call, everywhere's included, each once and in ascending order."""
+    return _numbers(session, account)
+
+
+def added_since(session: Session, account: str, moment: datetime) -> Numbers:
+    """What came onto the list of the account, or of everybody, at this moment or later."""
+    return _numbers(session, account, col(Suppression.added_at) >= moment)
+
+
+def _numbers(session: Session, account: str, *where: Condition) -> Numbers:
+    query = select(col(Suppression.number)).where(col(Suppression.account).in_([account, EVERYWHERE]), *where)
+    rows = session.connection().execute(query)
+    return np.unique(np.fromiter((row[0] for row in rows), np.int64))
+
+
+def stream(session: Session, account: str | None, size: int = 10_000) -> Iterator[list[Any]]:
+    """Every line in the order of numbers, `size` at a time; of one account, or of all (None)."""
+    query = select(Suppression).order_by(col(Suppression.number), col(Suppression.account))
+    if account is not None:
+        query = query.where(col(Suppression.account) == account)
+    for part in session.scalars(query.execution_options(yield_per=size)).partitions():
+        yield list(part)
