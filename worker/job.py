@@ -69,14 +69,20 @@ class Job(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    source: Annotated[Text, AfterValidator(_place)] = Field(description="path of a CSV file, or an https:// URL")
+    source: Annotated[Text, AfterValidator(_place)] = Field(
+        description="a CSV or Excel file, packed or not: its path, or an https://, s3://, gs:// or az:// URL"
+    )
     account: Text = Field(description="name of an account in rollcall.toml")
     options: dict[str, Any] = Field(default_factory=dict, description="parameters of the provider, e.g. num_attempts")
     phone_column: Text | None = Field(None, description="name of the column with the number; guessed where it is plain")
     region: str | None = Field(None, pattern="^[A-Z]{2}$", description="ISO region of numbers without a country code")
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="of the file; found out where absent")
-    encoding: Text | None = Field(None, description="of the file; by its byte order mark, else UTF-8")
-    quote: str = Field('"', max_length=1, description="of the file; empty where quotes are ordinary characters")
+    encoding: Text | None = Field(None, description="of the file; found out where absent")
+    quote: str | None = Field(
+        None,
+        max_length=1,
+        description="of the file; found out where absent, empty where quotes are ordinary characters",
+    )
     escape: str | None = Field(None, min_length=1, max_length=1)
     starts_at: Moment = Field(
         None, description="ISO 8601 with zone, or Unix seconds; a row's own __start_at wins; absent: at once"

@@ -66,7 +66,7 @@ def test_declared_encodings_reach_the_payload_as_utf8(tmp_path: Path) -> None:
 
 def test_undecodable_bytes_cost_their_own_row_only(tmp_path: Path) -> None:
     good = [f"{phone(n)},山\n".encode("shift_jis") for n in range(4)]
-    data = b"phone,name\n" + good[0] + f"{phone(8)},".encode() + b"\x81\n" + good[1] + b"\xff\xff,x\n" + good[2]
+    data = b"phone,name\n" + good[0] + f"{phone(8)},".encode() + b"\x81\n" + good[1] + b"\x81\xff,x\n" + good[2]
     taken = taking(tmp_path)(data, dialect=Dialect(encoding="shift_jis"))
     assert [entry["row"] for entry in taken.index()] == [1, 3, 5]
     assert taken.codes() == {2: "unreadable", 4: "unreadable"}
@@ -99,14 +99,18 @@ def test_an_unknown_encoding_is_refused(name: str) -> None:
         (b"phone,name\n", "no_rows"),
         (b"phone,name", "no_rows"),
         (b"phone,name\n\n\r\n", "no_rows"),
-        (b"phone,caf\xe9\n1,2\n", "undecodable_header"),
-        (b"phone,name,name\n1,2,3\n", "duplicate_columns"),
+        (b"phone,__start_at,__start_at\n1,2,3\n", "duplicate_columns"),
+        (b"phone,call_schedule,call_schedule\n1,2,3\n", "duplicate_columns"),
         (b'phone,"name\n1,2\n', "unbalanced_quote"),
         (b'phone,"' + b"x\n" * 200, "unbalanced_quote"),
     ],
 )
 def test_files_refused_as_a_whole(data: bytes, code: str) -> None:
     assert refusal(data).code == code
+
+
+def test_a_header_in_another_encoding_than_was_declared_is_refused() -> None:
+    assert refusal(b"phone,caf\xe9\n1,2\n", encoding="utf-8").code == "undecodable_header"
 
 
 @pytest.mark.parametrize("dialect", [{"delimiter": ",,"}, {"delimiter": "¦"}, {"quote": ","}, {"escape": "\n"}])
@@ -130,6 +134,75 @@ def test_a_header_may_hold_line_ends_and_be_longer_than_a_block(tmp_path: Path) 
 
 def test_nameless_columns_get_names_that_are_free() -> None:
     assert columns(b"column_2,,phone, \n1,2,3,4\n") == ["column_2", "column_2_", "phone", "column_4"]
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        (b"phone,note,note", ["phone", "note_1", "note_2"]),
+        (b"note,phone,note,note_1", ["note_1_", "phone", "note_2", "note_1"]),
+        (b"phone,Note,note", ["phone", "Note", "note"]),
+        (b"phone,,", ["phone", "column_2", "column_3"]),
+    ],
+)
+def test_columns_of_one_name_are_numbered(header: bytes, names: list[str]) -> None:
+    assert columns(header + b"\n1" + b",x" * (len(names) - 1) + b"\n") == names
+
+
+def test_of_two_phone_columns_none_is_taken_for_the_one() -> None:
+    names = columns(b"phone,phone\n1,2\n")
+    for wanted in ("phone", None):
+        with pytest.raises(InputError) as caught:
+            resolve_phone_column(names, wanted)
+        assert caught.value.code == "no_phone_column"
+    assert resolve_phone_column(names, "phone_2") == "phone_2"
+
+
+@pytest.mark.parametrize("named", [b"sep=;\n", b"SEP=;\r\n", b"\xef\xbb\xbfsep=;\r"])
+def test_the_line_in_which_excel_names_the_delimiter_is_no_header(tmp_path: Path, named: bytes) -> None:
+    taken = taking(tmp_path)(named + f"a,b;phone\nx,y;{phone(1)}\n".encode())
+    assert taken.intake.columns == ["a,b", "phone"]
+    assert taken.index()[0]["line"] == 3
+    assert columns(b"sep=;\na,b\n1,2\n", delimiter=",") == ["a", "b"]
+
+
+def test_apostrophes_are_quotes_where_the_cells_stand_in_them(tmp_path: Path) -> None:
+    taken = taking(tmp_path)(f"'name','phone'\n'Ada, the first','{phone(1)}'\n'O''Brien','{phone(2)}'\n")
+    assert [row["name"] for row in taken.sent()] == ["Ada, the first", "O'Brien"]
+    plain = taking(tmp_path)(f"name,phone\n'Ada',{phone(1)}\n't Hooft,{phone(2)}\nBob,{phone(3)}\n")
+    assert [row["name"] for row in plain.sent()] == ["'Ada'", "'t Hooft", "Bob"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["Ada", "Жанна", "山田"])
+def test_utf16_shows_without_a_mark_and_without_being_declared(tmp_path: Path, encoding: str, name: str) -> None:
+    taken = taking(tmp_path)(f"phone,name\r\n{phone(1)},{name}\r\n".encode(encoding))
+    assert [row["name"] for row in taken.sent()] == [name]
+    assert taken.intake.dialect.encoding == encoding
+
+
+@pytest.mark.parametrize("rows", [b"\0\n\0\n", b"a,\0b\n" * 5, b"\0" * 9 + b",\n", b"+1\0,x\n\0\0,y\n"])
+def test_zero_bytes_alone_make_no_utf16(rows: bytes) -> None:
+    for header in (b"phone,00 more\n", b"phone,name\n"):
+        assert columns(header + rows)[0] == "phone"
+
+
+@pytest.mark.parametrize("block_bytes", [50, 4 << 20])
+def test_an_encoding_that_shows_late_is_found_late(tmp_path: Path, block_bytes: int) -> None:
+    rows = "".join(f"{phone(n)},Person\n" for n in range(300)) + f"{phone(400)},Zoë Müller\n{phone(401)},François\n"
+    taken = taking(tmp_path)(("phone,name\n" + rows).encode("cp1252"), block_bytes=block_bytes)
+    assert [row["name"] for row in taken.sent()][-2:] == ["Zoë Müller", "François"]
+    assert taken.intake.dialect.encoding == "cp1252"
+
+
+def test_a_wider_encoding_is_meant_by_the_name_of_the_narrow_one(tmp_path: Path) -> None:
+    for declared, used, name in (
+        ("shift_jis", "cp932", "㈱髙橋"),
+        ("gb2312", "gb18030", "朱镕基"),
+        ("latin-1", "cp1252", "–"),
+    ):
+        taken = taking(tmp_path)(f"phone,name\n{phone(1)},{name}\n".encode(used), dialect=Dialect(encoding=declared))
+        assert [row["name"] for row in taken.sent()] == [name]
 
 
 def test_names_keep_their_spaces_and_case() -> None:

@@ -10,8 +10,7 @@ import pytest
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
 from worker.errors import InputError
-from worker.intake import phones
-from worker.intake.phones import Phones
+from worker.intake.phones import Phones, asked
 from worker.intake.rejects import Code
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "us_hospitals.csv"
@@ -104,9 +103,9 @@ def test_no_cells_no_numbers() -> None:
 
 
 def test_the_cache_is_bounded_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(phones, "CACHED_CELLS", 3)
-    reader = Phones("US")
-    cells = pl.Series([f"(334) 793-{n % 7:04d}" for n in range(50)])
+    monkeypatch.setattr(asked, "CACHED_CELLS", 3)
+    reader = asked.Library("US")
+    cells = pl.Series([f"(334) 793-{n % 7:04d} ext. 1" for n in range(50)])
     for _ in range(2):
         assert reader.read(cells).tolist() == [13347930000 + n % 7 for n in range(50)]
         assert len(reader._known) <= 3

@@ -41,7 +41,7 @@ def reading(data: bytes, dialect: Dialect, block_bytes: int) -> Found:
 def never_closed(text: str, dialect: Dialect) -> bool:
     """A further line becomes a record of its own, unless a quote still holds the door open."""
     closed = text if text.endswith(("\n", "\r")) else text + "\n"
-    probe = csv.reader(io.StringIO(closed + "END\n", newline=""), quotechar=dialect.quote, escapechar=dialect.escape)
+    probe = csv.reader(io.StringIO(closed + "END\n", newline=""), quotechar=dialect.mark, escapechar=dialect.escape)
     return list(probe)[-1] != ["END"]
 
 
@@ -50,7 +50,7 @@ def by_csv(data: bytes, dialect: Dialect) -> Found:
     found = Found()
     text = data.decode("latin-1")
     lines = list(io.StringIO(text, newline=""))
-    reader = csv.reader(iter(lines), quotechar=dialect.quote, escapechar=dialect.escape)
+    reader = csv.reader(iter(lines), quotechar=dialect.mark, escapechar=dialect.escape)
     next(reader)
     row, before = 0, reader.line_num
     for cells in reader:
@@ -89,7 +89,7 @@ soup = st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join)
 @example("\ufeffx,y,z\n".encode(), 1 << 20)
 @example(b"a,b\rc,d,e\r", 7)
 def test_any_bytes_fall_into_the_records_that_csv_sees(body: bytes, block_bytes: int) -> None:
-    dialect = Dialect(delimiter=",")
+    dialect = Dialect(delimiter=",", quote='"', encoding="utf-8")
     assert reading(HEADER + body, dialect, block_bytes) == by_csv(HEADER + body, dialect)
 
 
@@ -98,7 +98,7 @@ def test_any_bytes_fall_into_the_records_that_csv_sees(body: bytes, block_bytes:
 @example(b"a,b,c\\", 1)
 @example(b"a,b\\\nd,c\nx,y,z\n", 3)
 def test_an_escape_character_means_what_csv_takes_it_for(body: bytes, block_bytes: int) -> None:
-    dialect = Dialect(delimiter=",", escape="\\")
+    dialect = Dialect(delimiter=",", quote='"', escape="\\", encoding="utf-8")
     whole, oracle = reading(HEADER + body, dialect, block_bytes), by_csv(HEADER + body, dialect)
     # An escape with nothing behind it, which csv drops at the end of a file, is a row all the same.
     if whole != oracle:
@@ -122,7 +122,7 @@ def test_what_csv_writes_is_read_back_cell_by_cell(
         [["a", "b", "c"], *rows]
     )
     data = out.getvalue().encode()
-    found = reading(data, Dialect(), block_bytes)
+    found = reading(data, Dialect(quote='"', encoding="utf-8"), block_bytes)
     assert [cells for _, _, cells in found.good] == rows
     assert found == by_csv(data, Dialect(delimiter=","))
 
@@ -134,13 +134,23 @@ def test_without_quotes_a_quote_is_a_letter() -> None:
 
 def test_rows_that_are_wrong_take_nothing_with_them() -> None:
     rows = [b"1,2,3", b"1,2", b"1,\xff,3", b"1,2,3,4", b'"1\n1",2,3', b"", b"4,5,6"]
-    found = reading(HEADER + b"\r\n".join(rows), Dialect(), 1 << 20)
+    found = reading(HEADER + b"\r\n".join(rows), Dialect(encoding="utf-8"), 1 << 20)
     assert found.good == [(1, 2, ["1", "2", "3"]), (5, 6, ["1\n1", "2", "3"]), (6, 9, ["4", "5", "6"])]
     assert found.faulty == [
         (2, 3, "wrong_column_count", b"1,2"),
         (3, 4, "unreadable", b"1,\xff,3"),
         (4, 5, "wrong_column_count", b"1,2,3,4"),
     ]
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis", "utf-16-le", "utf-16-be", "cp1252"])
+def test_a_row_that_cannot_be_decoded_is_kept_in_the_bytes_of_the_file(encoding: str) -> None:
+    broken = {"shift_jis": b"\x81\xff", "utf-16-le": b"\x00\xdc", "utf-16-be": b"\xdc\x00", "cp1252": b"\x81\x8d"}
+    row = "1,".encode(encoding) + broken[encoding] + ",é3".encode(encoding, "ignore")
+    data = "a,b,c\n1,2,3\n".encode(encoding) + row + "\n4,5,6\n".encode(encoding)
+    found = reading(data, Dialect(encoding=encoding), 1 << 20)
+    assert [line for _, line, _ in found.good] == [2, 4]
+    assert found.faulty == [(2, 3, "unreadable", row)]
 
 
 def test_rows_number_on_from_the_first() -> None:

@@ -133,7 +133,11 @@ def test_every_row_is_in_one_set_and_every_cell_arrives(
             lines.append(1 + len(re.findall(rb"\r\n|\n|\r", data)))
         data += row + b"\n" if isinstance(row, bytes) else quoted(row)
     assume(records)
-    changes: dict[str, Any] = {"dialect": Dialect(delimiter=","), "block_bytes": block_bytes, "max_rows": 4}
+    changes: dict[str, Any] = {
+        "dialect": Dialect(delimiter=",", quote='"', encoding="utf-8"),
+        "block_bytes": block_bytes,
+        "max_rows": 4,
+    }
     changes |= {"layout": Layout(delimiter=wire)}
     taken = taking(tmp_path_factory.getbasetemp() / "staged")(data, **changes)
     index = taken.index()

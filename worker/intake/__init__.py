@@ -3,7 +3,7 @@
 from worker.intake.cut import StagedChunk
 from worker.intake.dialect import Dialect
 from worker.intake.header import resolve_phone_column
-from worker.intake.read import peek
+from worker.intake.opened import peek
 from worker.intake.rejects import SENTENCES, Code, read_rejects, sentence
 from worker.intake.run import Intake, Order, take_in
 from worker.intake.stage import Staging

@@ -1,24 +1,68 @@
 """Any file as UTF-8. What cannot be decoded becomes bytes that are not UTF-8, so that only its own row is lost."""
 
 import codecs
+import re
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import BinaryIO
 
 from worker.intake.dialect import find_encoding
+from worker.intake.guess import UTF8, guess, wide_without_mark
 
 MARK = "rollcall.mark_undecodable"
-PLAIN = ("utf-8", "utf-8-sig")
+PLAIN = (UTF8, "utf-8-sig")
+HEAD_BYTES = 4096
+EVIDENCE_BYTES = 64 << 10
+STAND_INS = re.compile("([\udc00-\udcff]+)")
 WIDE = ("utf-16", "utf_16", "utf-32", "utf_32")
 
 
-def open_text(
-    source: BinaryIO, declared: str | None, size: int, beat: Callable[[], None]
-) -> tuple[str, Iterator[bytes]]:
-    """The encoding, and the text in UTF-8 without byte order mark, in pieces of about `size` bytes of the file."""
-    pieces = _filled(source, size, beat)
-    first = next(pieces, b"")
-    encoding = find_encoding(first[:4], declared)
-    return encoding, _without_mark(_transcoded(first, pieces, encoding))
+class Text:
+    """A file's text in UTF-8 without byte order mark, in pieces of about `size` bytes of the file.
+
+    `encoding` is what was declared or what the byte order mark says; else UTF-8, until the first bytes above 127 show
+    another. Before them nothing has to be known, so that a file is read once. Raises InputError `unknown_encoding`.
+    """
+
+    def __init__(self, source: BinaryIO, declared: str | None, size: int, beat: Callable[[], None]) -> None:
+        self._raw = _filled(source, size, beat)
+        self._first = next(self._raw, b"")
+        said = find_encoding(self._first[:4], declared) or wide_without_mark(self._first[:HEAD_BYTES])
+        self.encoding = said or UTF8
+        self._told = said is not None
+
+    def pieces(self) -> Iterator[bytes]:
+        """The text, once."""
+        raw = chain([self._first], self._raw)
+        self._first = b""
+        if self._told:
+            return _without_mark(_transcoded(raw, self.encoding))
+        return self._found_out(raw)
+
+    def original(self, text: bytes) -> bytes:
+        """The file's own bytes of a record that could not be decoded."""
+        if self.encoding in PLAIN:
+            return text
+        parts = STAND_INS.split(text.decode(UTF8, "surrogatepass"))
+        return b"".join(
+            bytes(ord(mark) & 0xFF for mark in part)
+            if STAND_INS.fullmatch(part)
+            else part.encode(self.encoding, "replace")
+            for part in parts
+        )
+
+    def _found_out(self, raw: Iterator[bytes]) -> Iterator[bytes]:
+        telling = b""
+        for piece in raw:
+            telling += piece
+            if telling.isascii():
+                yield telling
+                telling = b""
+            elif len(telling) >= EVIDENCE_BYTES:
+                break
+        if telling:
+            self.encoding = guess(telling)
+            yield from _transcoded(chain([telling], raw), self.encoding)
 
 
 def _filled(source: BinaryIO, size: int, beat: Callable[[], None]) -> Iterator[bytes]:
@@ -36,14 +80,12 @@ def _filled(source: BinaryIO, size: int, beat: Callable[[], None]) -> Iterator[b
             return
 
 
-def _transcoded(first: bytes, pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+def _transcoded(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     if encoding in PLAIN:
-        yield first
-        yield from pieces
+        yield from raw
         return
     decoder = codecs.getincrementaldecoder(encoding)(MARK)
-    yield _utf8(decoder.decode(first))
-    for piece in pieces:
+    for piece in raw:
         yield _utf8(decoder.decode(piece))
     yield _utf8(decoder.decode(b"", final=True))
 

@@ -7,6 +7,7 @@ from worker.errors import InputError
 START_AT = "__start_at"
 WINDOW_START, WINDOW_END = "__start_execution_time", "__end_execution_time"
 TASK_UUID = "__task_uuid"
+SPECIAL = "__"
 # Columns that say when a contact may be called; only some providers read them.
 WINDOWS = (WINDOW_START, WINDOW_END, "call_schedule", "next_attempt_time")
 
@@ -19,19 +20,27 @@ PHONE_NAMES = frozenset(
 def name_columns(cells: list[str]) -> list[str]:
     """The header's names, kept as they are. A nameless column is called `column_<position>`.
 
-    Raises InputError `duplicate_columns`: a scenario sees a row by name, so one of two would be lost.
+    Columns of one name are numbered, each of them: a provider sees a row by name, and none of them may pass for "the"
+    phone column. Raises InputError `duplicate_columns` where the name says when or how to call.
     """
-    names: list[str] = []
-    for position, cell in enumerate(cells, start=1):
-        name = cell if cell.strip() else f"column_{position}"
-        while not cell.strip() and name in cells:
-            name += "_"
-        names.append(name)
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
+    twice = {name for name, times in Counter(cells).items() if times > 1 and name.strip()}
+    special = sorted(name for name in twice if name.startswith(SPECIAL) or name in WINDOWS)
+    if special:
         raise InputError(
-            "duplicate_columns", f"The header names {_listed(twice)} more than once; give every column its own name."
+            "duplicate_columns", f"The header names {_listed(special)} more than once; leave one column of that name."
         )
+    taken = set(cells)
+    names: list[str] = []
+    counts: Counter[str] = Counter()
+    for position, cell in enumerate(cells, start=1):
+        counts[cell] += 1
+        name = cell if cell.strip() and cell not in twice else ""
+        if not name:
+            name = f"{cell}_{counts[cell]}" if cell.strip() else f"column_{position}"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+        names.append(name)
     return names
 
 

@@ -61,7 +61,7 @@ def _table(block: bytes | memoryview, dialect: Dialect, width: int, records: int
             # One block, or the parser would cut the data itself, at places of its own choice.
             read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(block) + 1, column_names=names),
             parse_options=arrow_csv.ParseOptions(
-                delimiter=dialect.delimiter or ",", quote_char=dialect.quote or False, newlines_in_values=True
+                delimiter=dialect.delimiter or ",", quote_char=dialect.mark or False, newlines_in_values=True
             ),
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
         )

@@ -9,8 +9,15 @@ import numpy as np
 import polars as pl
 
 from worker.errors import InputError
-from worker.intake.decode import open_text
-from worker.intake.dialect import SAMPLE_RECORDS, Dialect, find_delimiter
+from worker.intake.decode import Text
+from worker.intake.dialect import (
+    NAMED_DELIMITER,
+    NAMED_DELIMITER_BYTES,
+    SAMPLE_RECORDS,
+    Dialect,
+    find_delimiter,
+    find_quote,
+)
 from worker.intake.header import name_columns
 from worker.intake.odd import LINE, MAX_CELL_LINES, OddRecord, odd_records, refuse_endless_cell, whole_lines
 from worker.intake.parse import Parsed, parse
@@ -18,7 +25,6 @@ from worker.intake.rejects import Code, Flaw, sentence
 from worker.intake.scan import Ints
 
 BLOCK_BYTES = 4 << 20
-PEEK_BYTES = 64 << 10
 MAX_RECORD_BYTES = 64 << 20
 
 
@@ -48,7 +54,7 @@ def no_beat() -> None:
 
 
 class Reading:
-    """Reads `source` from its beginning. The header is read at once, the records by `blocks`.
+    """Reads the text of `source` from where it stands. The header is read at once, the records by `blocks`.
 
     Raises InputError `empty_file`, `undecodable_header`, `duplicate_columns`, `unknown_encoding`, `unbalanced_quote`.
     """
@@ -62,20 +68,23 @@ class Reading:
         first_row: int = 1,
         beat: Callable[[], None] = no_beat,
     ) -> None:
-        if source.seekable():
-            source.seek(0)
-        encoding, self._pieces = open_text(source, dialect.encoding, block_bytes, beat)
+        self._text = Text(source, dialect.encoding, block_bytes, beat)
+        self._pieces = self._text.pieces()
         self._data = b""
         self._final = False
         self._row, self._line = first_row, 1
-        self._more()
-        self.dialect = replace(dialect, encoding=encoding)
+        self._dialect = self._without_named_delimiter(dialect)
         self.columns = self._header()
+
+    @property
+    def dialect(self) -> Dialect:
+        """As it was found so far: the encoding may show as late as in the first letter beyond ASCII."""
+        return replace(self._dialect, encoding=self._text.encoding)
 
     def blocks(self) -> Iterator[Block]:
         """The records after the header. Raises InputError `unbalanced_quote` and `record_too_long`."""
         while True:
-            parsed = parse(self._data, self.dialect, len(self.columns), self._final)
+            parsed = parse(self._data, self._dialect, len(self.columns), self._final)
             self._refuse_endless(parsed)
             if len(parsed.spans):
                 yield self._block(parsed)
@@ -95,6 +104,16 @@ class Reading:
         self._data = self._data[consumed:]
         self._line += lines
 
+    def _without_named_delimiter(self, dialect: Dialect) -> Dialect:
+        """Pass over the line `sep=;`, which names the delimiter where none was declared."""
+        while len(self._data) < NAMED_DELIMITER_BYTES and not self._final:
+            self._more()
+        named = NAMED_DELIMITER.match(self._data)
+        if named is None:
+            return dialect
+        self._advance(named.end(), 1)
+        return dialect if dialect.delimiter is not None else replace(dialect, delimiter=named[1].decode("latin-1"))
+
     def _header(self) -> list[str]:
         while (record := self._first_record()) is None:
             if self._final:
@@ -103,7 +122,7 @@ class Reading:
             self._more()
         text = self._data[record.start : record.end]
         if record.height >= MAX_CELL_LINES or record.unfinished:
-            refuse_endless_cell(text, self.dialect, self._line + record.line)
+            refuse_endless_cell(text, self._dialect, self._line + record.line)
         if record.unfinished:
             raise InputError("unbalanced_quote", "A quote in the header is never closed; close or remove it.")
         self._advance(record.next, record.line + record.height)
@@ -112,19 +131,22 @@ class Reading:
         except UnicodeDecodeError as error:
             raise InputError(
                 "undecodable_header",
-                f"The header is not written in {self.dialect.encoding}; name the file's encoding, such as cp1252.",
+                f"The header is not written in {self._text.encoding}; name the file's encoding, such as cp1252.",
             ) from error
 
     def _first_record(self) -> OddRecord | None:
-        """The first that is no blank line. The delimiter is found on the way, from as many records as are at hand."""
-        dialect = self.dialect
-        if dialect.delimiter is None:
+        """The first that is no blank line. Quote and delimiter are found on the way, from the records at hand."""
+        dialect = self._dialect
+        if dialect.delimiter is None or dialect.quote is None:
             usable = self._data if self._final else self._data[: whole_lines(self._data)]
             lines = [m.group() for m in islice(LINE.finditer(usable.decode("latin-1")), 4 * SAMPLE_RECORDS)]
-            dialect = replace(dialect, delimiter=find_delimiter(lines, dialect))
+            if dialect.quote is None:
+                dialect = replace(dialect, quote=find_quote(lines, dialect))
+            if dialect.delimiter is None:
+                dialect = replace(dialect, delimiter=find_delimiter(lines, dialect))
         record = next((record for record in odd_records(self._data, dialect, self._final) if record.cells), None)
         if record is not None:
-            self.dialect = dialect
+            self._dialect = dialect
         return record
 
     def _block(self, parsed: Parsed) -> Block:
@@ -138,7 +160,7 @@ class Reading:
                 int(lines[i]),
                 code,
                 sentence(code.word, found=found, expected=len(self.columns)),
-                data[spans.starts[i] : spans.ends[i]],
+                self._as_it_was(data[spans.starts[i] : spans.ends[i]], code),
             )
             for i, (code, found) in parsed.faults.items()
         ]
@@ -152,33 +174,25 @@ class Reading:
             text=lambda at: data[starts[at] : ends[at]],
         )
 
+    def _as_it_was(self, text: bytes, code: Code) -> bytes:
+        return self._text.original(text) if code == Code.UNREADABLE else text
+
     def _refuse_endless(self, parsed: Parsed) -> None:
         spans = parsed.spans
         for i in np.flatnonzero(spans.heights >= MAX_CELL_LINES):
             text = self._data[spans.starts[i] : spans.ends[i]]
-            refuse_endless_cell(text, self.dialect, self._line + int(spans.lines[i]))
+            refuse_endless_cell(text, self._dialect, self._line + int(spans.lines[i]))
 
     def _guard_rest(self) -> None:
         """What is left is the beginning of one record. An open quote would collect the rest of the file in it."""
         if self._data.count(b"\n") + self._data.count(b"\r") >= MAX_CELL_LINES:
-            refuse_endless_cell(self._data, self.dialect, self._line)
+            refuse_endless_cell(self._data, self._dialect, self._line)
         if len(self._data) > MAX_RECORD_BYTES:
             raise InputError(
                 "record_too_long",
                 f"The record on line {self._line} is longer than {MAX_RECORD_BYTES >> 20} MiB; "
                 "check its quotes and line ends.",
             )
-
-
-def peek(source: BinaryIO, dialect: Dialect) -> list[str]:
-    """The column names of a file that has at least one record; leaves the stream anywhere.
-
-    Raises InputError as `Reading` does, and `no_rows` where there is a header alone.
-    """
-    reading = Reading(source, dialect, block_bytes=PEEK_BYTES)
-    if next(reading.blocks(), None) is None:
-        raise no_rows()
-    return reading.columns
 
 
 def no_rows() -> InputError:

@@ -14,11 +14,13 @@ from worker.intake.cut import Cutter, StagedChunk
 from worker.intake.dialect import Dialect
 from worker.intake.header import resolve_phone_column
 from worker.intake.late import LateStarts
-from worker.intake.read import BLOCK_BYTES, Reading, no_beat, no_rows
+from worker.intake.opened import open_list
+from worker.intake.read import BLOCK_BYTES, no_beat, no_rows
 from worker.intake.rejects import Rejects
 from worker.intake.scan import Ints
 from worker.intake.stage import Staging
 from worker.intake.starts import UPLOADS_OWN
+from worker.intake.unpack import EXPANDED_LIMIT
 from worker.intake.wire import Wire
 from worker.layout import Layout
 
@@ -31,6 +33,7 @@ class Order:
     `starts_at` the upload's own start (None: at once). `max_rows` and `max_bytes` bound one chunk, header included.
     More than `max_starts` different starts of rows are rounded up to the minute. `first_row` lets a continuation
     number on from the last row. `suppressed` are the digits of numbers that are not called, in ascending order.
+    A packed file may unpack to `max_expanded` bytes.
     """
 
     token: str
@@ -45,6 +48,7 @@ class Order:
     layout: Layout = field(default_factory=lambda: Layout(delimiter=";", windows=True))
     first_row: int = 1
     block_bytes: int = BLOCK_BYTES
+    max_expanded: int = EXPANDED_LIMIT
     suppressed: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
@@ -91,8 +95,13 @@ class _Run:
         self, source: BinaryIO, order: Order, staging: Staging, beat: Callable[[], None], folder: Path
     ) -> None:
         self._order, self._staging = order, staging
-        self._reading = Reading(
-            source, order.dialect, block_bytes=order.block_bytes, first_row=order.first_row, beat=beat
+        self._reading = open_list(
+            source,
+            order.dialect,
+            limit=order.max_expanded,
+            block_bytes=order.block_bytes,
+            first_row=order.first_row,
+            beat=beat,
         )
         columns = self._reading.columns
         self._phone = resolve_phone_column(columns, order.phone_column)

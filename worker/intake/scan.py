@@ -42,7 +42,7 @@ def scan(data: bytes, dialect: Dialect, final: bool) -> Spans | None:
     if dialect.escape is not None:
         return None
     breaks = line_breaks(data, final)
-    quotes = positions(data, dialect.quote)
+    quotes = positions(data, dialect.mark)
     if len(quotes) and not _whole_cells(data, quotes, dialect):
         return None
     finishing = breaks[np.searchsorted(quotes, breaks) % 2 == 0] if len(quotes) else breaks
@@ -75,7 +75,7 @@ def positions(data: bytes, mark: str) -> Ints:
 def widths(data: bytes, spans: Spans, dialect: Dialect) -> Ints:
     """Cells of each record."""
     delimiters = positions(data, dialect.delimiter or "")
-    quotes = positions(data, dialect.quote)
+    quotes = positions(data, dialect.mark)
     if len(quotes):
         delimiters = delimiters[np.searchsorted(quotes, delimiters) % 2 == 0]
     return np.searchsorted(delimiters, spans.ends) - np.searchsorted(delimiters, spans.starts) + 1
@@ -84,7 +84,7 @@ def widths(data: bytes, spans: Spans, dialect: Dialect) -> Ints:
 def _whole_cells(data: bytes, quotes: Ints, dialect: Dialect) -> bool:
     """Every opening quote begins a cell and every closing one ends it; a doubled one closes and opens."""
     edges = np.zeros(256, np.bool_)
-    edges[[LF, CR, ord(dialect.quote), ord(dialect.delimiter or ",")]] = True
+    edges[[LF, CR, ord(dialect.mark), ord(dialect.delimiter or ",")]] = True
     buffer = np.frombuffer(data, np.uint8)
     opening, closing = quotes[0::2], quotes[1::2]
     before = buffer[opening[opening > 0] - 1]

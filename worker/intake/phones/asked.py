@@ -1,4 +1,4 @@
-"""Phone numbers: what `phonenumbers` makes of a cell, asked once for each different cell."""
+"""Cells that only `phonenumbers` itself can read, each different one once."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,6 @@ import phonenumbers
 import polars as pl
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
-from worker.errors import InputError
 from worker.intake.rejects import Code
 from worker.intake.scan import Ints
 
@@ -20,6 +19,8 @@ CODE_OF_ERROR = {
     NumberParseException.TOO_LONG: Code.INVALID_NUMBER,
 }
 
+phonenumbers.enable_pattern_cache()  # or patterns of many countries drive each other out of the cache of `re`
+
 
 def each_once(cells: pl.Series, judge: Callable[[str], int]) -> Ints:
     """`judge` of every cell, called once for each different one."""
@@ -28,16 +29,11 @@ def each_once(cells: pl.Series, judge: Callable[[str], int]) -> Ints:
     return np.array(cells.replace_strict(different, verdicts, return_dtype=pl.Int64).to_numpy(), np.int64)
 
 
-class Phones:
-    """Reads phone cells; `region` is the ISO code for national numbers, None where all are international.
-
-    Raises InputError `unknown_region`.
-    """
+class Library:
+    """Reads phone cells one by one, national ones as of `region`."""
 
     def __init__(self, region: str | None) -> None:
-        self._region = region.upper() if region else None
-        if self._region is not None and self._region not in phonenumbers.SUPPORTED_REGIONS:
-            raise InputError("unknown_region", f"The region {region!r} is not known; give an ISO code such as US.")
+        self._region = region
         self._known: dict[str, int] = {}
 
     def read(self, cells: pl.Series) -> Ints:
@@ -49,10 +45,11 @@ class Phones:
         if found is None:
             if len(self._known) >= CACHED_CELLS:
                 self._known.clear()
-            found = self._known[cell] = self._ask(cell)
+            found = self._known[cell] = self.ask(cell)
         return found
 
-    def _ask(self, cell: str) -> int:
+    def ask(self, cell: str) -> int:
+        """What it makes of one cell."""
         if not cell.strip():
             return -Code.NO_NUMBER
         try:

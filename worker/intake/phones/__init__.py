@@ -1,0 +1,7 @@
+"""Phone numbers as `phonenumbers` reads them: most cells from tables made of its metadata, the odd ones by itself."""
+
+from worker.intake.phones.asked import each_once
+from worker.intake.phones.nature import kinds
+from worker.intake.phones.reader import Phones
+
+__all__ = ["Phones", "each_once", "kinds"]

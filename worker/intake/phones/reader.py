@@ -1,0 +1,69 @@
+"""Reads a column of phone cells."""
+
+import numpy as np
+import phonenumbers
+import polars as pl
+
+from worker.errors import InputError
+from worker.intake.phones.answers import ABROAD, ASK, NO_SUCH_COUNTRY
+from worker.intake.phones.asked import Library
+from worker.intake.phones.cells import Numbers, numbers_in
+from worker.intake.phones.tables import WORLD, home_table
+from worker.intake.rejects import Code
+from worker.intake.scan import Ints
+
+CELLS_AT_A_TIME = 1 << 16  # more would not stay in the processor's cache
+UNREAD = -ASK  # no number is that short
+
+
+class Phones:
+    """Reads phone cells; `region` is the ISO code for national numbers, None where all are international.
+
+    Raises InputError `unknown_region`.
+    """
+
+    def __init__(self, region: str | None) -> None:
+        self._region = region.upper() if region else None
+        if self._region is not None and self._region not in phonenumbers.SUPPORTED_REGIONS:
+            raise InputError("unknown_region", f"The region {region!r} is not known; give an ISO code such as US.")
+        self._library = Library(self._region)
+
+    def read(self, cells: pl.Series) -> Ints:
+        """The digits of the E.164 number, or minus the code of the reason why there is none."""
+        found = self.read_from_tables(cells)
+        asked = np.flatnonzero(found == UNREAD)
+        if len(asked):
+            found[asked] = self._library.read(cells.gather(asked))
+        return found
+
+    def read_from_tables(self, cells: pl.Series) -> Ints:
+        """The same, with UNREAD for cells that only the library can read."""
+        found = np.empty(len(cells), np.int64)
+        for at in range(0, len(cells), CELLS_AT_A_TIME):
+            found[at : at + CELLS_AT_A_TIME] = self._read(numbers_in(cells[at : at + CELLS_AT_A_TIME]))
+        return found
+
+    def _read(self, numbers: Numbers) -> Ints:
+        readable = numbers.keys > 0
+        if (readable & numbers.plus).all():
+            return self._international(numbers.keys)
+        found = np.full(len(numbers.keys), UNREAD, np.int64)
+        international, national = readable & numbers.plus, readable & ~numbers.plus
+        found[international] = self._international(numbers.keys[international])
+        found[national] = self._national(numbers.keys[national])
+        return found
+
+    def _international(self, keys: Ints) -> Ints:
+        codes, e164 = WORLD.read(keys)
+        codes[codes == NO_SUCH_COUNTRY] = Code.UNKNOWN_COUNTRY if self._region is None else ASK
+        return np.where(codes == Code.FINE, e164, -codes)
+
+    def _national(self, keys: Ints) -> Ints:
+        if self._region is None:
+            return np.full(len(keys), -Code.UNKNOWN_COUNTRY, np.int64)
+        codes, told = home_table(self._region).read(keys)
+        abroad = np.flatnonzero(codes == ABROAD)
+        if len(abroad):
+            codes[abroad], told[abroad] = WORLD.read(told[abroad])
+            codes[codes == NO_SUCH_COUNTRY] = Code.UNKNOWN_COUNTRY
+        return np.where(codes == Code.FINE, told, -codes)
