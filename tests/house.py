@@ -264,7 +264,8 @@ def sample_accounts(url: str) -> dict[str, AccountSettings]:
     made = {}
     for name, one in told.items():
         files = {key: SAMPLES / one[key] for key in ("api_key_file", "callback_secret_file") if key in one}
-        made[name] = AccountSettings(**{**one, **files, "url": url, "http_deadline": PATIENT, "chunk_rows": 100})
+        here = {"url": url, "http_deadline": PATIENT, "chunk_rows": 100, "requests_per_second": 1000}
+        made[name] = AccountSettings(**{**one, **files, **here})
     return made
 
 
