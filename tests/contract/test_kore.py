@@ -13,6 +13,7 @@ from tests.contract.kore_case import (
     OPTIONS,
     TOKEN,
     V2,
+    TurningPace,
     adapter_at,
     as_new,
     create,
@@ -389,3 +390,11 @@ def test_who_asks_stands_where_the_pages_say() -> None:
         assert (told["iid"], told["accountId"]) == (IID, "acc-1")
         assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", told["auth"])
     assert [request.count(b"application/json") for request in server.requests] == [0, 1, 0, 1]
+
+    def test_a_long_read_waits_where_it_is_told_to_and_goes_on(self, provider: Provider) -> None:
+        with adapter_at(provider, read_deadline=600, pace=(pace := TurningPace(provider))) as adapter:
+            reference = create(adapter)
+            step(adapter, "add_contacts", reference, payload(170))
+            provider.put("/kore/limits", {"requests_per_minute": 2})  # and four pages to read
+            assert len(who(adapter, reference)) == 170
+        assert 30 <= pace.waited <= 240

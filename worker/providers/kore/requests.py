@@ -1,9 +1,11 @@
 """Kore.ai's requests, one by one: what goes out, and what of the answer counts. Nothing is decided here."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
-from worker.errors import Unknown
+from worker.errors import Throttled, Unknown
 from worker.providers.base import Found, Pace
 from worker.providers.http import Client
 from worker.providers.kore import answers, pages
@@ -12,6 +14,7 @@ from worker.providers.kore.settings import Own
 from worker.providers.kore.token import Credential
 
 CALL_DEADLINE = 30.0
+AGAIN = 1.0  # seconds until we ask again where we are not told when
 CONTACTS_PAGE, CAMPAIGNS_PAGE, RECORDS_PAGE = 50, 50, 100
 Item = dict[str, Any]
 
@@ -21,6 +24,7 @@ class Requests:
 
     def __init__(self, url: str, account_id: str, secret: str, own: Own, pace: Pace | None) -> None:
         self._client = Client(url, answers.said_no, pace)
+        self._pace = pace
         self._paths = Paths(own.iid, own.api)
         self._credential = Credential(account_id, secret, own)
         self._account_id, self._own = account_id, own
@@ -53,7 +57,8 @@ class Requests:
 
         def fetch(behind: int, number: int) -> Any:
             place = {"skip": behind} if self._own.paging == "skip" else {"page": number}
-            return self._get(path, self._soon(deadline), **place, limit=CONTACTS_PAGE).get("data")
+            ask = partial(self._get, path, **place, limit=CONTACTS_PAGE)
+            return self._patiently(ask, deadline).get("data")
 
         return pages.whole(fetch, "contacts")
 
@@ -65,7 +70,7 @@ class Requests:
 
         def fetch(behind: int, number: int) -> Any:
             body = self._campaigns(CAMPAIGNS_PAGE, behind, number)
-            return self._post(self._paths.every_campaign, self._soon(deadline), body).get("data")
+            return self._patiently(partial(self._post, self._paths.every_campaign, body=body), deadline).get("data")
 
         return [found_campaign(item) for item in pages.whole(fetch, "campaigns")]
 
@@ -87,7 +92,7 @@ class Requests:
 
         def fetch(_behind: int, number: int) -> Any:
             body = {"page": number, "limit": RECORDS_PAGE}
-            return self._post(path, self._soon(deadline), body, view="contacts").get("data")
+            return self._patiently(partial(self._post, path, body=body, view="contacts"), deadline).get("data")
 
         return pages.records(fetch, "contacts of the campaign")
 
@@ -98,9 +103,16 @@ class Requests:
         told = {"limit": limit, "skip": behind, "page": number}
         return {**told, "type": "voice", "sortBy": {"createdAt": "asc"}}
 
-    def _soon(self, deadline: float) -> float:
-        """For one page of a long read."""
-        return min(deadline, time.monotonic() + CALL_DEADLINE)
+    def _patiently(self, ask: Callable[..., Item], deadline: float) -> Item:
+        """One page of a long read. Told to come again later we wait: else the pages before it were read in vain."""
+        while True:
+            try:
+                return ask(deadline=min(deadline, time.monotonic() + CALL_DEADLINE))
+            except Throttled as said:
+                again = time.monotonic() + (said.retry_after or AGAIN)
+                if self._pace is None or again >= deadline:
+                    raise
+                self._pace(again + (again - time.monotonic()) + AGAIN)  # it waits for half of the time it is given
 
     def _get(self, path: str, deadline: float, **query: Any) -> Item:
         params = {"accountId": self._account_id, **query}
