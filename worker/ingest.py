@@ -82,6 +82,7 @@ def _order(ctx: Context, upload: Upload, job: Job, now: datetime, suppressed: su
         max_bytes=min(account.chunk_bytes, can.max_bytes),
         layout=ctx.kind(upload.account).layout(job.options),
         suppressed=suppressed,
+        max_expanded=ctx.settings.source_limit,
     )
 
 

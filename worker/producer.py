@@ -127,11 +127,19 @@ def _row(ctx: Context, session: Session, job: Job, ulid: str, key: str, digest: 
         account=job.account,
         idempotency_key=key,
         job_digest=same,
-        job=job.model_dump(mode="json"),
+        job={**job.model_dump(mode="json"), "source": _without_secrets(job.source)},
         source_digest=digest,
         created_at=ctx.db.now(session),
         starts_at=job.starts_at,
     )
+
+
+def _without_secrets(source: str) -> str:
+    """An address may carry a key before its host or behind its path; the file is staged, so it is not needed again."""
+    if "://" not in source:
+        return source
+    parts = urlsplit(source)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _same(earlier: Upload, same: str) -> Receipt:

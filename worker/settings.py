@@ -168,8 +168,10 @@ class Settings(BaseSettings):
     source_folders: list[Path] = Field(
         default_factory=list, description="folders from which a raw message may name a file; none by default"
     )
-    source_hosts: list[str] = Field(default_factory=list, description="hosts from which a raw message may name a file")
-    source_limit: int = Field(20_000_000_000, ge=1, description="bytes; a larger file from the web is refused")
+    source_hosts: list[str] = Field(
+        default_factory=list, description="hosts, or s3://bucket, that a raw message may name a file of"
+    )
+    source_limit: int = Field(20_000_000_000, ge=1, description="bytes of a file, unpacked; a larger one is refused")
     reject_threshold: float = Field(0.30, ge=0, le=1)
     max_deaths: int = Field(3, ge=1, description="a chunk or an intake that kills its worker this often needs a person")
     max_vanished: int = Field(3, ge=1, description="a chunk that was sent this often and never arrived needs a person")

@@ -34,7 +34,7 @@ CASES = [
     ("header.csv", "no_rows", "no row"),
     ("nophone.csv", "no_phone_column", "name, city"),
     ("two.csv", "no_phone_column", "phone, mobile"),
-    ("latin.csv", "undecodable_header", "cp1252"),
+    ("latin.csv --encoding utf-8", "undecodable_header", "cp1252"),
     ("good.csv --phone-column Tel", "no_phone_column", "name, phone"),
     ("good.csv --encoding klingon", "unknown_encoding", "klingon"),
     ("good.csv --delimiter ab", "bad_job", "delimiter"),

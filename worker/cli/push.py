@@ -10,7 +10,12 @@ from worker.cli.options import AsJson, Patience
 
 
 def upload(
-    file: Annotated[str, typer.Argument(metavar="FILE|URL", help="A CSV file with a header, or an https:// URL.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|URL", help="A list with a header: CSV, packed CSV or .xlsx; or its https:// or s3:// address."
+        ),
+    ],
     account: Annotated[
         str | None, typer.Option(metavar="NAME", help="Account of rollcall.toml; the sandbox while there is no other.")
     ] = None,
@@ -28,7 +33,7 @@ def upload(
         str | None, typer.Option(metavar="D", help="Of the file, such as ';' or tab; found out if not given.")
     ] = None,
     encoding: Annotated[
-        str | None, typer.Option(metavar="E", help="Of the file, such as cp1252; UTF-8 if not given.")
+        str | None, typer.Option(metavar="E", help="Of the file, such as cp1252; found out if not given.")
     ] = None,
     start_at: Annotated[
         str | None,
