@@ -5,9 +5,11 @@ another that begins again.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
+import numpy as np
 from sqlmodel import Session
 
 from worker import roster, telemetry
@@ -16,7 +18,12 @@ from worker.errors import ConfigError, InputError, RollcallError, StagingError, 
 from worker.intake import Dialect, Intake, Order, StagedChunk, take_in
 from worker.job import Job
 from worker.models import CallList, Chunk, Upload, Withdrawal
+from worker.states import ChunkState
 from worker.store import chunks, gates, suppressions, uploads, withdrawals
+
+MAY_HAVE_CALLED = tuple(
+    state for state in ChunkState if state not in (ChunkState.REFUSED, ChunkState.CANCELLED, ChunkState.SKIPPED)
+)
 
 
 class _Lost(Exception):
@@ -49,15 +56,32 @@ def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
     job = Job.model_validate(upload.job)
     with ctx.db.read() as session:
         suppressed = suppressions.of_account(session, upload.account)
+        seen: set[int] = set()
+        called = _called(ctx, session, upload, now, seen)
     with _opened(ctx, upload) as source:
-        order = _order(ctx, upload, job, now, suppressed)
+        order = replace(_order(ctx, upload, job, now), suppressed=suppressed, called=called)
         intake = take_in(source, order, ctx.staging, _keep_lease(ctx, upload))
     telemetry.emit("ingest.staged", upload=upload.ulid, rows=intake.total, chunks=len(intake.chunks))
     with ctx.db.write() as session:
-        list_ids = _finish(ctx, session, upload, intake, now)
+        list_ids = _finish(ctx, session, upload, intake, now, seen)
     telemetry.emit("ingest.finished", upload=upload.ulid, rows=intake.total, rejected=intake.rejected)
     for list_id in list_ids[:1]:  # the sweep rings for lists with a start of their own
         ctx.ring("submit", list_id)
+
+
+def _called(ctx: Context, session: Session, upload: Upload, now: datetime, seen: set[int]) -> suppressions.Numbers:
+    """Numbers that the account's other uploads call, or have called within the time that it leaves a number alone.
+
+    Of uploads that are not in `seen`, to which they are added.
+    """
+    days = ctx.settings.account(upload.account).call_again_after
+    recent = uploads.recent(session, upload, now - timedelta(days=days)) if days else []
+    found = []
+    for one in recent:
+        every = chunks.of_upload(session, one.id, *MAY_HAVE_CALLED) if one.id not in seen else []
+        found += [roster.index(ctx.staging, chunk)["e164"].drop_nulls().to_numpy() for chunk in every]
+        seen |= {one.id} if every else set()
+    return np.unique(np.concatenate(found)) if found else suppressions.NONE
 
 
 def _opened(ctx: Context, upload: Upload) -> BinaryIO:
@@ -68,7 +92,7 @@ def _opened(ctx: Context, upload: Upload) -> BinaryIO:
     return ctx.staging.open(upload.source_digest)
 
 
-def _order(ctx: Context, upload: Upload, job: Job, now: datetime, suppressed: suppressions.Numbers) -> Order:
+def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
     account = ctx.settings.account(upload.account)
     can = ctx.kind(upload.account).capabilities
     return Order(
@@ -81,7 +105,8 @@ def _order(ctx: Context, upload: Upload, job: Job, now: datetime, suppressed: su
         max_rows=min(account.chunk_rows, can.max_rows),
         max_bytes=min(account.chunk_bytes, can.max_bytes),
         layout=ctx.kind(upload.account).layout(job.options),
-        suppressed=suppressed,
+        only=frozenset(job.only or ()),
+        countries=frozenset(job.countries or ()),
         max_expanded=ctx.settings.source_limit,
     )
 
@@ -103,7 +128,9 @@ def _keep_lease(ctx: Context, upload: Upload) -> Callable[[], None]:
     return beat
 
 
-def _finish(ctx: Context, session: Session, upload: Upload, intake: Intake, began: datetime) -> list[int]:
+def _finish(
+    ctx: Context, session: Session, upload: Upload, intake: Intake, began: datetime, seen: set[int]
+) -> list[int]:
     """One transaction: the counts, the lists, the chunks, and the one UPDATE that makes them all ready.
 
     Behind the account's gate, where whoever adds a number to its do-not-call list comes by as well.
@@ -132,7 +159,8 @@ def _finish(ctx: Context, session: Session, upload: Upload, intake: Intake, bega
     cut = [_chunk(upload, into[staged.seq], staged, now, late_after) for staged in intake.chunks]
     session.add_all(cut)
     session.flush()
-    _leave_out(ctx, session, upload, cut, began)
+    _leave_out(ctx, session, upload, cut, suppressions.WHY, _listed_since(session, upload, began))
+    _leave_out(ctx, session, upload, cut, "called by another upload", _called(ctx, session, upload, began, seen))
     if held is not None:
         return []
     chunks.release(session, upload.id)
@@ -140,17 +168,22 @@ def _finish(ctx: Context, session: Session, upload: Upload, intake: Intake, bega
     return list(dict.fromkeys(call_list.id for call_list in into.values()))
 
 
-def _leave_out(ctx: Context, session: Session, upload: Upload, cut: list[Chunk], began: datetime) -> None:
-    """Who came onto the do-not-call list while the file was being read leaves again before anything is sent."""
-    listed = suppressions.added_since(session, upload.account, began - suppressions.SKEW)
-    if not len(listed):
+def _listed_since(session: Session, upload: Upload, began: datetime) -> suppressions.Numbers:
+    return suppressions.added_since(session, upload.account, began - suppressions.SKEW)
+
+
+def _leave_out(
+    ctx: Context, session: Session, upload: Upload, cut: list[Chunk], why: str, numbers: suppressions.Numbers
+) -> None:
+    """Who is to be called no more since the file was begun leaves again, before anything is sent."""
+    if not len(numbers):
         return
     now = ctx.db.now(session)
-    said = {"who": "intake", "why": suppressions.WHY, "asked_at": now, "since": now, "again_at": now}
+    said = {"who": "intake", "why": why, "asked_at": now, "since": now, "again_at": now}
     wishes = [
         Withdrawal.model_validate({**said, "upload_id": upload.id, "row": row, "chunk_id": chunk.id})
         for chunk in cut
-        for row in roster.rows_with(ctx.staging, chunk, listed)
+        for row in roster.rows_with(ctx.staging, chunk, numbers)
     ]
     if wishes:
         withdrawals.ask(session, wishes)

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from worker.errors import InputError
 
+ADDED = ("only", "countries")  # fields that jobs of before had not, and whose digest they must not change
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -64,6 +65,23 @@ MOMENT = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"
 Moment = Annotated[datetime | None, BeforeValidator(_moment), WithJsonSchema(MOMENT)]
 
 
+# As the phone library has them. Where a number does not tell which of the two it is, it is fixed_line_or_mobile.
+NumberType = Literal[
+    "fixed_line",
+    "mobile",
+    "fixed_line_or_mobile",
+    "toll_free",
+    "premium_rate",
+    "shared_cost",
+    "voip",
+    "personal_number",
+    "pager",
+    "uan",
+    "voicemail",
+]
+Country = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO code")]
+
+
 class Job(BaseModel):
     """One campaign upload. Phone numbers are in the file, never in the job."""
 
@@ -84,6 +102,8 @@ class Job(BaseModel):
         description="of the file; found out where absent, empty where quotes are ordinary characters",
     )
     escape: str | None = Field(None, min_length=1, max_length=1)
+    only: list[NumberType] | None = Field(None, min_length=1, description="types of numbers to call; absent: any")
+    countries: list[Country] | None = Field(None, min_length=1, description="countries to call; absent: any")
     starts_at: Moment = Field(
         None, description="ISO 8601 with zone, or Unix seconds; a row's own __start_at wins; absent: at once"
     )
@@ -92,6 +112,8 @@ class Job(BaseModel):
     def digest(self, source_digest: str) -> str:
         """What makes two jobs the same: all of it but the key and where the file lay."""
         body = self.model_dump(mode="json", exclude={"idempotency_key", "source"})
+        body = {name: value for name, value in body.items() if name not in ADDED or value is not None}
+        body["quote"] = '"' if self.quote is None else self.quote  # as it was when quotes were not found out
         canonical = json.dumps([body, source_digest], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 

@@ -87,6 +87,9 @@ class AccountSettings(BaseModel):
     min_balance: float = Field(1.0, ge=0, description="in the currency of the account")
     poll_fast: float = Field(15, gt=0)
     poll_slow: float = Field(900, gt=0)
+    call_again_after: float = Field(
+        0, ge=0, description="days in which a number that this account has called is a duplicate; 0: never"
+    )
     chunk_rows: int = Field(10_000, ge=1)
     chunk_bytes: int = Field(8_000_000, ge=1024)
     dispositions: dict[str, Disposition] = Field(

@@ -30,7 +30,6 @@ def add(ctx: Context, account: str, numbers: Sequence[int], reason: str, who: st
         now = ctx.db.now(session)
         fresh = suppressions.add(session, account, numbers, reason, who, now)
         gates.list_changed(session, sorted(known), now)
-    telemetry.emit("suppress.listed", account=account, numbers=fresh)
     for name in sorted(known):
         ctx.ring("suppress", name)
     return fresh

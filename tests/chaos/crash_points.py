@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from schedules.sweep import sweep
 from tests.chaos.dying_worker import dies
 from tests.house import FLOWS, START, House
-from worker import control, producer, withdraw
+from worker import control, producer, suppress, withdraw
 from worker.settings import Timing
 
 ROWS = 250  # three chunks: one creates the list, two are appended
@@ -237,6 +237,14 @@ def withdrawn_after(house: House) -> Bell:
     return Bell(ulid, "withdraw", ulid)
 
 
+def listed_before(house: House) -> Bell:
+    """A number comes onto the do-not-call list after its contact was taken in."""
+    ulid = house.upload(ROWS)
+    FLOWS["ingest"](house.ctx, ulid)
+    suppress.add(house.ctx, "sandbox", [12022000000], "asked by mail", "anna")
+    return Bell(ulid, "suppress", "sandbox")
+
+
 def edited(house: House) -> Bell:
     bell = dialing(house)
     control.edit(house.ctx, bell.ulid, {"max_simultaneous": 5}, "anna")
@@ -281,6 +289,7 @@ ELSEWHERE = (
     CrashPoint("steer.answered", "of a resumed upload", resumed),
     CrashPoint("steer.arrived", "of a resumed upload", resumed),
     CrashPoint("steer.answered", "with changed options", edited),
+    CrashPoint("suppress.compared", "before the sending goes on", listed_before, rows=ROWS - 1, withdrawn=1),
     CrashPoint("withdraw.unsent", "before he is left out", withdrawn_before, rows=ROWS - 1, withdrawn=1),
     CrashPoint("withdraw.sending", "before he is taken back", withdrawn_after),
     CrashPoint("withdraw.answered", "with him taken back", withdrawn_after),

@@ -38,7 +38,7 @@ def file(folder: Path, *lines: bytes, numbers: list[str] = GOOD) -> str:
 
 def test_good_rows_stay_good_beside_ragged_and_undecodable_ones(rollcall: Machine, tmp_path: Path) -> None:
     source = file(tmp_path, b"Ann,+12022999991,too,many", b"Bob", b"C\xe4t,+12022999992", b"Dan,none")
-    ran = rollcall("upload", source, "--account", "sandbox", "--wait", "--json")
+    ran = rollcall("upload", source, "--encoding", "utf-8", "--account", "sandbox", "--wait", "--json")
     assert ran.code == 0, ran.err
     assert ran.last["state"] == "finished"
     assert ran.last["rows"] == {**dict.fromkeys(ran.last["rows"], 0), "total": 44, "accepted": 40, "rejected": 4}

@@ -35,7 +35,7 @@ def uploaded(house: House, content: bytes = PEOPLE) -> str:
     file = house.folder / "people.csv"
     file.write_bytes(content)
     house.ctx.settings.reject_threshold = 1
-    ulid = house.upload(source=str(file))
+    ulid = house.upload(source=str(file), encoding="utf-8")
     house.finish(ulid)
     return ulid
 

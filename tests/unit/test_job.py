@@ -204,6 +204,8 @@ class TestDigest:
             {"starts_at": UNIX},
             {"phone_column": "phone"},
             {"region": "US"},
+            {"only": ["mobile"]},
+            {"countries": ["US"]},
             {"delimiter": ","},
             {"encoding": "utf-8"},
             {"quote": "'"},
@@ -218,7 +220,7 @@ class TestDigest:
 
     def test_every_field_counts_but_the_key_and_the_place(self) -> None:
         counted = set(job().model_dump()) - {"idempotency_key", "source"}
-        told = {"account", "options", "starts_at", "phone_column", "region", *DIALECT}
+        told = {"account", "options", "starts_at", "phone_column", "region", "only", "countries", *DIALECT}
         assert counted == told
 
     def test_it_survives_the_database(self) -> None:

@@ -42,6 +42,12 @@ def upload(
     key: Annotated[
         str | None, typer.Option(metavar="K", help="Idempotency key: the same key and job twice are one upload.")
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="TYPE", help="Call numbers of this type only, such as mobile.")
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(metavar="CC,CC", help="Call numbers of these countries only, such as US,CA.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended or needs a person.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Take a file that this account was given before.")] = False,
     as_json: AsJson = False,
@@ -60,6 +66,8 @@ def upload(
         "region": region and region.upper(),
         "delimiter": options.one_character(delimiter),
         "encoding": encoding,
+        "only": only or None,
+        "countries": [code.strip().upper() for code in country.split(",")] if country else None,
         "starts_at": start_at,
         "idempotency_key": key,
     }

@@ -8,7 +8,7 @@ import polars as pl
 
 from worker.errors import InputError
 from worker.intake.header import START_AT, WINDOW_END, WINDOW_START, WINDOWS
-from worker.intake.phones import Phones, each_once
+from worker.intake.phones import Phones, each_once, kinds
 from worker.intake.read import Block
 from worker.intake.rejects import Code, Flaw
 from worker.intake.scan import Ints, Marks
@@ -35,13 +35,21 @@ class Checked:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the rows of one upload are held against. `suppressed`: digits of E.164 numbers, in ascending order."""
+    """What the rows of one upload are held against.
+
+    `suppressed` and `called` are digits of E.164 numbers in ascending order: those on a do-not-call list, and those
+    that the account's other uploads have called a short while ago. `only` names types of numbers, `countries` ISO
+    codes; empty means any.
+    """
 
     token: str
     region: str | None
     now: int
     max_bytes: int
     suppressed: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    called: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    only: frozenset[str] = frozenset()
+    countries: frozenset[str] = frozenset()
 
 
 class Checks:
@@ -62,6 +70,7 @@ class Checks:
         e164 = self._phones.read(block.cells[str(self._columns.index(self._phone_column))])
         verdicts = np.where(e164 < 0, -e164, Code.FINE)
         _mark(verdicts, self._out_of_reach(e164), Code.OUT_OF_REACH)
+        self._mark_unwanted(verdicts, e164)
         starts = self._starts(block)
         _mark(verdicts, starts < 0, -starts)
         _mark(verdicts, ~self._windows_fit(block), Code.BAD_WINDOW)
@@ -70,7 +79,8 @@ class Checks:
         tasks = self._tasks(block, uuids)
         self._mark_unfit_cells(verdicts, block)
         self._mark_too_large(verdicts, block, e164, tasks)
-        _mark(verdicts, self._suppressed(e164), Code.SUPPRESSED)
+        _mark(verdicts, _among(e164, self._rules.suppressed), Code.SUPPRESSED)
+        _mark(verdicts, _among(e164, self._rules.called), Code.CALLED_BEFORE)
         flaws = [*block.flaws, *self._flaws(block, verdicts)]
         flaws += self._repeated_uuids(block, verdicts, uuids)
         flaws += self._repeated_numbers(block, verdicts, e164)
@@ -101,14 +111,19 @@ class Checks:
         reached: Marks = np.isin(e164 // 10**10, list(codes)) & (e164 < 10 ** (10 + CODE_DIGITS))
         return ~reached
 
-    def _suppressed(self, e164: Ints) -> Marks:
-        """Numbers that are not to be called; the list is sorted."""
-        listed = self._rules.suppressed
-        if not len(listed):
-            return np.zeros(len(e164), np.bool_)
-        at = np.minimum(np.searchsorted(listed, e164), len(listed) - 1)
-        found: Marks = listed[at] == e164
-        return found
+    def _mark_unwanted(self, verdicts: Ints, e164: Ints) -> None:
+        """What the upload itself leaves out: types and countries that it does not ask for."""
+        rules = self._rules
+        if not rules.only and not rules.countries:
+            return
+        fine = np.flatnonzero(verdicts == Code.FINE)
+        told = kinds(e164[fine])
+        if rules.only:
+            wanted = told["type"].cast(pl.String).is_in(list(rules.only)).fill_null(False).to_numpy()
+            verdicts[fine[~wanted]] = Code.OTHER_TYPE
+        if rules.countries:
+            wanted = told["region"].cast(pl.String).is_in(list(rules.countries)).fill_null(False).to_numpy()
+            _mark(verdicts, np.isin(np.arange(len(verdicts)), fine[~wanted]), Code.OTHER_COUNTRY)
 
     def _mark_unfit_cells(self, verdicts: Ints, block: Block) -> None:
         for column in self._wire.sent() if self._wire.layout.one_line else []:
@@ -180,6 +195,15 @@ class Checks:
     def _repeated_numbers(self, block: Block, verdicts: Ints, e164: Ints) -> list[Flaw]:
         candidates = np.flatnonzero(verdicts == Code.FINE)
         return _repeated(self._numbers, e164[candidates], candidates, block, verdicts, Code.DUPLICATE)
+
+
+def _among(e164: Ints, listed: Ints) -> Marks:
+    """Which numbers stand in a list that is in ascending order."""
+    if not len(listed):
+        return np.zeros(len(e164), np.bool_)
+    at = np.minimum(np.searchsorted(listed, e164), len(listed) - 1)
+    found: Marks = listed[at] == e164
+    return found
 
 
 def _repeated(seen: Seen, keys: Ints, candidates: Ints, block: Block, verdicts: Ints, code: Code) -> list[Flaw]:

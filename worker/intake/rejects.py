@@ -40,6 +40,9 @@ class Code(IntEnum):
     OUT_OF_REACH = 18
     LINE_END_IN_CELL = 19
     CELL_TOO_LONG = 20
+    OTHER_TYPE = 21
+    OTHER_COUNTRY = 22
+    CALLED_BEFORE = 23
 
     @property
     def word(self) -> str:
@@ -49,6 +52,8 @@ class Code(IntEnum):
     @property
     def kind(self) -> str:
         """Which set of the accounting the row falls into."""
+        if self is Code.CALLED_BEFORE:
+            return Code.DUPLICATE.word
         return self.word if self in (Code.DUPLICATE, Code.SUPPRESSED) else "rejected"
 
 
@@ -75,6 +80,9 @@ SENTENCES: dict[Code, str] = {
     Code.SUPPRESSED: "The number stands on a do-not-call list; it is not called.",
     Code.OUT_OF_REACH: "The account's provider does not call this country; send the row through another account.",
     Code.LINE_END_IN_CELL: "A cell holds a line end, which this account's provider may misread; remove it.",
+    Code.OTHER_TYPE: "The number is not of a type that the upload asks for; it is not called.",
+    Code.OTHER_COUNTRY: "The number is not of a country that the upload asks for; it is not called.",
+    Code.CALLED_BEFORE: "Another upload of this account has called the number a short while ago, or is about to.",
     Code.CELL_TOO_LONG: "A cell that is sent is longer than this account's provider allows; shorten it.",
 }
 

@@ -32,7 +32,8 @@ class Order:
     `token` is the upload's ULID, `region` the ISO code for national numbers (None: only international ones),
     `starts_at` the upload's own start (None: at once). `max_rows` and `max_bytes` bound one chunk, header included.
     More than `max_starts` different starts of rows are rounded up to the minute. `first_row` lets a continuation
-    number on from the last row. `suppressed` are the digits of numbers that are not called, in ascending order.
+    number on from the last row. `suppressed` are the digits of numbers that are not called, `called` of those that
+    other uploads have called a short while ago, both in ascending order; `only` and `countries` are those of `Rules`.
     A packed file may unpack to `max_expanded` bytes.
     """
 
@@ -50,6 +51,9 @@ class Order:
     block_bytes: int = BLOCK_BYTES
     max_expanded: int = EXPANDED_LIMIT
     suppressed: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    called: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    only: frozenset[str] = frozenset()
+    countries: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if min(self.max_rows, self.max_bytes, self.max_starts, self.block_bytes) < 1:
@@ -107,7 +111,16 @@ class _Run:
         self._phone = resolve_phone_column(columns, order.phone_column)
         wire = Wire(columns, self._phone, order.layout)
         self._unsent = wire.unsent
-        rules = Rules(order.token, order.region, order.now, order.max_bytes, order.suppressed)
+        rules = Rules(
+            order.token,
+            order.region,
+            order.now,
+            order.max_bytes,
+            order.suppressed,
+            order.called,
+            order.only,
+            order.countries,
+        )
         self._checks = Checks(wire, columns, self._phone, rules)
         self._cutter = Cutter(wire, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat)
         self._late = LateStarts(folder, order.max_starts)

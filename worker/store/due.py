@@ -26,7 +26,9 @@ class Due(NamedTuple):
 
 def withdrawn(session: Session, now: datetime, rung: float) -> list[str]:
     """Uploads that hold a wish not to be called which is to be carried out now."""
-    query = select(col(Upload.id), col(Upload.ulid)).where(_quiet(Upload.rung_until, now), withdrawals.due(now))
+    query = select(col(Upload.id), col(Upload.ulid)).where(
+        col(Upload.id).in_(withdrawals.due(now)), _quiet(Upload.rung_until, now)
+    )
     rows = session.execute(query.limit(LIMIT)).all()
     _mark(session, Upload, [row.id for row in rows], rung_until=now + timedelta(seconds=rung))
     return [row.ulid for row in rows]

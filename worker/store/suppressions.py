@@ -19,6 +19,7 @@ WHY = "do-not-call list"
 SKEW = timedelta(minutes=10)  # between the moment of which a transaction speaks and its end
 
 Numbers = npt.NDArray[np.int64]
+NONE: Numbers = np.zeros(0, np.int64)
 
 
 def add(session: Session, account: str, numbers: Sequence[int], reason: str, who: str, now: datetime) -> int:

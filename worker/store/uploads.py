@@ -37,6 +37,13 @@ def lock(session: Session, upload_id: int) -> Upload:
     return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
+def recent(session: Session, upload: Upload, since: datetime) -> list[Upload]:
+    """The account's other uploads that were made since, or have not ended."""
+    young = or_(col(Upload.created_at) >= since, LIVE)
+    others = (col(Upload.account) == upload.account, col(Upload.id) != upload.id)
+    return list(session.scalars(select(Upload).where(*others, young).order_by(col(Upload.id))))
+
+
 def running(session: Session, accounts: Sequence[str]) -> list[Upload]:
     """Uploads of these accounts that have not ended."""
     return list(session.scalars(select(Upload).where(LIVE, col(Upload.account).in_(accounts)).order_by(col(Upload.id))))

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import polars as pl
-from sqlalchemy import exists, select
+from sqlalchemy import Select, exists, select
 from sqlmodel import Session, col
 
-from worker.models import Chunk, Outcome, Upload, Withdrawal
+from worker.models import Chunk, Outcome, Withdrawal
 from worker.states import Disposition, WithdrawalState
 from worker.store.arrows import Condition, change
 
@@ -49,9 +49,9 @@ def is_open(session: Session, upload_id: int) -> bool:
     return session.scalars(query).first() is not None
 
 
-def due(now: datetime) -> Condition:
-    """Of an upload: it holds a wish that is to be carried out now."""
-    return exists().where(WANTED, col(Withdrawal.upload_id) == col(Upload.id), col(Withdrawal.again_at) <= now)
+def due(now: datetime) -> Select[int]:
+    """The ids of uploads that hold a wish which is to be carried out now."""
+    return select(col(Withdrawal.upload_id)).where(WANTED, col(Withdrawal.again_at) <= now).distinct()
 
 
 def holds() -> Condition:

@@ -1,0 +1,92 @@
+"""Numbers that the account calls in another upload, and rows that the upload itself leaves out."""
+
+from typing import Any
+
+import pytest
+
+from tests.house import House, adds_up, some_numbers
+from worker import control, ingest
+from worker.errors import InputError
+from worker.intake import read_rejects
+
+DAY = 86_400
+
+
+def codes(house: House, ulid: str) -> dict[int, str]:
+    (digest,) = house.sql("SELECT rejects_digest FROM upload WHERE ulid = :ulid", ulid=ulid)[0]
+    rows = [one for part in read_rejects(house.ctx.staging, digest) for one in part.to_pylist()]
+    return {one["row"]: one["code"] for one in rows}
+
+
+def again(house: House, numbers: list[str], **job: Any) -> tuple[str, dict[str, Any]]:
+    ulid = house.upload(numbers, **job)
+    return ulid, house.finish(ulid)
+
+
+def test_who_was_called_a_short_while_ago_is_a_duplicate(house: House) -> None:
+    house.account.call_again_after = 7
+    again(house, some_numbers(5))
+    house.turn(6 * DAY)
+    ulid, status = again(house, some_numbers(5, first=3))
+    assert (status["rows"]["duplicate"], status["rows"]["accepted"]) == (2, 3)
+    assert adds_up(status)
+    assert codes(house, ulid) == {1: "called_before", 2: "called_before"}
+    house.turn(2 * DAY)
+    _, status = again(house, some_numbers(3))
+    assert status["rows"]["accepted"] == 3
+
+
+def test_an_account_may_call_again_at_once_where_it_does_not_say_otherwise(house: House) -> None:
+    again(house, some_numbers(5))
+    assert again(house, some_numbers(5))[1]["rows"]["accepted"] == 5
+
+
+def test_what_was_never_sent_does_not_count(house: House) -> None:
+    house.account.call_again_after = 7
+    first = house.upload(some_numbers(5), starts_at=house.now.timestamp() + 3600)
+    house.run(first, until=lambda s: s["rows"]["waiting"] == 5)
+    assert again(house, some_numbers(5))[1]["rows"]["duplicate"] == 5
+    control.cancel(house.ctx, first, "anna")
+    assert again(house, some_numbers(5), options={"priority": 3})[1]["rows"]["accepted"] == 5
+
+
+def test_two_files_that_are_read_at_the_same_time_call_nobody_twice(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second is taken in whole while the first is still being read."""
+    house.account.call_again_after = 7
+    first = house.upload(some_numbers(100))
+    second = house.upload(some_numbers(100, first=90), options={"priority": 3})
+    take_in, began = ingest.take_in, []
+
+    def slowly(*given: Any, **named: Any) -> Any:
+        taken = take_in(*given, **named)
+        if not began:
+            began.append(1)
+            ingest.ingest(house.ctx, second)
+        return taken
+
+    monkeypatch.setattr(ingest, "take_in", slowly)
+    house.lose_bells()
+    ingest.ingest(house.ctx, first)
+    statuses = [house.finish(ulid) for ulid in (first, second)]
+    assert sum(status["rows"]["accepted"] for status in statuses) == 190
+    assert all(adds_up(status) for status in statuses)
+    numbers = [one["number"] for one in house.provider.contacts]
+    assert len(numbers) == len(set(numbers)) == 190
+
+
+def test_only_types_and_countries_that_are_asked_for(small_house: House) -> None:
+    house = small_house
+    numbers = ["+447912345678", "+442079460018", "+12025550123", "+16135550123", "+18005550123"]
+    house.ctx.settings.reject_threshold = 1
+    ulid, status = again(house, numbers, only=["mobile", "fixed_line_or_mobile"], countries=["GB", "US"])
+    assert (status["rows"]["accepted"], status["rows"]["rejected"]) == (2, 3)
+    assert codes(house, ulid) == {2: "other_type", 4: "other_country", 5: "other_type"}
+
+
+@pytest.mark.parametrize("wrong", [{"only": ["cell"]}, {"only": []}, {"countries": ["United States"]}])
+def test_what_is_no_type_or_country_is_refused(small_house: House, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError) as raised:
+        small_house.upload(5, **wrong)
+    assert raised.value.code == "bad_job"
