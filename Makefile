@@ -25,7 +25,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rollcall needs Python 3.11 or newer: make PYTHON=python3.12")'
 	@echo "Installing into $(VENV); this takes a minute."
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install $(PIP_FLAGS) --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-compile --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 # The provider's own SDK is a witness in one test. It has dependencies of its own, so it gets a place of its own.
@@ -38,7 +38,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/rollcall demo
 
 test: setup
-	$(BIN)/python -m pytest tests --ignore tests/benchmarks --numprocesses 3 --dist loadfile
+	$(BIN)/python -m pytest tests --ignore tests/benchmarks --numprocesses 4 --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -231,7 +231,8 @@ def test_callbacks_may_come_often_early_and_in_any_order(
 def test_every_contact_has_an_end_where_callbacks_get_lost(open_house: House, account: str) -> None:
     open_house.provider.put("/callbacks", {"drop": 1})
     ulid = open_house.upload(20, account=account)
-    status = open_house.finish(ulid, step=1800, limit=40 * 24 * 3600)
+    hours = 0.5 if can(account).starts == "when_told" else 4  # a list that is to be started has a time for it
+    status = open_house.finish(ulid, step=hours * 3600, limit=40 * 24 * 3600)
     assert status["rows"]["accepted"] == 20
     assert sum(status["outcomes"].values()) == 20
     assert ("no_outcome" in status["outcomes"]) == (can(account).results == "push")

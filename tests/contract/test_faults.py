@@ -20,6 +20,11 @@ def attempts(house: House, ulid: str) -> list[str]:
     return [row[0] for row in house.sql(query, ulid=ulid)]
 
 
+def looked(house: House, ulid: str) -> bool:
+    """Once, in vain or on a busy machine not: what takes its time at the provider takes real time."""
+    return bool({"not_seen", "found"} & set(attempts(house, ulid)))
+
+
 def all_accepted_once(house: House, status: dict[str, Any], rows: int = 250) -> None:
     assert status["state"] == "finished"
     assert status["rows"] == {**dict.fromkeys(status["rows"], 0), "total": rows, "accepted": rows}
@@ -42,7 +47,7 @@ def test_stored_but_not_answered_is_found(house: House, fault: str, method: str)
 def test_what_is_stored_after_we_hung_up_is_found(house: House, method: str) -> None:
     house.provider.faults(once("store_late", method, seconds=2))
     ulid = house.upload(250)
-    house.run(ulid, until=lambda s: "not_seen" in attempts(house, ulid), step=0.6)
+    house.run(ulid, until=lambda s: looked(house, ulid), step=0.6)
     before = 200 if method == APPEND else 100
     house.wait(lambda: bool(house.provider.ledger["contacts"] >= before))
     all_accepted_once(house, house.finish(ulid))
@@ -117,7 +122,7 @@ def test_contacts_that_become_visible_late_are_waited_for(house: House, method: 
 def test_what_is_in_doubt_and_becomes_visible_late_is_found(house: House, method: str) -> None:
     house.provider.faults(once("accept_then_hang_up", method), once("late_visible", method, seconds=2))
     ulid = house.upload(250)
-    house.run(ulid, until=lambda s: "not_seen" in attempts(house, ulid), step=0.6)
+    house.run(ulid, until=lambda s: looked(house, ulid), step=0.6)
     house.wait(lambda: visible(house) == (100 if method == CREATE else 200))
     all_accepted_once(house, house.finish(ulid))
     assert "absent" not in attempts(house, ulid)

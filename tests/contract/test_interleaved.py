@@ -81,7 +81,7 @@ def test_a_pause_while_the_list_is_read_is_no_cancellation(house: House) -> None
         collect.collect(house.ctx, first_list(house))
     assert provider_status(house) == ["Canceled"]
     control.resume(house.ctx, ulid, "anna")
-    status = house.finish(ulid, step=60, limit=4 * 3600)
+    status = house.finish(ulid, step=600, limit=4 * 3600)
     assert "cancelled" not in status["outcomes"]
     assert sum(status["outcomes"].values()) == 50
 

@@ -277,12 +277,12 @@ def test_what_is_refused_is_asked_for_ever_less_often(house: House) -> None:
     house.run(ulid, until=lambda s: s["state"] == "dialing", step=0.01)
     house.provider.faults({"fault": "refuse", "share": 1, "methods": [CANCEL]})
     ask(house, ulid, 1)
-    for _ in range(120):
-        house.turn(30)
+    for _ in range(40):
+        house.turn(90)
         house.work()
     assert wishes(house) == {1: "wanted"}
     asked = house.sql("SELECT count(*) FROM attempt WHERE step = 'withdraw' AND result <> 'decided'")[0][0]
-    assert 5 < asked < 40
+    assert 5 < asked < 30
 
 
 def test_rows_of_a_chunk_in_doubt_wait_for_it(house: House) -> None:
