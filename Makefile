@@ -38,7 +38,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/rollcall demo
 
 test: setup
-	$(BIN)/python -m pytest tests --ignore tests/benchmarks --numprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest tests --ignore tests/benchmarks --numprocesses 3 --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

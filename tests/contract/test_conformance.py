@@ -40,7 +40,7 @@ def open_house(tmp_path: Path, database_url: str, provider: Provider) -> Iterato
         line = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         public = f"http://127.0.0.1:{line.getsockname()[1]}"
         house = stack.enter_context(House.at(tmp_path, database_url, provider, public))
-        house.now = datetime.now(UTC)
+        house.now = datetime.fromtimestamp(provider.client.get("/clock").json()["now"], UTC)  # one clock for both
         for one in house.ctx.settings.accounts.values():
             one.chunk_rows = CHUNK
         stack.enter_context(door(house, line))
