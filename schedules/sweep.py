@@ -20,7 +20,7 @@ LATE = (
 )
 
 
-QUERIES: dict[str, Callable[[Session, datetime, float], Sequence[str | int]]] = {
+QUERIES: dict[str, Callable[[Session, datetime, float | None], Sequence[str | int]]] = {
     "ingest": due.intakes,
     "reconcile": due.checks,
     "collect": due.polls,
@@ -65,13 +65,15 @@ def _settle_expired(ctx: Context) -> None:
 
     And uploads move on whose last task died before it could say so.
     """
-    with ctx.db.write() as session:
-        expired = chunks.doubt_expired(session, ctx.db.now(session))
-    if expired:
-        telemetry.emit("sweep.expired", chunks=expired)
     with ctx.db.read() as session:
-        late = chunks.late(session, ctx.db.now(session))
+        now = ctx.db.now(session)
+        expired = chunks.any_expired(session, now)
+        late = chunks.late(session, now)
         standing = uploads.standing(session)
+    if expired:
+        with ctx.db.write() as session:
+            doubted = chunks.doubt_expired(session, ctx.db.now(session))
+        telemetry.emit("sweep.expired", chunks=doubted)
     for upload_id in late:
         with ctx.db.write() as session:
             uploads.block_late(session, upload_id, LATE)
@@ -82,15 +84,19 @@ def _settle_expired(ctx: Context) -> None:
 
 
 def _due(ctx: Context) -> list[tuple[str, str | int, float]]:
-    """Every bell to be rung now. One transaction a query: none holds rows of two tables."""
+    """Every bell to be rung now. Idle rows cost one read; a query that finds some has a transaction of its own."""
     timing, at_once = ctx.settings.timing, 0.0
-    bells: list[tuple[str, str | int, float]] = []
-    for bell, query in QUERIES.items():
-        with ctx.db.write() as session:
-            found = query(session, ctx.db.now(session), timing.rung)
-        bells += [(bell, key, at_once) for key in found]
-    with ctx.db.write() as session:
+    with ctx.db.read() as session:
         now = ctx.db.now(session)
-        for list_id, at in due.submissions(session, now, timing.eta_horizon, timing.rung):
-            bells.append(("submit", list_id, max(at_once, (at - now) / timedelta(seconds=1))))
+        found = [bell for bell, query in QUERIES.items() if query(session, now, None)]
+        ready = due.submissions(session, now, timing.eta_horizon, None)
+    bells: list[tuple[str, str | int, float]] = []
+    for bell in found:
+        with ctx.db.write() as session:
+            bells += [(bell, key, at_once) for key in QUERIES[bell](session, ctx.db.now(session), timing.rung)]
+    if ready:
+        with ctx.db.write() as session:
+            now = ctx.db.now(session)
+            for list_id, at in due.submissions(session, now, timing.eta_horizon, timing.rung):
+                bells.append(("submit", list_id, max(at_once, (at - now) / timedelta(seconds=1))))
     return bells

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from celery import Celery
 
 from tests.chaos.bell_worker import wait_for
 from tests.e2e.fleet import CELERY, LOOPBACK, Fleet, fleet, free_port
 from tests.house import databases, some_numbers
 from worker import producer, view
-from worker.bells import QUEUES, celery_app, task_name
+from worker.bells import QUEUES, task_name
 from worker.broker_socket import prepare
 from worker.embedded import EmbeddedBroker
 from worker.settings import Settings
@@ -60,14 +61,13 @@ def state(ctx: Any, ulid: str) -> str:
         return view.find(session, ulid).state
 
 
-def push_by_hand(settings: Settings) -> str:
-    """A raw message whose job names a file by an address that is itself a secret."""
-    assert settings.broker_url is not None
-    app = celery_app(settings, settings.broker_url)
+def push_by_hand(broker: str) -> str:
+    """A raw message as the README shows it; its job names a file by an address that is itself a secret."""
     message_id = str(uuid.uuid4())
     job = {"source": f"https://example.com/people.csv?signature={SECRET}", "account": "sandbox"}
-    app.send_task(task_name("upload"), args=[job], task_id=message_id)
-    app.close()
+    with Celery(broker=broker) as app:
+        app.conf.task_send_sent_event = True  # which comes before what the worker says, or after it
+        app.send_task("rollcall.upload", args=[job], queue="ingest", task_id=message_id, argsrepr="(job)")
     return message_id
 
 
@@ -86,7 +86,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         running.env |= {"ROLLCALL_HOME": str(home), "ROLLCALL_SANDBOX_KEY": SECRET}
         address = start_flower(running)
         running.start_workers()
-        ulid, message_id = carry(folder, settings), push_by_hand(settings)
+        ulid, message_id = carry(folder, settings), push_by_hand(told["broker_url"])
         with httpx.Client(base_url=address, auth=(USER, PASSWORD), timeout=20) as client:
             wait_for("Flower has seen the last task", lambda: message_id in client.get("/api/tasks").text)
             yield Watched(running, client, ulid, list(client.get("/api/tasks").json().values()))

@@ -130,6 +130,12 @@ def ask_claimed(session: Session, chunk: Chunk, code: str, message: str, evidenc
     return _settle(session, "ask", chunk, code=code, message=message, evidence=evidence)
 
 
+def any_expired(session: Session, now: datetime) -> bool:
+    """Whether there is something for `doubt_expired` to do, without the lock that it takes."""
+    query = select(col(Chunk.id)).where(col(Chunk.state) == ChunkState.CLAIMED, col(Chunk.lease_until) < now)
+    return session.scalar(query.limit(1)) is not None
+
+
 def doubt_expired(session: Session, now: datetime) -> int:
     """A claim whose lease is over may have sent its request: unknown, and never ready again by itself."""
     return move_chunks(

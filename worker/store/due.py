@@ -1,6 +1,7 @@
 """What is due: the rows whose bell must be rung. Every query runs on a partial index, so idle rows cost nothing.
 
-A query that finds rows also marks them as rung for a while, so that a queue that is behind is not flooded.
+A query that finds rows also marks them as rung for so many seconds, so that a queue that is behind is not flooded.
+Given None instead it only looks, and runs in a transaction that reads.
 """
 
 from datetime import datetime, timedelta
@@ -24,28 +25,28 @@ class Due(NamedTuple):
     at: datetime
 
 
-def withdrawn(session: Session, now: datetime, rung: float) -> list[str]:
+def withdrawn(session: Session, now: datetime, rung: float | None) -> list[str]:
     """Uploads that hold a wish not to be called which is to be carried out now."""
     query = select(col(Upload.id), col(Upload.ulid)).where(
         col(Upload.id).in_(withdrawals.due(now)), _quiet(Upload.rung_until, now)
     )
     rows = session.execute(query.limit(LIMIT)).all()
-    _mark(session, Upload, [row.id for row in rows], rung_until=now + timedelta(seconds=rung))
+    _mark(session, Upload, [row.id for row in rows], "rung_until", now, rung)
     return [row.ulid for row in rows]
 
 
-def intakes(session: Session, now: datetime, rung: float) -> list[str]:
+def intakes(session: Session, now: datetime, rung: float | None) -> list[str]:
     """Uploads whose file waits to be read, or whose reader died."""
     waiting = col(Upload.state) == UploadState.RECEIVED
     died = and_(col(Upload.state) == UploadState.INGESTING, col(Upload.lease_until) < now)
     live = col(Upload.ended_at).is_(None)
     query = select(col(Upload.id), col(Upload.ulid)).where(live, or_(waiting, died), _quiet(Upload.rung_until, now))
     rows = session.execute(query.limit(LIMIT)).all()
-    _mark(session, Upload, [row.id for row in rows], rung_until=now + timedelta(seconds=rung))
+    _mark(session, Upload, [row.id for row in rows], "rung_until", now, rung)
     return [row.ulid for row in rows]
 
 
-def submissions(session: Session, now: datetime, horizon: float, rung: float) -> list[Due]:
+def submissions(session: Session, now: datetime, horizon: float, rung: float | None) -> list[Due]:
     """Open lists with a chunk that is ready within the horizon and that nothing holds back."""
     at = func.min(func.coalesce(col(Chunk.retry_at), col(Chunk.not_before)), type_=Chunk.__table__.c.not_before.type)  # type: ignore[attr-defined]
     query = (
@@ -74,7 +75,7 @@ def submissions(session: Session, now: datetime, horizon: float, rung: float) ->
     )
     found = [Due(row.id, max(row.at, now)) for row in session.execute(query)]
     for due in found:
-        _mark(session, CallList, [due.list_id], rung_until=due.at + timedelta(seconds=rung))
+        _mark(session, CallList, [due.list_id], "rung_until", due.at, rung)
     return found
 
 
@@ -83,28 +84,28 @@ def _in_doubt() -> Any:
     return exists().where(other.c.list_id == col(CallList.id), other.c.state == ChunkState.UNKNOWN)
 
 
-def checks(session: Session, now: datetime, rung: float) -> list[int]:
+def checks(session: Session, now: datetime, rung: float | None) -> list[int]:
     """Lists with a chunk in doubt that is to be looked up now."""
     free = or_(col(Chunk.check_token).is_(None), col(Chunk.check_lease_until) < now)
     query = select(col(Chunk.id), col(Chunk.list_id)).where(
         col(Chunk.state) == ChunkState.UNKNOWN, col(Chunk.check_at) <= now, col(Chunk.deadline_at) <= now, free
     )
     rows = session.execute(query.limit(LIMIT)).all()
-    _mark(session, Chunk, [row.id for row in rows], check_at=now + timedelta(seconds=rung))
+    _mark(session, Chunk, [row.id for row in rows], "check_at", now, rung)
     return [row.list_id for row in rows]
 
 
-def polls(session: Session, now: datetime, rung: float) -> list[int]:
+def polls(session: Session, now: datetime, rung: float | None) -> list[int]:
     """Lists that are to be asked for outcomes."""
     free = or_(col(CallList.poll_token).is_(None), col(CallList.poll_lease_until) < now)
     live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None), ~col(CallList.held))
     query = select(col(CallList.id)).where(*live, col(CallList.next_poll_at) <= now, free).limit(LIMIT)
     found = list(session.scalars(query))
-    _mark(session, CallList, found, next_poll_at=now + timedelta(seconds=rung))
+    _mark(session, CallList, found, "next_poll_at", now, rung)
     return found
 
 
-def verifications(session: Session, now: datetime, rung: float) -> list[int]:
+def verifications(session: Session, now: datetime, rung: float | None) -> list[int]:
     """Lists that were filled while stopped and wait to be compared and started."""
     unsettled = (ChunkState.STAGED, ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW)
     filling = exists().where(col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(unsettled))
@@ -112,11 +113,11 @@ def verifications(session: Session, now: datetime, rung: float) -> list[int]:
     waiting = (col(CallList.held) == true(), ~col(CallList.stop_wanted), col(CallList.state) == ListState.OPEN)
     due = (col(CallList.next_poll_at) <= now, col(CallList.reference).is_not(None))
     found = list(session.scalars(select(col(CallList.id)).where(*waiting, *due, free, ~filling).limit(LIMIT)))
-    _mark(session, CallList, found, next_poll_at=now + timedelta(seconds=rung))
+    _mark(session, CallList, found, "next_poll_at", now, rung)
     return found
 
 
-def steers(session: Session, now: datetime, rung: float) -> list[int]:
+def steers(session: Session, now: datetime, rung: float | None) -> list[int]:
     """Lists that run and should be stopped, are stopped and may go on, or are to be told changed options."""
     running = col(CallList.state) == ListState.OPEN
     may_go_on = col(Upload.state).in_([UploadState.SUBMITTING, UploadState.DIALING])
@@ -126,24 +127,24 @@ def steers(session: Session, now: datetime, rung: float) -> list[int]:
     wrong = or_(changed, and_(~col(CallList.held), wrong))
     query = select(col(CallList.id)).join(Upload, col(Upload.id) == col(CallList.upload_id))
     found = list(session.scalars(query.where(*live, wrong, _quiet(CallList.steer_at, now)).limit(LIMIT)))
-    _mark(session, CallList, found, steer_at=now + timedelta(seconds=rung))
+    _mark(session, CallList, found, "steer_at", now, rung)
     return found
 
 
-def callbacks(session: Session, _now: datetime, _rung: float) -> list[str]:
+def callbacks(session: Session, _now: datetime, _rung: float | None) -> list[str]:
     """Accounts whose inbox holds what was not applied yet."""
     query = select(col(Callback.account)).where(col(Callback.state) == CallbackState.NEW).distinct()
     return list(session.scalars(query))
 
 
-def probes(session: Session, now: datetime, _rung: float) -> list[str]:
+def probes(session: Session, now: datetime, _rung: float | None) -> list[str]:
     """Accounts that are held back and to be tried again."""
     return list(
         session.scalars(select(col(Gate.account)).where(col(Gate.blocked).is_not(None), col(Gate.probe_at) <= now))
     )
 
 
-def listings(session: Session, _now: datetime, _rung: float) -> list[str]:
+def listings(session: Session, _now: datetime, _rung: float | None) -> list[str]:
     """Accounts whose running campaigns are to be compared with new numbers of the do-not-call list."""
     return list(session.scalars(select(col(Gate.account)).where(col(Gate.listed_since).is_not(None))))
 
@@ -152,6 +153,6 @@ def _quiet(column: Any, now: datetime) -> Any:
     return or_(col(column).is_(None), col(column) <= now)
 
 
-def _mark(session: Session, table: Any, ids: list[int], **values: Any) -> None:
-    if ids:
-        change(session, table, col(table.id).in_(ids), **values)
+def _mark(session: Session, table: Any, ids: list[int], column: str, since: datetime, rung: float | None) -> None:
+    if ids and rung is not None:
+        change(session, table, col(table.id).in_(ids), **{column: since + timedelta(seconds=rung)})
