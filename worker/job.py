@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from worker.errors import InputError
@@ -79,7 +80,16 @@ NumberType = Literal[
     "uan",
     "voicemail",
 ]
-Country = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO code")]
+
+
+def _country(code: str) -> str:
+    if code not in SUPPORTED_REGIONS:
+        raise ValueError("it is not the ISO code of a country, such as US or GB")
+    return code
+
+
+CODE = {"type": "string", "pattern": "^[A-Z]{2}$", "description": "ISO code"}
+Country = Annotated[str, AfterValidator(_country), WithJsonSchema(CODE)]
 
 
 class Job(BaseModel):

@@ -174,6 +174,10 @@ class TestFields:
         assert sentence.isprintable()
         assert len(sentence) < 200
 
+    @pytest.mark.parametrize("code", ["USA", "us", "UK", "XX"])
+    def test_what_is_no_country_is_said(self, code: str) -> None:
+        assert "not the ISO code of a country, such as US" in refused({**LEAST, "countries": [code]})
+
     def test_a_value_is_never_repeated(self) -> None:
         assert "secret-key" not in refused({**LEAST, "region": "secret-key"})
 
