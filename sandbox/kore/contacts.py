@@ -68,8 +68,7 @@ async def get_all_contacts(kore: Platform, call: Call) -> Answer:
     target = kore.list_of(call.iid, call.target)
     shown = target.visible(time.monotonic())
     if "partial_details" in call.faults:
-        part = call.faults["partial_details"].fraction("part")
-        shown = [place for place in shown if place * 2654435761 % 2**32 < part * 2**32]
+        shown = call.faults["partial_details"].part_of(shown)
     limit = max(1, min(from_query(call.query, "limit", PAGE), kore.switches.limit("kore_contacts_max_limit")))
     skip = skipped(kore, call, limit)
     page = shown[skip : skip + limit]
