@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.house import House, Provider, databases, postgres
+from tests.unit.sandbox_fixtures import Vox, sandboxed
 
 os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # the PostgreSQL wheel asks for it and warns without
 
@@ -51,3 +52,17 @@ def small_house(tmp_path: Path, sqlite_url: str, provider: Provider) -> Iterator
     """The same on SQLite only, for what the database has no say in."""
     with House.at(tmp_path, sqlite_url, provider) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Vox]:
+    """A sandbox of this module, for Voximplant's own requests."""
+    with sandboxed() as vox:
+        yield vox
+
+
+@pytest.fixture
+def vox(served: Vox) -> Vox:
+    """The same, forgotten between tests."""
+    served.reset()
+    return served

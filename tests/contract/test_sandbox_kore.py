@@ -1,7 +1,6 @@
 """Kore.ai's contact lists and who may ask for them: each request as its page writes it gets the documented answer."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -31,17 +30,6 @@ CREATE_KEYS = {
 }
 LISTED_KEYS = CREATE_KEYS - {"isActive", "createdBy", "updatedBy", "createdAt", "allowDuplicates"}
 OF_V2 = {"isGlobalDNC", "isDefault", "columns"}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Kore]:
-    with Kore.running() as told:
-        yield told
-
-
-@pytest.fixture
-def kore(running: Kore) -> Kore:
-    return running.as_new()
 
 
 class TestLists:

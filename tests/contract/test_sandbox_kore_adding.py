@@ -1,6 +1,5 @@
 """Kore.ai's contacts in the sandbox: stored later, lost without a word, taken for duplicates; limits and faults."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -12,17 +11,6 @@ NAME = "Renewal Due - July 2025"
 IN_PROGRESS = {"message": "Adding contacts to public list is in progress"}
 OVER_LIMIT = "You've exceeded the per-minute rate limit. Please wait for sometime before retrying."
 LISTS = f"{V2}/contactList/getAllListDetails?type=call"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Kore]:
-    with Kore.running() as told:
-        yield told
-
-
-@pytest.fixture
-def kore(running: Kore) -> Kore:
-    return running.as_new()
 
 
 def adding(contacts: list[dict[str, Any]], name: str = NAME) -> dict[str, Any]:

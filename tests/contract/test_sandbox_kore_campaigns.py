@@ -1,7 +1,6 @@
 """Kore.ai's voice campaigns: each request as its page writes it gets the documented answer from the sandbox."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,17 +12,6 @@ CAMPAIGN_KEYS = {
     *("name", "lname", "description", "priority", "dialingMode", "dialingStrategy", "experienceFlow", "status"),
     *("createdAt", "updatedAt", "contactLists", "enableMachineDetect"),
 }
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Kore]:
-    with Kore.running() as told:
-        yield told
-
-
-@pytest.fixture
-def kore(running: Kore) -> Kore:
-    return running.as_new()
 
 
 def test_create_version_1_and_read_it(kore: Kore) -> None:

@@ -1,6 +1,5 @@
 """Kore.ai's campaigns in the sandbox: when they dial, whom, and what the ledger makes of a second time."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,17 +9,6 @@ from tests.contract.kore_caller import ALWAYS, OFFICE, TOKEN, V2, Kore, campaign
 NAME = f"Renewal Due [{TOKEN}-1]"
 HOUR = 3600
 MONDAY, FRIDAY, SATURDAY = 0, 4, 5
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Kore]:
-    with Kore.running() as told:
-        yield told
-
-
-@pytest.fixture
-def kore(running: Kore) -> Kore:
-    return running.as_new()
 
 
 def attempts(kore: Kore, campaign: str) -> list[int]:

@@ -1,6 +1,5 @@
 """The rest of what Kore.ai's documents leave open: each switch changes what it says."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,17 +22,6 @@ from tests.contract.kore_caller import (
 NAME = "Renewal Due - July 2025"
 HOUR = 3600
 CREATE_LIST, CREATE = f"{V2}/contactList/createContactList", f"{V2}?campaignType=voice"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Kore]:
-    with Kore.running() as told:
-        yield told
-
-
-@pytest.fixture
-def kore(running: Kore) -> Kore:
-    return running.as_new()
 
 
 def played(kore: Kore, **more: Any) -> str:
