@@ -18,6 +18,7 @@ from tests.contract.kore_caller import (
     token,
     trigger_path,
 )
+from tests.patience import until
 
 NAME = "Renewal Due - July 2025"
 HOUR = 3600
@@ -138,7 +139,7 @@ def test_the_zone_of_a_schedule(kore: Kore, zone: str, hour: int) -> None:
     kore.turn(hour * HOUR - 60)
     assert kore.ledger["contacts"] == 0
     kore.turn(120)
-    kore.wait(lambda: kore.ledger["contacts"] == 1)
+    until(lambda: kore.ledger["contacts"] == 1)
 
 
 def test_a_schedule_must_name_a_campaign_and_a_truth(kore: Kore) -> None:
@@ -191,7 +192,7 @@ def test_large_lists_are_read_whole(kore: Kore) -> None:
     list_id = kore.make_list()
     for first in range(0, 5000, 1000):
         kore.ask("POST", ADD, {"contact_list_name": NAME, "data": contacts[first : first + 1000]})
-    kore.wait(lambda: kore.count(list_id) == 5000)
+    until(lambda: kore.count(list_id) == 5000)
     path = f"{V2}/contactList/{list_id}/getAllContacts?limit=1000"
     pages = [kore.ask("GET", f"{path}&skip={skip}")["data"]["results"] for skip in range(0, 5000, 1000)]
     assert {one["uniqueId"] for page in pages for one in page} == {str(at) for at in range(5000)}

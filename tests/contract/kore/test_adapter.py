@@ -22,10 +22,10 @@ from tests.contract.kore_case import (
     step,
     submit,
     switch,
-    until,
     who,
 )
 from tests.house import Provider, some_numbers
+from tests.patience import until
 from tests.unit.wire_server import says, serving, status
 from worker.errors import AccountRefused, ConfigError, NotSent, Refused, Throttled, Unknown
 from worker.providers.base import Accepted, Made, Opening

@@ -23,9 +23,9 @@ from tests.contract.kore_case import (
     switch,
     tasks,
     turn,
-    until,
 )
 from tests.house import Provider, some_numbers
+from tests.patience import until
 from worker import retry
 from worker.errors import NotSent, Refused, Unknown
 from worker.providers.base import TASKS
