@@ -47,8 +47,6 @@ class Formant(AtOnce):
     """One account at Formant AI. `read_deadline` is in seconds, for one reading of all batches."""
 
     label, unit, desk, to_stop = "Formant AI", "batch", "its dashboard", "ask its support"
-    name = "formant"
-    capabilities = CAPABILITIES
 
     def __init__(
         self,

@@ -49,8 +49,6 @@ class Plum(AtOnce):
 
     label, unit, desk = "Plum Voice", "campaign", "its campaign manager"
     to_stop = "stop it in its campaign manager"
-    name = "plum"
-    capabilities = CAPABILITIES
 
     def __init__(
         self, url: str, login: str, pin: str, own: Own, results: Results | None = None, pace: Pace | None = None
