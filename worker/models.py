@@ -39,8 +39,8 @@ def key() -> Any:
     return Field(default=None, sa_column=Column(BIG, primary_key=True, autoincrement=True))
 
 
-def json(nullable: bool = False) -> Any:
-    return Field(default_factory=dict, sa_column=Column(JSON, nullable=nullable))
+def json() -> Any:
+    return Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
 class Upload(SQLModel, table=True):

@@ -16,7 +16,11 @@ class UploadState(StrEnum):
 
 
 class Blocked(StrEnum):
-    """What a blocked upload waits for. The first three end by themselves, the others need a person."""
+    """What a blocked upload waits for.
+
+    PROVIDER_DOWN ends by itself; BALANCE and CREDENTIAL do once a person has topped up the account or mended the
+    credential; LATE and REJECTS wait for a person's decision.
+    """
 
     BALANCE = "balance"
     CREDENTIAL = "credential"

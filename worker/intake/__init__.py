@@ -3,7 +3,7 @@
 from worker.intake.cut import StagedChunk
 from worker.intake.dialect import Dialect
 from worker.intake.header import resolve_phone_column
-from worker.intake.opened import peek
+from worker.intake.opened import open_list, peek
 from worker.intake.rejects import SENTENCES, Code, read_rejects, sentence
 from worker.intake.run import Intake, Order, take_in
 from worker.intake.stage import Staging
@@ -16,6 +16,7 @@ __all__ = [
     "Order",
     "StagedChunk",
     "Staging",
+    "open_list",
     "peek",
     "read_rejects",
     "resolve_phone_column",

@@ -205,8 +205,6 @@ class Hands(Protocol):
 class Provider(Protocol):
     """What every adapter does. `deadline` is a moment of `time.monotonic()` at which the socket is closed."""
 
-    name: str
-    capabilities: Capabilities
     inbox: Inbox | None
     hands: Hands | None
 

@@ -48,9 +48,8 @@ CAPABILITIES = Capabilities(
     starts="when_told",
     stops=True,
     resumes=False,
-    windows=False,
     joins_by_number=True,
-    tells_balance=False,
+    windows=False,
     name_limit=LIST_NAME_LIMIT,
     roles={
         "API scope Campaign Management": "makes, fills and reads contact lists and campaigns, starts and stops them"
@@ -70,8 +69,6 @@ def starts(campaign: str | None) -> tuple[str, ...]:
 class Kore:
     """One account at Kore.ai. `read_deadline` is in seconds, for one reading of a whole list or campaign."""
 
-    name = "kore"
-    capabilities = CAPABILITIES
     hands: Hands | None = None
     inbox: Inbox | None = None
 

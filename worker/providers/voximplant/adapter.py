@@ -42,11 +42,11 @@ CAPABILITIES = Capabilities(
     starts="either",
     stops=True,
     resumes=True,
-    windows=True,
     tells_balance=True,
     edits=options.EDITABLE,
     withdraws=MOST_TASKS,
     by_hand=True,
+    windows=True,
     name_limit=options.NAME_LIMIT,
     roles={
         "Call list manager": "creates, appends to, reads, edits, stops and recovers call lists",
@@ -73,8 +73,6 @@ class Voximplant:
     `form` is the one that details are read in: csv, json or xls.
     """
 
-    name = "voximplant"
-    capabilities = CAPABILITIES
     inbox: Inbox | None = None
 
     def __init__(self, url: str, auth: Auth, read_deadline: float, pace: Pace | None = None, form: str = "csv") -> None:
@@ -176,10 +174,10 @@ class Voximplant:
         query = {"list_id": reference, "output": self._form}
         with tempfile.TemporaryFile() as file:
             if self._form == "xls":
-                self._download("GetCallListDetails", query, file)
+                self._download(query, file)
                 yield from sheet.frames_of_xls(file)
             else:
-                self._download("GetCallListDetails", {**query, "encoding": "UTF-8", "delimiter": DELIMITER}, file)
+                self._download({**query, "encoding": "UTF-8", "delimiter": DELIMITER}, file)
                 yield from details.frames_of_csv(file, DELIMITER)
 
     def _json_pages(self, reference: str) -> Iterator[pl.DataFrame]:
@@ -256,11 +254,11 @@ class Voximplant:
         if theirs is not None:
             self._auth.correct_clock(theirs)
 
-    def _download(self, method: str, query: dict[str, Any], file: IO[bytes]) -> None:
-        """Write the whole answer into `file`. An error comes as JSON where a file was asked for."""
+    def _download(self, query: dict[str, Any], file: IO[bytes]) -> None:
+        """Write all of GetCallListDetails into `file`. An error comes as JSON where a file was asked for."""
         request = {"params": query, "data": self._auth.fields(), "headers": self._auth.headers()}
         deadline = time.monotonic() + self._read_deadline
-        with self._client.stream(f"/platform_api/{method}", deadline, **request) as response:
+        with self._client.stream("/platform_api/GetCallListDetails", deadline, **request) as response:
             for part in response.iter_bytes():
                 file.write(part)
         file.seek(0)
