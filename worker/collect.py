@@ -141,7 +141,8 @@ def _conclude(ctx: Context, upload: Upload, call_list: CallList, tally: Tally) -
         now = ctx.db.now(session)
         current = lists.get(session, call_list.id)
         assert current is not None
-        finished = tally.ended == tally.tasks and _all_ended(ctx, session, upload, call_list)
+        stopping = current.stop_wanted and current.state == ListState.OPEN  # it may just be going on
+        finished = not stopping and tally.ended == tally.tasks and _all_ended(ctx, session, upload, call_list)
         if finished:
             chunks.complete(session, call_list.id)
             lists.finish_list(session, call_list.id)

@@ -192,10 +192,14 @@ def cancel_unsent(session: Session, upload_id: int, now: datetime) -> int:
 
 
 def want_stopped(session: Session, upload_id: int, wanted: bool) -> int:
-    """Say how the lists should be. One that may just be going on counts as running, so that it is stopped again."""
+    """Say how the lists should be. One that may just be going on counts as running, so that it is stopped again; one
+    that may just be stopped counts as stopped, so that it is told to go on."""
     of_this = col(CallList.upload_id) == upload_id
     if wanted:
         move_lists(session, "recovered", of_this, ~col(CallList.stop_wanted))
+    else:
+        made = (col(CallList.reference).is_not(None), ~col(CallList.held))
+        move_lists(session, "stopped", of_this, *made, col(CallList.stop_wanted).is_(True))
     return change(
         session, CallList, of_this, col(CallList.state) != ListState.FINISHED, stop_wanted=wanted, steer_at=None
     )
