@@ -74,6 +74,8 @@ def _tell_changes(ctx: Context, upload: Upload, call_list: CallList) -> None:
         return
     with ctx.db.write() as session:
         current = uploads.lock(session, upload.id)
+        if not isinstance(answer, Refused):
+            current = uploads.change_options(session, current, call_list.changes or {})
         lists.told_changes(session, call_list, answer.message if isinstance(answer, Refused) else None)
         if call_list.deadline_at is not None:
             ctx.expect_outcomes(session, current, call_list.id)  # more attempts take longer

@@ -210,9 +210,11 @@ def suppress(session: Session, upload_id: int, count: int) -> None:
     change(session, Upload, col(Upload.id) == upload_id, suppressed=col(Upload.suppressed) + count)
 
 
-def change_options(session: Session, upload: Upload, options: dict[str, Any]) -> None:
-    """What was set for an upload while it runs; a list that is made later is made with it."""
+def change_options(session: Session, upload: Upload, changes: dict[str, Any]) -> Upload:
+    """What was set for an upload while it runs; a list that is made later is made with it. Returns it as it is now."""
+    options = {**upload.job["options"], **changes}
     change(session, Upload, col(Upload.id) == upload.id, job={**upload.job, "options": options})
+    return lock(session, upload.id)
 
 
 def unsettled(upload_id: Any, *states: ChunkState) -> Any:
