@@ -104,6 +104,16 @@ def test_a_list_that_may_have_been_stopped_goes_on_when_it_is_resumed(house: Hou
     assert provider_status(house) == ["In progress"]
 
 
+def test_what_was_cancelled_before_it_dialled_comes_to_an_end(small_house: House) -> None:
+    ulid = filled(small_house)
+    control.cancel(small_house.ctx, ulid, "anna")
+    small_house.work()
+    small_house.now += 100 * HOUR
+    small_house.work()
+    assert small_house.status(ulid)["outcomes"] == {"no_outcome": ROWS}
+    assert small_house.sql("SELECT count(*) FROM upload WHERE ended_at IS NOT NULL") == [(1,)]
+
+
 @pytest.mark.parametrize("column", ["token", "campaign"])
 def test_who_steers_a_list_that_became_another_workers_plays_nothing(small_house: House, column: str) -> None:
     filled(small_house)
