@@ -87,7 +87,10 @@ def cancel(ctx: Context, ulid: str, who: str) -> None:
 
 
 def edit(ctx: Context, ulid: str, changes: dict[str, Any], who: str) -> None:
-    """Set options of a campaign that goes on; its lists are told one by one, and those still to be made carry them.
+    """Set options of a campaign that goes on: its lists are told one by one, and those made later carry what one took.
+
+    What the provider refuses of a list that dials it would refuse of every new one: so where there is such a list, the
+    job's options change when it has taken them.
 
     Raises InputError: `cannot_edit` where the upload has ended or the provider cannot change the option, `bad_option`.
     """
@@ -97,12 +100,14 @@ def edit(ctx: Context, ulid: str, changes: dict[str, Any], who: str) -> None:
         if upload.ended_at is not None or upload.state == UploadState.CANCELLED:
             raise InputError("cannot_edit", f"Upload {ulid} is {upload.state}; there is nothing to change.")
         _refuse_fixed(changes, kind.capabilities.edits)
-        checked = kind.check_options({**options, **changes})
+        live = [one for one in lists.of_upload(session, upload.id) if one.state != ListState.FINISHED]
+        untold = {name: value for one in live for name, value in (one.changes or {}).items()}
+        checked = kind.check_options({**options, **untold, **changes})
         told = {name: checked[name] for name in changes if name in checked}
-        uploads.change_options(session, upload, checked)
-        for call_list in lists.of_upload(session, upload.id):
-            if call_list.state != ListState.FINISHED:
-                lists.tell_changes(session, call_list, told)
+        if all(one.reference is None for one in live):
+            uploads.change_options(session, upload, told)
+        for call_list in live:
+            lists.tell_changes(session, call_list, told)
         shown = ", ".join(f"{name}={value}" for name, value in sorted(told.items()))
         _decided(ctx, session, upload, "edit", who, shown)
 

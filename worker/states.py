@@ -129,6 +129,7 @@ LIST_ARROWS: dict[str, tuple[tuple[ListState, ...], ListState]] = {
     "finish_list": ((L.OPEN, L.STOPPED), L.FINISHED),
 }
 
+UPLOAD_GOES_ON = frozenset({U.SUBMITTING, U.DIALING})
 UPLOAD_ENDED = frozenset({U.FINISHED, U.CANCELLED, U.FAILED})
 CHUNK_SENT = frozenset({C.ACCEPTED, C.FINISHED})
 CHUNK_WAITING = frozenset({C.STAGED, C.READY})

@@ -111,7 +111,7 @@ class Accepted:
 class Found:
     """A list at the provider. `complete`: it says that it will not dial any more. `count`: its contacts, if told.
 
-    `settings` are the options it shows, under our names.
+    `dials`: it says that it was started and is not stopped. `settings` are the options it shows, under our names.
     """
 
     reference: str
@@ -120,6 +120,7 @@ class Found:
     complete: bool
     count: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    dials: bool = False
 
 
 @dataclass(frozen=True)

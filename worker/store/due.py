@@ -11,7 +11,7 @@ from sqlalchemy import and_, exists, func, or_, select, true
 from sqlmodel import Session, col
 
 from worker.models import Callback, CallList, Chunk, Gate, Upload
-from worker.states import CallbackState, ChunkState, ListState, UploadState
+from worker.states import UPLOAD_GOES_ON, CallbackState, ChunkState, ListState, UploadState
 from worker.store import withdrawals
 from worker.store.arrows import change
 
@@ -120,7 +120,7 @@ def verifications(session: Session, now: datetime, rung: float | None) -> list[i
 def steers(session: Session, now: datetime, rung: float | None) -> list[int]:
     """Lists that run and should be stopped, are stopped and may go on, or are to be told changed options."""
     running = col(CallList.state) == ListState.OPEN
-    may_go_on = col(Upload.state).in_([UploadState.SUBMITTING, UploadState.DIALING])
+    may_go_on = col(Upload.state).in_(UPLOAD_GOES_ON)
     wrong = or_(and_(col(CallList.stop_wanted), running), and_(~col(CallList.stop_wanted), ~running, may_go_on))
     changed = col(CallList.changes).is_not(None)
     live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None))

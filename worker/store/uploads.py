@@ -192,10 +192,14 @@ def cancel_unsent(session: Session, upload_id: int, now: datetime) -> int:
 
 
 def want_stopped(session: Session, upload_id: int, wanted: bool) -> int:
-    """Say how the lists should be. One that may just be going on counts as running, so that it is stopped again."""
+    """Say how the lists should be. One that may just be going on counts as running, so that it is stopped again; one
+    that may just be stopped counts as stopped, so that it is told to go on."""
     of_this = col(CallList.upload_id) == upload_id
     if wanted:
         move_lists(session, "recovered", of_this, ~col(CallList.stop_wanted))
+    else:
+        made = (col(CallList.reference).is_not(None), ~col(CallList.held))
+        move_lists(session, "stopped", of_this, *made, col(CallList.stop_wanted).is_(True))
     return change(
         session, CallList, of_this, col(CallList.state) != ListState.FINISHED, stop_wanted=wanted, steer_at=None
     )
@@ -206,9 +210,11 @@ def suppress(session: Session, upload_id: int, count: int) -> None:
     change(session, Upload, col(Upload.id) == upload_id, suppressed=col(Upload.suppressed) + count)
 
 
-def change_options(session: Session, upload: Upload, options: dict[str, Any]) -> None:
-    """What was set for an upload while it runs; a list that is made later is made with it."""
+def change_options(session: Session, upload: Upload, changes: dict[str, Any]) -> Upload:
+    """What was set for an upload while it runs; a list that is made later is made with it. Returns it as it is now."""
+    options = {**upload.job["options"], **changes}
     change(session, Upload, col(Upload.id) == upload.id, job={**upload.job, "options": options})
+    return lock(session, upload.id)
 
 
 def unsettled(upload_id: Any, *states: ChunkState) -> Any:
