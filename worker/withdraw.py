@@ -144,8 +144,10 @@ def _take_back(
 ) -> list[Withdrawal]:
     """Ask the provider for those who have not come to an end yet; returns those who still may be called."""
     wishes = _has_ended(ctx, upload, wishes)
+    if not wishes:
+        return []
     most = ctx.kind(upload.account).capabilities.withdraws
-    if wishes and not most:
+    if not most:
         text = "The provider cannot take single contacts back; `rollcall cancel` stops the upload, where that can be."
         _end(ctx, wishes, WithdrawalState.TOO_LATE, text)
         return []

@@ -8,6 +8,7 @@ from tests.chaos.crash_points import in_doubt, lose, taken_in
 from tests.house import House, adds_up
 from worker import control, review, submit, withdraw
 from worker.errors import InputError
+from worker.models import Outcome
 
 CREATE, CANCEL = "CreateCallList", "CancelCallListTask"
 WHY = "asked by mail"
@@ -166,11 +167,22 @@ def test_where_contacts_cannot_be_taken_back_it_says_so(house: House) -> None:
     house.provider.put("/switches", {"kore_add_delay_ms": 0, "kore_prepare_delay_ms": 0})
     ulid = house.upload(10, account="kore")
     house.run(ulid, until=lambda s: s["rows"]["accepted"] == 10, step=1)
+    answered(house, 5)
+    ask(house, ulid, 5)
+    house.work()
     ask(house, ulid, 3)
     house.work()
-    ((state, message),) = house.sql("SELECT state, message FROM withdrawal")
-    assert state == "too_late"
-    assert "cannot take single contacts back" in message
+    assert wishes(house) == {3: "too_late", 5: "too_late"}
+    told = dict(map(tuple, house.sql('SELECT "row", message FROM withdrawal')))
+    assert "cannot take single contacts back" in told[3]
+    assert "before it could be taken back" in told[5]
+
+
+def answered(house: House, row: int) -> None:
+    """Somebody's call has ended, and we know."""
+    ended = {"upload_id": 1, "row": row, "list_id": 1, "disposition": "answered", "terminal": True, "version": 1}
+    with house.ctx.db.write() as session:
+        session.add(Outcome(**ended, updated_at=house.now))
 
 
 def in_review(house: House) -> str:
