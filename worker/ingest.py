@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
 import numpy as np
+import polars as pl
 from sqlmodel import Session
 
 from worker import roster, telemetry
@@ -17,7 +18,7 @@ from worker.context import Context, list_name
 from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
 from worker.intake import Dialect, Intake, Order, StagedChunk, take_in
 from worker.job import Job
-from worker.models import CallList, Chunk, Upload, Withdrawal
+from worker.models import CallList, Chunk, Upload
 from worker.states import ChunkState
 from worker.store import chunks, gates, suppressions, uploads, withdrawals
 
@@ -178,15 +179,9 @@ def _leave_out(
     """Who is to be called no more since the file was begun leaves again, before anything is sent."""
     if not len(numbers):
         return
-    now = ctx.db.now(session)
-    said = {"who": "intake", "why": why, "asked_at": now, "since": now, "again_at": now}
-    wishes = [
-        Withdrawal.model_validate({**said, "upload_id": upload.id, "row": row, "chunk_id": chunk.id})
-        for chunk in cut
-        for row in roster.rows_with(ctx.staging, chunk, numbers)
-    ]
-    if wishes:
-        withdrawals.ask(session, wishes)
+    places = [(row, chunk.id) for chunk in cut for row in roster.rows_with(ctx.staging, chunk, numbers)]
+    frame = pl.DataFrame(places, schema={"row": pl.Int64, "chunk_id": pl.Int64}, orient="row")
+    withdrawals.ask(session, upload.id, frame, "intake", why, ctx.db.now(session))
 
 
 def _lists(ctx: Context, session: Session, upload: Upload, intake: Intake) -> dict[int, CallList]:

@@ -23,6 +23,7 @@ from worker.store import chunks, journal, lists, outcomes, uploads, withdrawals
 from worker.view import find
 
 _log = logging.getLogger("rollcall.withdraw")
+PLACES = {"row": pl.Int64, "chunk_id": pl.Int64}
 
 
 def ask(ctx: Context, ulid: str, rows: Sequence[int], who: str, why: str) -> int:
@@ -42,18 +43,18 @@ def ask(ctx: Context, ulid: str, rows: Sequence[int], who: str, why: str) -> int
         raise InputError("no_such_contact", text)
     with ctx.db.write() as session:
         uploads.lock(session, upload.id)
-        now = ctx.db.now(session)
-        fresh = withdrawals.ask(session, [_wish(row, places[row], who, why, now) for row in wanted])
-        if fresh:
-            journal.note(session, now, "withdraw", "decided", upload_id=upload.id, who=who, message=why, count=fresh)
+        frame = pl.DataFrame({"row": wanted, "chunk_id": [places[row].id for row in wanted]}, schema=PLACES)
+        fresh = keep(session, upload.id, frame, who, why, ctx.db.now(session))
     ctx.ring("withdraw", upload.ulid)
     return fresh
 
 
-def _wish(row: int, chunk: Chunk, who: str, why: str, now: datetime) -> Withdrawal:
-    place = {"upload_id": chunk.upload_id, "row": row, "chunk_id": chunk.id}
-    times = {"asked_at": now, "since": now, "again_at": now}
-    return Withdrawal.model_validate({**place, **times, "who": who, "why": why})
+def keep(session: Session, upload_id: int, places: pl.DataFrame, who: str, why: str, now: datetime) -> int:
+    """Keep the wish of contacts, given by the columns PLACES, and say so; returns how many had not asked before."""
+    fresh = withdrawals.ask(session, upload_id, places, who, why, now)
+    if fresh:
+        journal.note(session, now, "withdraw", "decided", upload_id=upload_id, who=who, message=why, count=fresh)
+    return fresh
 
 
 def withdraw(ctx: Context, ulid: str) -> None:
