@@ -297,6 +297,39 @@ def test_what_is_refused_is_asked_for_ever_less_often(house: House) -> None:
     assert 5 < asked < 30
 
 
+def requests(house: House) -> int:
+    return int(house.sql("SELECT count(*) FROM attempt WHERE step = 'withdraw' AND result <> 'decided'")[0][0])
+
+
+def test_a_provider_that_is_away_is_asked_once_in_a_pass(house: House) -> None:
+    ulid = dialling(house)
+    house.provider.faults({"fault": "throttle", "share": 1, "methods": [CANCEL]})
+    ask(house, ulid, 50, 150, 250)
+    house.work()
+    assert requests(house) == 1
+    assert wishes(house) == {50: "wanted", 150: "wanted", 250: "wanted"}
+    house.provider.faults()
+    house.run(ulid, until=lambda s: set(wishes(house).values()) == {"taken_back"}, step=10)
+
+
+def test_a_pass_that_lasts_is_not_begun_again_beside_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    ulid = dialling(house)
+    hands = house.ctx.provider("sandbox").hands
+    assert hands is not None
+    takes_back = hands.withdraw
+
+    def slowly(*given: Any) -> Any:
+        house.turn(2 * house.ctx.settings.timing.probe_every)
+        withdraw.withdraw(house.ctx, ulid)
+        return takes_back(*given)
+
+    monkeypatch.setattr(hands, "withdraw", slowly)
+    ask(house, ulid, 150, 250)
+    house.work()
+    assert requests(house) == 2
+    assert wishes(house) == {150: "taken_back", 250: "taken_back"}
+
+
 def test_rows_of_a_chunk_in_doubt_wait_for_it(house: House) -> None:
     bell = in_doubt(CREATE)(house)
     house.lose_bells()

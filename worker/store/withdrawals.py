@@ -44,6 +44,12 @@ def take(session: Session, upload_id: int, now: datetime, until: datetime) -> li
     return taken
 
 
+def keep_taken(session: Session, upload_id: int, taken_until: datetime, until: datetime) -> None:
+    """Who was taken and is not dealt with yet stays hidden for longer."""
+    mine = (WANTED, col(Withdrawal.upload_id) == upload_id, col(Withdrawal.again_at) == taken_until)
+    change(session, Withdrawal, *mine, again_at=until)
+
+
 def asked(session: Session, upload_id: int, before: datetime, *states: WithdrawalState) -> pl.Series:
     """Rows of those whose wish is in one of these states, and was wanted last before this moment."""
     mine = (col(Withdrawal.upload_id) == upload_id, col(Withdrawal.state).in_(states), col(Withdrawal.since) <= before)
