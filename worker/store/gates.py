@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, not_, select
+from sqlalchemy import and_, func, not_, or_, select
 from sqlmodel import Session, col
 
 from worker.models import Gate
@@ -79,8 +79,10 @@ def open_again(session: Session, account: str) -> None:
 
 
 def throttle(session: Session, account: str, until: datetime) -> None:
+    """Nothing is sent before `until`, or before what was said earlier, where that is later."""
     get(session, account)
-    change(session, Gate, col(Gate.account) == account, throttled_until=until)
+    longer = or_(col(Gate.throttled_until).is_(None), col(Gate.throttled_until) < until)
+    change(session, Gate, col(Gate.account) == account, longer, throttled_until=until)
 
 
 def note_balance(session: Session, account: str, balance: float | None, now: datetime) -> None:
