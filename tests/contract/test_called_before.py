@@ -50,23 +50,24 @@ def test_what_was_never_sent_does_not_count(house: House) -> None:
     assert again(house, some_numbers(5), options={"priority": 3})[1]["rows"]["accepted"] == 5
 
 
+@pytest.mark.parametrize("last", ["take_in", "_leaving"], ids=["as it is read", "before the last transaction"])
 def test_two_files_that_are_read_at_the_same_time_call_nobody_twice(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
     """The second is taken in whole while the first is still being read."""
     house.account.call_again_after = 7
     first = house.upload(some_numbers(100))
     second = house.upload(some_numbers(100, first=90), options={"priority": 3})
-    take_in, began = ingest.take_in, []
+    step, began = getattr(ingest, last), []
 
     def slowly(*given: Any, **named: Any) -> Any:
-        taken = take_in(*given, **named)
+        taken = step(*given, **named)
         if not began:
             began.append(1)
             ingest.ingest(house.ctx, second)
         return taken
 
-    monkeypatch.setattr(ingest, "take_in", slowly)
+    monkeypatch.setattr(ingest, last, slowly)
     house.lose_bells()
     ingest.ingest(house.ctx, first)
     statuses = [house.finish(ulid) for ulid in (first, second)]

@@ -132,18 +132,19 @@ def test_one_worker_compares_and_the_others_leave_it_alone(house: House) -> None
     assert house.status(ulid)["rows"]["suppressed"] == 1
 
 
+@pytest.mark.parametrize("last", ["take_in", "_leaving"], ids=["as it is read", "before the last transaction"])
 def test_a_number_that_is_listed_while_the_file_is_read_is_not_called(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
-    take_in = ingest.take_in
+    step = getattr(ingest, last)
 
     def slowly(*given: object, **named: object) -> object:
-        taken = take_in(*given, **named)  # type: ignore[arg-type]
+        taken = step(*given, **named)
         listed(house, 5)
         suppress.compare(house.ctx, "sandbox")
         return taken
 
-    monkeypatch.setattr(ingest, "take_in", slowly)
+    monkeypatch.setattr(ingest, last, slowly)
     ulid = house.upload(90)
     status = house.finish(ulid)
     assert (status["rows"]["accepted"], status["rows"]["suppressed"]) == (89, 1)
