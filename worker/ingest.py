@@ -18,6 +18,7 @@ from worker.context import Context, list_name
 from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
 from worker.intake import Dialect, Intake, Order, StagedChunk, take_in
 from worker.intake.read import no_beat
+from worker.intake.rejects import UNASKED
 from worker.job import Job
 from worker.models import CallList, Chunk, Upload
 from worker.states import ChunkState
@@ -258,10 +259,12 @@ def _lists(ctx: Context, session: Session, upload: Upload, intake: Intake) -> di
 
 def _too_many_rejects(ctx: Context, upload: Upload, intake: Intake) -> str | None:
     limit = ctx.settings.reject_threshold
-    if not intake.total or intake.rejected <= limit * intake.total:
+    unasked = sum(intake.reasons.get(code.word, 0) for code in UNASKED)
+    rejected, total = intake.rejected - unasked, intake.total - unasked
+    if rejected <= limit * total:
         return None
     return (
-        f"{intake.rejected} of {intake.total} rows were rejected, more than {limit:.0%}; nothing was sent. "
+        f"{rejected} of {total} rows were rejected, more than {limit:.0%}; nothing was sent. "
         f"`rollcall rejects {upload.ulid}` shows them; `rollcall resume {upload.ulid} --accept-rejects` goes on."
     )
 

@@ -78,12 +78,20 @@ def test_two_files_that_are_read_at_the_same_time_call_nobody_twice(
 
 
 def test_only_types_and_countries_that_are_asked_for(small_house: House) -> None:
+    """What is left out as it was asked for is no sign of a bad file, however much it is."""
     house = small_house
     numbers = ["+447912345678", "+442079460018", "+12025550123", "+16135550123", "+18005550123"]
-    house.ctx.settings.reject_threshold = 1
     ulid, status = again(house, numbers, only=["mobile", "fixed_line_or_mobile"], countries=["GB", "US"])
     assert (status["rows"]["accepted"], status["rows"]["rejected"]) == (2, 3)
     assert codes(house, ulid) == {2: "other_type", 4: "other_country", 5: "other_type"}
+
+
+def test_what_is_not_asked_for_hides_no_bad_file(small_house: House) -> None:
+    ulid = small_house.upload(
+        ["+12025550123", "nobody", *(f"+1613555{row}" for row in range(1000, 1018))], countries=["US"]
+    )
+    small_house.work()
+    assert "1 of 2 rows were rejected" in small_house.status(ulid)["message"]
 
 
 @pytest.mark.parametrize("wrong", [{"only": ["cell"]}, {"only": []}, {"countries": ["United States"]}])
