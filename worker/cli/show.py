@@ -11,9 +11,9 @@ from rich.text import Text
 
 MEANING = {
     "accepted": "the provider has confirmed them",
-    "rejected": "cannot be called as they stand in the file",
+    "rejected": "cannot be called as they stand in the file, or not of the types and countries asked for",
     "suppressed": "on a do-not-call list",
-    "duplicate": "a number that an earlier row has",
+    "duplicate": "a number that an earlier row has, or another upload where call_again_after is set",
     "refused": "the provider said no",
     "cancelled": "not sent, since somebody cancelled",
     "waiting": "not sent yet",

@@ -57,6 +57,9 @@ class Code(IntEnum):
         return self.word if self in (Code.DUPLICATE, Code.SUPPRESSED) else "rejected"
 
 
+UNASKED = (Code.OTHER_TYPE, Code.OTHER_COUNTRY)  # left out as the upload wants it: no sign of a bad file
+
+
 SENTENCES: dict[Code, str] = {
     Code.UNREADABLE: "The row holds bytes that are not of the file's encoding; name the right one or mend the row.",
     Code.WRONG_COLUMN_COUNT: "The row has more or fewer cells than the header; check its delimiters and quotes.",

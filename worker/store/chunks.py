@@ -1,6 +1,7 @@
 """Chunks: each arrow is one guarded statement. Whatever leaves `claimed` matches the claim's token, and whatever
 leaves `unknown` matches the token of the worker that looked."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +30,7 @@ def due(now: datetime) -> tuple[Any, ...]:
         col(Chunk.not_after) > now,
         or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now),
         ~withdrawals.holds(),
+        col(Chunk.uncompared_since).is_(None),
     )
 
 
@@ -293,6 +295,21 @@ def give_more_time(session: Session, upload_id: int, not_after: datetime) -> int
     waiting = or_(col(Chunk.state) == ChunkState.READY, and_(col(Chunk.state) == ChunkState.ACCEPTED, unstarted))
     late_ones = (col(Chunk.upload_id) == upload_id, waiting)
     return change(session, Chunk, *late_ones, col(Chunk.not_after) < not_after, not_after=not_after)
+
+
+def compared(session: Session, chunk_ids: Sequence[int], uncompared_since: datetime | None) -> None:
+    """Say of chunks that they were compared with the do-not-call list, or that what was listed since could not be."""
+    change(session, Chunk, col(Chunk.id).in_(chunk_ids), uncompared_since=uncompared_since)
+
+
+def tally(session: Session, upload_id: int, *states: ChunkState, uncompared: bool = False) -> tuple[int, int]:
+    """How many chunks are in these states, and their contacts; of those alone that could not be compared with the
+    do-not-call list, where `uncompared`."""
+    query = select(func.count(), func.coalesce(func.sum(col(Chunk.rows)), 0)).where(
+        col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states)
+    )
+    count, rows = session.execute(query.where(col(Chunk.uncompared_since).is_not(None)) if uncompared else query).one()
+    return int(count), int(rows)
 
 
 def of_upload(session: Session, upload_id: int, *states: ChunkState) -> list[Chunk]:

@@ -68,6 +68,7 @@ def submissions(session: Session, now: datetime, horizon: float, rung: float | N
             _quiet(col(Gate.throttled_until), now),
             ~_in_doubt(),
             ~withdrawals.holds(),
+            col(Chunk.uncompared_since).is_(None),
             col(Gate.listed_since).is_(None),
         )
         .group_by(col(CallList.id))
@@ -144,9 +145,9 @@ def probes(session: Session, now: datetime, _rung: float | None) -> list[str]:
     )
 
 
-def listings(session: Session, _now: datetime, _rung: float | None) -> list[str]:
+def listings(session: Session, now: datetime, _rung: float | None) -> list[str]:
     """Accounts whose running campaigns are to be compared with new numbers of the do-not-call list."""
-    return list(session.scalars(select(col(Gate.account)).where(col(Gate.listed_since).is_not(None))))
+    return list(session.scalars(select(col(Gate.account)).where(col(Gate.compare_at) <= now)))
 
 
 def _quiet(column: Any, now: datetime) -> Any:

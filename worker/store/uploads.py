@@ -1,6 +1,5 @@
 """Uploads: received, taken in, submitted, dialled, ended."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,9 +43,9 @@ def recent(session: Session, upload: Upload, since: datetime) -> list[Upload]:
     return list(session.scalars(select(Upload).where(*others, young).order_by(col(Upload.id))))
 
 
-def running(session: Session, accounts: Sequence[str]) -> list[Upload]:
-    """Uploads of these accounts that have not ended."""
-    return list(session.scalars(select(Upload).where(LIVE, col(Upload.account).in_(accounts)).order_by(col(Upload.id))))
+def running(session: Session, account: str) -> list[Upload]:
+    """Uploads of the account that have not ended."""
+    return list(session.scalars(select(Upload).where(LIVE, col(Upload.account) == account).order_by(col(Upload.id))))
 
 
 def newest(session: Session, limit: int) -> list[Upload]:
