@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from sqlmodel import Session
 
-from worker import roster, telemetry
+from worker import calling, roster, telemetry
 from worker.context import Context, list_name
 from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
 from worker.intake import Dialect, Intake, Order, StagedChunk, take_in
@@ -104,9 +104,10 @@ def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
         now=int(now.timestamp()),
         max_rows=min(account.chunk_rows, can.max_rows),
         max_bytes=min(account.chunk_bytes, can.max_bytes),
-        layout=ctx.kind(upload.account).layout(job.options),
+        layout=ctx.layout(upload.account, job.options),
         only=frozenset(job.only or ()),
         countries=frozenset(job.countries or ()),
+        asked=calling.asked(ctx, job),
         max_expanded=ctx.settings.source_limit,
     )
 

@@ -3,18 +3,20 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
 import polars as pl
 
-from worker.windows.circle import DAY, WEEK, Span
+from worker.windows.circle import DAY, WEEK
 from worker.windows.hours import Hours
 from worker.windows.legal import Rules
 from worker.windows.window import Window, compiled
 from worker.windows.written import daily, schedule
-from worker.windows.zones import UNKNOWN_NAME, WORLD, calling_codes, sets, zones_named, zones_of
+from worker.windows.zones import NOT_SAID, UNKNOWN_NAME, WORLD, Ints, calling_codes, sets, zones_named, zones_of
 
 HOUR = 3600
 OF_A_PERSON = ("fixed_line", "mobile", "fixed_line_or_mobile")
-KEY = ("places", "where", "since", "own_start", "own_end")
+KEY = ("places", "region", "code", "since", "own_start", "own_end")
+Key = tuple[int, str | None, int, int, int | None, int | None]
 
 
 class Fault(StrEnum):
@@ -30,7 +32,7 @@ SENTENCES: dict[Fault, str] = {
     Fault.NO_ZONE: "The number lies in no one country, so the hour there is unknown; name its time zone in a column.",
     Fault.NO_WINDOW: (
         "No time of day is allowed on every day until the upload's end in all zones where the number may lie; name its "
-        "time zone in a column, or widen the calling window."
+        "time zone in a column, start behind the days without calls, or widen the calling window."
     ),
 }
 
@@ -47,86 +49,82 @@ class Planned:
 
 
 class Plan:
-    """Windows from each contact's start to the `deadline`, both Unix seconds; `start` is that of the upload.
+    """Windows that hold for `lasts` seconds from each contact's start on; `start` (Unix seconds) is that of the upload.
 
     `hours` is the job's own window on the local clock, within what `rules` allow. `weekly`: the provider knows windows
     by weekdays; else only a time of day that is allowed on every day in between is a window.
     """
 
     def __init__(
-        self, rules: Rules, *, start: int, deadline: int, hours: Hours | None = None, weekly: bool = False
+        self, rules: Rules, *, start: int, lasts: int, hours: Hours | None = None, weekly: bool = False
     ) -> None:
         self.planned: list[Planned] = []
         self._rules = rules
         self._start = start
-        self._deadline = deadline
+        self._lasts = lasts
         self._hours = hours
         self._circle = WEEK if weekly else DAY
-        self._known: dict[tuple[int, str, int, int | None, int | None], int] = {}
+        self._known: dict[Key, int] = {}
 
-    def windows(self, contacts: pl.DataFrame) -> pl.DataFrame:
-        """The contacts with `plan` (place in `planned`), `window_start` and `window_end`, or `schedule`, and `fault`.
+    def of(self, contacts: pl.DataFrame) -> pl.Series:
+        """The place in `planned` of what each contact gets.
 
-        They have `e164` (digits), `type` and `region` of the number, `zone` (a name; blank or null: by the number) and
-        `start` (Unix seconds; 0 or null: the upload's), and may have `own_start` and `own_end`, HH:MM:SS UTC. Times of
-        a window are UTC, HH:MM:SS, of the longest arc where there are two; `fault` is null where there is a window.
+        They have `e164` (digits), `type` and `region` of the number, and `start` (Unix seconds; 0 or null: the
+        upload's). They may have `zone` (a name; blank or null: by the number), `own_start` and `own_end`, HH:MM:SS UTC.
         """
         keys = self._keys(contacts)
         different = keys.unique(maintain_order=True)
-        places = [self._place(*row) for row in different.iter_rows()]
-        found = keys.join(
-            different.with_columns(pl.Series("plan", places, dtype=pl.Int32)),
+        places = [self._place(row) for row in different.iter_rows()]
+        return keys.join(
+            different.with_columns(pl.Series("plan", places, dtype=pl.Int64)),
             on=KEY,
             how="left",
             nulls_equal=True,
             maintain_order="left",
         )["plan"]
-        texts = pl.DataFrame(
-            [(p.start, p.end, p.schedule, None if p.fault is None else p.fault.value) for p in self.planned],
-            schema=dict.fromkeys(("window_start", "window_end", "schedule", "fault"), pl.String),
-            orient="row",
-        )
-        return contacts.with_columns(found, *(texts[name].gather(found) for name in texts.columns))
 
     def _keys(self, contacts: pl.DataFrame) -> pl.DataFrame:
         """What decides over a contact's window, in the order of KEY."""
         e164 = contacts["e164"].to_numpy()
-        named = pl.Series(zones_named(contacts["zone"]))
-        numbers = pl.Series(zones_of(e164, contacts))
-        codes = pl.Series(calling_codes(e164)).cast(pl.String)
-        plain = contacts["type"].cast(pl.String).is_in(OF_A_PERSON).fill_null(False)
-        starts = contacts["start"].fill_null(0)
-        starts = starts.set(starts == 0, self._start)
+        start = pl.col("start").fill_null(0).replace(0, self._start)
+        # The country of a freephone number cannot be told where several share the country code.
+        of_a_person = pl.col("type").cast(pl.String).is_in(OF_A_PERSON).fill_null(False)
         own = [
-            _seconds(contacts[name]) if name in contacts.columns else pl.repeat(None, contacts.height, eager=True)
+            _seconds(contacts[name]) if name in contacts.columns else pl.lit(None, dtype=pl.Int64)
             for name in ("own_start", "own_end")
         ]
-        return pl.DataFrame(
-            {
-                "places": named.zip_with((named >= 0) | (named == UNKNOWN_NAME), numbers),
-                # The country of a freephone number cannot be told where several share the country code.
-                "where": contacts["region"].cast(pl.String).fill_null("").zip_with(plain, "+" + codes),
-                "since": starts - starts % HOUR,
-                "own_start": own[0].cast(pl.Int64),
-                "own_end": own[1].cast(pl.Int64),
-            }
+        return contacts.select(
+            pl.Series(self._places(contacts, e164)).alias("places"),
+            pl.when(of_a_person).then("region").alias("region"),
+            pl.Series(calling_codes(e164)).alias("code"),
+            (start - start % HOUR).alias("since"),
+            own[0].alias("own_start"),
+            own[1].alias("own_end"),
         )
 
-    def _place(self, place: int, where: str, since: int, own_start: int | None, own_end: int | None) -> int:
-        key = (place, where, since, own_start, own_end)
+    def _places(self, contacts: pl.DataFrame, e164: Ints) -> Ints:
+        numbers = zones_of(e164, contacts)
+        if "zone" not in contacts.columns:
+            return numbers
+        named = zones_named(contacts["zone"])
+        return np.where(named == NOT_SAID, numbers, named)
+
+    def _place(self, key: Key) -> int:
         if key not in self._known:
-            own = None if own_start is None or own_end is None else (own_start, own_end)
             self._known[key] = len(self.planned)
-            self.planned.append(self._compiled(place, where, since, own))
+            self.planned.append(self._compiled(*key))
         return self._known[key]
 
-    def _compiled(self, place: int, where: str, since: int, own: Span | None) -> Planned:
+    def _compiled(
+        self, place: int, region: str | None, code: int, since: int, own_start: int | None, own_end: int | None
+    ) -> Planned:
         if place == UNKNOWN_NAME:
             return Planned(None, Fault.UNKNOWN_ZONE)
-        zones, hours = sets()[place], self._rules.of(where)
+        zones, hours = sets()[place], self._rules.of(region or f"+{code}")
         if self._hours is not None:
             hours = hours.within(self._hours)
-        window = compiled(zones, hours, since, self._deadline, circle=self._circle, own=own)
+        own = None if own_start is None or own_end is None else (own_start, own_end)
+        window = compiled(zones, hours, since, since + HOUR + self._lasts, circle=self._circle, own=own)
         if window.longest is None:
             return Planned(window, Fault.NO_ZONE if zones == WORLD else Fault.NO_WINDOW)
         if window.circle == WEEK:
