@@ -6,17 +6,28 @@ from enum import StrEnum
 import numpy as np
 import polars as pl
 
-from worker.windows.circle import DAY, WEEK
+from worker.windows.circle import DAY, WEEK, Span
 from worker.windows.hours import Hours
 from worker.windows.legal import Rules
 from worker.windows.window import Window, compiled
 from worker.windows.written import daily, schedule
-from worker.windows.zones import NOT_SAID, UNKNOWN_NAME, WORLD, Ints, calling_codes, sets, zones_named, zones_of
+from worker.windows.zones import (
+    MANY,
+    NOT_SAID,
+    UNKNOWN_NAME,
+    WORLD,
+    Ints,
+    calling_codes,
+    sets,
+    words_of,
+    zones_named,
+    zones_of,
+)
 
 HOUR = 3600
+OWN = ("own_start", "own_end")
 OF_A_PERSON = ("fixed_line", "mobile", "fixed_line_or_mobile")
-KEY = ("places", "region", "code", "since", "own_start", "own_end")
-Key = tuple[int, str | None, int, int, int | None, int | None]
+ROOM = 4096  # more than there are sets of zones, or countries and calling codes
 
 
 class Fault(StrEnum):
@@ -64,43 +75,38 @@ class Plan:
         self._lasts = lasts
         self._hours = hours
         self._circle = WEEK if weekly else DAY
-        self._known: dict[Key, int] = {}
+        self._known: dict[tuple[int | None, ...], int] = {}
 
     def of(self, contacts: pl.DataFrame) -> pl.Series:
         """The place in `planned` of what each contact gets.
 
-        They have `e164` (digits), `type` and `region` of the number, and `start` (Unix seconds; 0 or null: the
+        They have `e164` (digits), `type` and `region` of the number (enums), and `start` (Unix seconds; 0 or null: the
         upload's). They may have `zone` (a name; blank or null: by the number), `own_start` and `own_end`, HH:MM:SS UTC.
         """
-        keys = self._keys(contacts)
+        keys = pl.DataFrame({"key": self._keys(contacts)}).with_columns(
+            _seconds(contacts[name]) for name in OWN if name in contacts.columns
+        )
+        countries = words_of(contacts["region"])
         different = keys.unique(maintain_order=True)
-        places = [self._place(row) for row in different.iter_rows()]
+        places = [self._place(row, countries) for row in different.iter_rows()]
         return keys.join(
             different.with_columns(pl.Series("plan", places, dtype=pl.Int64)),
-            on=KEY,
+            on=keys.columns,
             how="left",
             nulls_equal=True,
             maintain_order="left",
         )["plan"]
 
-    def _keys(self, contacts: pl.DataFrame) -> pl.DataFrame:
-        """What decides over a contact's window, in the order of KEY."""
-        e164 = contacts["e164"].to_numpy()
-        start = pl.col("start").fill_null(0).replace(0, self._start)
+    def _keys(self, contacts: pl.DataFrame) -> Ints:
+        """What decides over a contact's window, in one number: the hour of the start, the zones, the country."""
+        e164, starts = contacts["e164"].to_numpy(), contacts["start"].fill_null(0).to_numpy()
+        hours = np.where(starts == 0, self._start, starts) // HOUR
         # The country of a freephone number cannot be told where several share the country code.
-        of_a_person = pl.col("type").cast(pl.String).is_in(OF_A_PERSON).fill_null(False)
-        own = [
-            _seconds(contacts[name]) if name in contacts.columns else pl.lit(None, dtype=pl.Int64)
-            for name in ("own_start", "own_end")
-        ]
-        return contacts.select(
-            pl.Series(self._places(contacts, e164)).alias("places"),
-            pl.when(of_a_person).then("region").alias("region"),
-            pl.Series(calling_codes(e164)).alias("code"),
-            (start - start % HOUR).alias("since"),
-            own[0].alias("own_start"),
-            own[1].alias("own_end"),
-        )
+        of_a_person = contacts["type"].is_in(OF_A_PERSON).fill_null(False).to_numpy()
+        countries = contacts["region"].to_physical().cast(pl.Int64).fill_null(0).to_numpy()
+        where = np.where(of_a_person, MANY + countries, calling_codes(e164))
+        keys: Ints = (hours * ROOM + self._places(contacts, e164) - UNKNOWN_NAME) * ROOM + where
+        return keys
 
     def _places(self, contacts: pl.DataFrame, e164: Ints) -> Ints:
         numbers = zones_of(e164, contacts)
@@ -109,21 +115,25 @@ class Plan:
         named = zones_named(contacts["zone"])
         return np.where(named == NOT_SAID, numbers, named)
 
-    def _place(self, key: Key) -> int:
-        if key not in self._known:
-            self._known[key] = len(self.planned)
-            self.planned.append(self._compiled(*key))
-        return self._known[key]
+    def _place(self, row: tuple[int | None, ...], countries: list[str]) -> int:
+        """`row`: the key, and the seconds of a window of the contact's own where there are such columns."""
+        if row not in self._known:
+            key, start, end = (*row, None, None)[:3]
+            assert key is not None
+            rest, where = divmod(key, ROOM)
+            hour, place = divmod(rest, ROOM)
+            country = f"+{where}" if where < MANY else countries[where - MANY]
+            own = None if start is None or end is None else (start, end)
+            self._known[row] = len(self.planned)
+            self.planned.append(self._compiled(place + UNKNOWN_NAME, country, hour * HOUR, own))
+        return self._known[row]
 
-    def _compiled(
-        self, place: int, region: str | None, code: int, since: int, own_start: int | None, own_end: int | None
-    ) -> Planned:
+    def _compiled(self, place: int, country: str, since: int, own: Span | None) -> Planned:
         if place == UNKNOWN_NAME:
             return Planned(None, Fault.UNKNOWN_ZONE)
-        zones, hours = sets()[place], self._rules.of(region or f"+{code}")
+        zones, hours = sets()[place], self._rules.of(country)
         if self._hours is not None:
             hours = hours.within(self._hours)
-        own = None if own_start is None or own_end is None else (own_start, own_end)
         window = compiled(zones, hours, since, since + HOUR + self._lasts, circle=self._circle, own=own)
         if window.longest is None:
             return Planned(window, Fault.NO_ZONE if zones == WORLD else Fault.NO_WINDOW)
@@ -137,4 +147,4 @@ def _seconds(cells: pl.Series) -> pl.Series:
     """Of the day, of HH:MM:SS; null for a blank."""
     parts = cells.str.extract_groups(r"^(\d\d):(\d\d):(\d\d)$").struct.unnest()
     hours, minutes, seconds = (parts.to_series(n).cast(pl.Int64) for n in range(3))
-    return hours * HOUR + minutes * 60 + seconds
+    return (hours * HOUR + minutes * 60 + seconds).alias(cells.name)
