@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.house import House, adds_up
+from worker import control
 from worker.errors import ConfigError, InputError
 
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
@@ -18,12 +19,19 @@ EVERY_DAY = '[default]\nmon-sun = "08:00-21:00"\n'
 @pytest.fixture
 def autumn(small_house: House) -> House:
     """It is the Friday, five in the morning UTC, before the clocks of Europe change."""
-    now = datetime.fromtimestamp(small_house.provider.client.get("/clock").json()["now"], UTC)
-    sunday = datetime(now.year + 1, 10, 31, 5, tzinfo=UTC)
+    sunday = datetime(clock(small_house).year + 1, 10, 31, 5, tzinfo=UTC)
     sunday -= timedelta(days=(sunday.weekday() + 1) % 7)
-    small_house.now = now
-    small_house.turn((sunday - timedelta(days=2) - now).total_seconds())
-    return small_house
+    return turned(small_house, sunday - timedelta(days=2))
+
+
+def turned(house: House, now: datetime) -> House:
+    house.now = clock(house)
+    house.turn((now - house.now).total_seconds())
+    return house
+
+
+def clock(house: House) -> datetime:
+    return datetime.fromtimestamp(house.provider.client.get("/clock").json()["now"], UTC)
 
 
 def called(house: House, numbers: dict[str, ZoneInfo]) -> set[tuple[str, datetime]]:
@@ -80,6 +88,44 @@ def test_a_contact_who_may_not_be_called_on_sunday_is_called_on_monday(autumn: H
     assert {at.strftime("%A") for at in last} <= {"Monday", "Tuesday", "Wednesday", "Thursday"}
     assert len(autumn.provider.calls) == len(numbers)
     assert all(autumn.provider.calls.values())
+
+
+def test_who_is_sent_in_another_season_is_called_by_its_hours(small_house: House) -> None:
+    """In winter +1 800 has half an hour a day from Guam to Newfoundland, in summer none."""
+    numbers = {number: zone for number, zone in NUMBERS.items() if zone is BERLIN}
+    house = turned(small_house, datetime(clock(small_house).year + 1, 1, 12, 5, tzinfo=UTC))
+    hours = house.folder / "hours.toml"
+    hours.write_text(EVERY_DAY)
+    house.ctx.settings.calling_hours = hours
+    soon = house.now + timedelta(minutes=10)
+    ulid = house.upload([*numbers, "+18002255288"], window="legal", starts_at=soon.isoformat())
+    house.work()
+    assert house.status(ulid)["rows"]["waiting"] == len(numbers) + 1
+    winter = written(house)
+    house.turn(180 * 86_400)
+    house.work()
+    assert house.status(ulid)["blocked"] == "late"
+    control.resume(house.ctx, ulid, "anna")
+    seen = set()
+    while (status := house.status(ulid))["state"] != "finished":
+        assert adds_up(status)
+        house.work()
+        house.turn(3600)
+        seen |= called(house, numbers)
+    assert (status["rows"]["accepted"], status["rows"]["suppressed"]) == (len(numbers), 1)
+    assert {number for number, _ in seen} == set(numbers)
+    assert {8 <= at.hour < 21 for _, at in seen} == {True}
+    (said,) = {winter[number] for number in numbers}
+    assert said == ("07:00:00", "20:00:00")
+    assert set(written(house).values()) == {("06:00:00", "19:00:00")}
+
+
+def written(house: House) -> dict[str, tuple[str, str]]:
+    """What the provider is told of each number's window."""
+    (digest,) = house.sql("SELECT digest FROM chunk")[0]
+    rows = [line.split(";") for line in house.ctx.staging.read(digest).decode().splitlines()]
+    places = [rows[0].index(name) for name in ("phone", "__start_execution_time", "__end_execution_time")]
+    return {row[places[0]]: (row[places[1]], row[places[2]]) for row in rows[1:]}
 
 
 def test_who_has_no_window_is_rejected_and_the_others_go(small_house: House) -> None:

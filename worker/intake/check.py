@@ -99,6 +99,7 @@ class Checks:
             pl.Series("e164", e164[fine]),
             uuids[fine].alias("uuid"),
             pl.Series("start", starts[fine]),
+            *(cells[fine] for cells in timed.index.values()),
         )
         return Checked(contacts, flaws)
 
@@ -133,7 +134,7 @@ class Checks:
     def _timed(self, verdicts: Ints, block: Block, e164: Ints, told: pl.DataFrame | None, starts: Ints) -> Timed:
         """The calling windows of the rows that may be sent so far; those that get none are marked."""
         if self._timetable is None or told is None:
-            return Timed(block.cells, np.zeros(len(e164), np.int64), np.zeros(0, np.int64))
+            return Timed(block.cells, {}, np.zeros(len(e164), np.int64), np.zeros(0, np.int64))
         timed = self._timetable.of(block.cells, e164, told, starts, np.flatnonzero(verdicts == Code.FINE))
         _mark(verdicts, timed.codes != Code.FINE, timed.codes)
         return timed

@@ -7,6 +7,7 @@ import polars as pl
 
 from worker.errors import InputError
 from worker.intake.header import WINDOW_END, WINDOW_START, WINDOWS, column_named
+from worker.intake.phones import kinds
 from worker.intake.rejects import Code
 from worker.intake.scan import Ints
 from worker.layout import Layout
@@ -14,6 +15,7 @@ from worker.windows import Asked, Fault, Plan, Summary, summed
 
 NOBODYS = -1
 OWN = {"own_start": WINDOW_START, "own_end": WINDOW_END}
+OF_WINDOWS = (*OWN, "zone")  # columns of an index
 CODES: dict[Fault | None, Code] = {None: Code.FINE, **{fault: Code[fault.name] for fault in Fault}}
 
 
@@ -27,13 +29,21 @@ def written(layout: Layout) -> dict[str, str]:
     return {"window_start": WINDOW_START, "window_end": WINDOW_END}
 
 
+def contacts_of(index: pl.DataFrame) -> pl.DataFrame:
+    """What a plan needs to know of the contacts of a chunk, but their start."""
+    kept = [name for name in OF_WINDOWS if name in index.columns]
+    return index.select("e164", *kept).hstack(kinds(index["e164"].to_numpy()))
+
+
 @dataclass(frozen=True)
 class Timed:
-    """`cells`: those of the block, and what is said of windows in columns of ours. `codes`: per row,
-    why it has none. `plans`: per row, the place of its window, `NOBODYS` where none was worked out.
+    """`cells`: those of the block, and what is said of windows in columns of ours. `index`: what the file says of them
+    itself, kept so that they can be worked out anew. `codes`: per row, why it has none. `plans`: per row, the place of
+    its window, `NOBODYS` where none was worked out.
     """
 
     cells: pl.DataFrame
+    index: dict[str, pl.Series]
     codes: Ints
     plans: Ints
 
@@ -60,11 +70,8 @@ class Timetable:
     def of(self, cells: pl.DataFrame, e164: Ints, told: pl.DataFrame, starts: Ints, fine: Ints) -> Timed:
         """The windows of the rows at `fine`; `told` are type and region of the numbers. The others have none."""
         self._refuse_others(cells)
-        contacts = told[fine].with_columns(
-            pl.Series("e164", e164[fine]),
-            pl.Series("start", starts[fine]),
-            *(cells[at][fine].alias(name) for name, at in self._from_file.items()),
-        )
+        index = {name: cells[at].alias(name) for name, at in self._from_file.items()}
+        contacts = told.with_columns(pl.Series("e164", e164), pl.Series("start", starts), *index.values())[fine]
         plans = np.full(cells.height, NOBODYS, np.int64)
         plans[fine] = self._plan.of(contacts).to_numpy()
         planned = self._plan.planned
@@ -74,7 +81,7 @@ class Timetable:
             pl.Series(name, [*(getattr(plan, SAID[name]) or "" for plan in planned), ""], dtype=pl.String).gather(at)
             for name in self._written
         ]
-        return Timed(cells.with_columns(said), codes, plans)
+        return Timed(cells.with_columns(said), index, codes, plans)
 
     def count(self, plans: Ints) -> None:
         """These windows are those of contacts who are sent, or were turned away for theirs."""
