@@ -7,7 +7,9 @@ be called by the hours of another season, or on a Sunday. Such a chunk is not cl
 import csv
 import io
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -15,15 +17,16 @@ import polars as pl
 from worker import calling, roster, telemetry
 from worker.context import Context
 from worker.errors import ConfigError, StagingError, Unavailable
-from worker.intake.header import WINDOWS
+from worker.intake.header import WINDOW_END, WINDOW_START, WINDOWS
 from worker.intake.timetable import SAID, contacts_of, written
 from worker.job import Job
 from worker.layout import Layout
 from worker.models import Chunk, Upload, Withdrawal
 from worker.store import chunks, uploads, withdrawals
-from worker.windows import Asked, Plan, Planned, is_asked
+from worker.windows import Asked, Plan, Planned, is_asked, read_daily, read_schedule
 
 _log = logging.getLogger("rollcall.retime")
+DAILY = (WINDOW_START, WINDOW_END)
 WHY = "no calling window is left"
 
 
@@ -56,7 +59,7 @@ def _renew(ctx: Context, upload: Upload, list_id: int) -> None:
     asked, layout = calling.asked(ctx, job), ctx.layout(upload.account, job.options)
     assert asked is not None
     index = roster.index(ctx.staging, chunk)
-    planned = _planned(asked, layout, index, now)
+    planned = _planned(asked, layout.schedule is not None, index, now)
     of_uuid = dict(zip(roster.uuids(upload, index), planned, strict=True))
     payload = _rewritten(ctx.staging.read(chunk.digest), layout, of_uuid)
     left = [row for row, plan in zip(index["row"].to_list(), planned, strict=True) if plan.fault is not None]
@@ -71,9 +74,39 @@ def _renew(ctx: Context, upload: Upload, list_id: int) -> None:
         ctx.ring("withdraw", upload.ulid)
 
 
-def _planned(asked: Asked, layout: Layout, index: pl.DataFrame, now: datetime) -> list[Planned]:
-    start = int(now.timestamp())
-    plan = Plan(asked.rules, start=start, lasts=asked.lasts, hours=asked.hours, weekly=layout.schedule is not None)
+def outlived(ctx: Context, upload: Upload, of: Sequence[Chunk], now: datetime, options: dict[str, Any]) -> int:
+    """How many contacts of these chunks have windows that would not hold if they are called from now on.
+
+    `options` say how long they may be called. Raises StagingError, ConfigError.
+    """
+    job = Job.model_validate({**upload.job, "options": options})
+    asked = calling.asked(ctx, job)
+    if asked is None:
+        return 0
+    return sum(_outlived(ctx, upload, chunk, asked, max(now, chunk.not_before)) for chunk in of)
+
+
+def _outlived(ctx: Context, upload: Upload, chunk: Chunk, asked: Asked, since: datetime) -> int:
+    layout, index = ctx.layout(upload.account, upload.job["options"]), roster.index(ctx.staging, chunk)
+    payload = io.StringIO(ctx.staging.read(chunk.digest).decode(), newline="")
+    records = csv.reader(payload, delimiter=layout.delimiter)
+    header = next(records)
+    weekly = not set(DAILY) <= set(header)
+    planned = _planned(asked, weekly, index, since)
+    of_uuid = dict(zip(roster.uuids(upload, index), planned, strict=True))
+    places = [place for place, name in enumerate(header) if name in WINDOWS]
+
+    @cache
+    def fits(plan: Planned, *said: str) -> bool:
+        spans = read_schedule(*said) if weekly else read_daily(*said)
+        return plan.window is not None and plan.window.allows(spans)
+
+    return sum(not fits(of_uuid[record[-1]], *(record[place] for place in places)) for record in records)
+
+
+def _planned(asked: Asked, weekly: bool, index: pl.DataFrame, since: datetime) -> list[Planned]:
+    start = int(since.timestamp())
+    plan = Plan(asked.rules, start=start, lasts=asked.lasts, hours=asked.hours, weekly=weekly)
     return [plan.planned[place] for place in plan.of(contacts_of(index).with_columns(start=pl.lit(start)))]
 
 

@@ -90,18 +90,20 @@ def test_a_contact_who_may_not_be_called_on_sunday_is_called_on_monday(autumn: H
     assert all(autumn.provider.calls.values())
 
 
-def test_who_is_sent_in_another_season_is_called_by_its_hours(small_house: House) -> None:
+@pytest.mark.parametrize("weekly", [False, True], ids=["daily", "by weekday"])
+def test_who_is_sent_in_another_season_is_called_by_its_hours(small_house: House, weekly: bool) -> None:
     """In winter +1 800 has half an hour a day from Guam to Newfoundland, in summer none."""
     numbers = {number: zone for number, zone in NUMBERS.items() if zone is BERLIN}
     house = turned(small_house, datetime(clock(small_house).year + 1, 1, 12, 5, tzinfo=UTC))
     hours = house.folder / "hours.toml"
-    hours.write_text(EVERY_DAY)
+    hours.write_text("".join(f'[{country}]\nmon-sun = "09:00-20:00"\n' for country in ("default", "CA", "US")))
     house.ctx.settings.calling_hours = hours
+    house.account.own = {"weekly_windows": weekly}
     soon = house.now + timedelta(minutes=10)
     ulid = house.upload([*numbers, "+18002255288"], window="legal", starts_at=soon.isoformat())
     house.work()
     assert house.status(ulid)["rows"]["waiting"] == len(numbers) + 1
-    winter = written(house)
+    assert weekly or set(written(house).values()) == {("08:00:00", "19:00:00"), ("23:00:00", "23:30:00")}
     house.turn(180 * 86_400)
     house.work()
     assert house.status(ulid)["blocked"] == "late"
@@ -110,14 +112,40 @@ def test_who_is_sent_in_another_season_is_called_by_its_hours(small_house: House
     while (status := house.status(ulid))["state"] != "finished":
         assert adds_up(status)
         house.work()
-        house.turn(3600)
+        house.turn(3 * 3600)
         seen |= called(house, numbers)
     assert (status["rows"]["accepted"], status["rows"]["suppressed"]) == (len(numbers), 1)
     assert {number for number, _ in seen} == set(numbers)
-    assert {8 <= at.hour < 21 for _, at in seen} == {True}
-    (said,) = {winter[number] for number in numbers}
-    assert said == ("07:00:00", "20:00:00")
-    assert set(written(house).values()) == {("06:00:00", "19:00:00")}
+    assert {9 <= at.hour < 20 for _, at in seen} == {True}
+    assert weekly or set(written(house).values()) == {("07:00:00", "18:00:00")}
+
+
+@pytest.mark.parametrize("weekly", [False, True], ids=["daily", "by weekday"])
+def test_a_list_that_was_stopped_does_not_go_on_in_another_season(autumn: House, weekly: bool) -> None:
+    """Over a weekend it may be paused; when clocks have changed, its contacts would be called an hour early."""
+    numbers = {number: zone for number, zone in NUMBERS.items() if zone is BERLIN}
+    hours = autumn.folder / "hours.toml"
+    hours.write_text(EVERY_DAY)
+    autumn.ctx.settings.calling_hours = hours
+    autumn.account.own = {"weekly_windows": weekly}
+    autumn.turn(5 * 86_400)
+    ulid = autumn.upload(numbers, window="09:00-18:00")
+    autumn.run(ulid, until=lambda s: s["rows"]["accepted"] == len(numbers))
+    control.pause(autumn.ctx, ulid, "anna")
+    autumn.work()
+    with pytest.raises(InputError, match="longer than the calling windows") as raised:
+        control.edit(autumn.ctx, ulid, {"interval_seconds": 200 * 86_400}, "anna")
+    assert raised.value.code == "cannot_edit"
+    autumn.turn(20 * 86_400)
+    control.resume(autumn.ctx, ulid, "anna")
+    control.pause(autumn.ctx, ulid, "anna")
+    autumn.work()
+    autumn.turn(160 * 86_400)
+    with pytest.raises(InputError, match=f"{len(numbers)} contacts who lie at the provider") as raised:
+        control.resume(autumn.ctx, ulid, "anna")
+    assert raised.value.code == "cannot_resume"
+    assert not any(autumn.provider.calls.values())
+    control.cancel(autumn.ctx, ulid, "anna")
 
 
 def written(house: House) -> dict[str, tuple[str, str]]:

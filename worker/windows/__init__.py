@@ -6,6 +6,7 @@ from worker.windows.legal import Rules, load_rules
 from worker.windows.plan import SENTENCES, Fault, Plan, Planned
 from worker.windows.summary import Line, Summary, summed
 from worker.windows.window import Window
+from worker.windows.written import read_daily, read_schedule
 from worker.windows.zones import zones_named, zones_of
 
 __all__ = [
@@ -22,7 +23,9 @@ __all__ = [
     "hours_within",
     "is_asked",
     "load_rules",
+    "read_daily",
     "read_hours",
+    "read_schedule",
     "summed",
     "zones_named",
     "zones_of",
