@@ -8,12 +8,15 @@ from typing import Any
 
 from sqlmodel import Session
 
+from worker import retime
 from worker.context import Context
 from worker.errors import InputError
 from worker.models import Upload
-from worker.states import Blocked, ListState, UploadState
+from worker.states import CHUNK_WAITING, Blocked, ChunkState, ListState, UploadState
 from worker.store import chunks, gates, journal, lists, uploads
 from worker.view import find
+
+AT_PROVIDER = (ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW, ChunkState.ACCEPTED)
 
 
 def pause(ctx: Context, ulid: str, who: str) -> None:
@@ -46,7 +49,8 @@ def _refuse_endless_pause(ctx: Context, session: Session, upload: Upload) -> Non
 
 
 def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False) -> None:
-    """Go on with a paused or blocked upload. What is late gets a new window. Raises InputError."""
+    """Go on with a paused or blocked upload. What is late gets a new window. Raises InputError, StagingError."""
+    _refuse_old_windows(ctx, ulid)
     with ctx.db.write() as session:
         upload = _held(session, ulid)
         if upload.state == UploadState.PAUSED:
@@ -58,6 +62,21 @@ def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False) -
             raise InputError("cannot_resume", f"Upload {ulid} is {upload.state}; upload the file again.")
         _decided(ctx, session, upload, "resume", who)
         uploads.advance(session, upload.id, ctx.db.now(session))
+
+
+def _refuse_old_windows(ctx: Context, ulid: str) -> None:
+    """A list that goes on at the provider keeps the windows that it was given, and another season may have come."""
+    with ctx.db.read() as session:
+        upload, now = find(session, ulid), ctx.db.now(session)
+        since = retime.in_time(ctx, upload, now)
+        stopped = {one.id for one in lists.of_upload(session, upload.id) if one.stop_wanted or one.started_at is None}
+        there = chunks.of_upload(session, upload.id, *AT_PROVIDER)
+    if since is None or upload.ended_at is not None:
+        return
+    old = [chunk for chunk in there if chunk.list_id in stopped and chunk.not_before < since]
+    if outside := retime.outlived(ctx, upload, old, now, upload.job["options"]):
+        text = f"{outside} contacts who lie at the provider would from now on be called outside their calling hours"
+        raise InputError("cannot_resume", f"{text}; `rollcall cancel {ulid}` ends the upload.")
 
 
 def _unblock(ctx: Context, session: Session, upload: Upload, accept_rejects: bool) -> None:
@@ -94,6 +113,7 @@ def edit(ctx: Context, ulid: str, changes: dict[str, Any], who: str) -> None:
 
     Raises InputError: `cannot_edit` where the upload has ended or the provider cannot change the option, `bad_option`.
     """
+    _refuse_longer(ctx, ulid, changes)
     with ctx.db.write() as session:
         upload = _held(session, ulid)
         kind, options = ctx.kind(upload.account), upload.job["options"]
@@ -110,6 +130,21 @@ def edit(ctx: Context, ulid: str, changes: dict[str, Any], who: str) -> None:
             lists.tell_changes(session, call_list, told)
         shown = ", ".join(f"{name}={value}" for name, value in sorted(told.items()))
         _decided(ctx, session, upload, "edit", who, shown)
+
+
+def _refuse_longer(ctx: Context, ulid: str, changes: dict[str, Any]) -> None:
+    """More attempts take longer, and calling windows may not hold for so long."""
+    with ctx.db.read() as session:
+        upload, now = find(session, ulid), ctx.db.now(session)
+        unsettled = chunks.of_upload(session, upload.id, *CHUNK_WAITING, *AT_PROVIDER)
+    if upload.ended_at is not None or retime.in_time(ctx, upload, now) is None:
+        return
+    job = {**upload.job, "options": ctx.kind(upload.account).check_options({**upload.job["options"], **changes})}
+    if ctx.calling_time(upload.account, job) <= ctx.calling_time(upload.account, upload.job):
+        return
+    if outside := retime.outlived(ctx, upload, unsettled, now, job["options"]):
+        text = f"The campaign would go on for longer than the calling windows of {outside} contacts hold"
+        raise InputError("cannot_edit", f"{text}; leave its attempts and intervals as they are.")
 
 
 def _refuse_fixed(changes: dict[str, Any], may_change: frozenset[str]) -> None:

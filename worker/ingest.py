@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from sqlmodel import Session
 
-from worker import roster, telemetry
+from worker import calling, roster, telemetry
 from worker.context import Context, list_name
 from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
 from worker.intake import Dialect, Intake, Order, StagedChunk, take_in
@@ -124,9 +124,10 @@ def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
         now=int(now.timestamp()),
         max_rows=min(account.chunk_rows, can.max_rows),
         max_bytes=min(account.chunk_bytes, can.max_bytes),
-        layout=ctx.kind(upload.account).layout(job.options),
+        layout=ctx.layout(upload.account, job.options),
         only=frozenset(job.only or ()),
         countries=frozenset(job.countries or ()),
+        asked=calling.asked(ctx, job),
         max_expanded=ctx.settings.source_limit,
     )
 

@@ -11,7 +11,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from worker.errors import InputError
 
-ADDED = ("only", "countries")  # fields that jobs of before had not, and whose digest they must not change
+ADDED = (
+    "only",
+    "countries",
+    "window",
+    "zone_column",
+)  # fields that jobs of before had not, and whose digest they must not change
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -114,6 +119,12 @@ class Job(BaseModel):
     escape: str | None = Field(None, min_length=1, max_length=1)
     only: list[NumberType] | None = Field(None, min_length=1, description="types of numbers to call; absent: any")
     countries: list[Country] | None = Field(None, min_length=1, description="countries to call; absent: any")
+    window: Text | None = Field(
+        None,
+        description="when people may be called where they are: legal, hours within that such as 09:00-18:00, or any; "
+        "absent: as the account has it",
+    )
+    zone_column: Text | None = Field(None, description="name of the column with IANA time zones; absent: by the number")
     starts_at: Moment = Field(
         None, description="ISO 8601 with zone, or Unix seconds; a row's own __start_at wins; absent: at once"
     )

@@ -12,6 +12,7 @@ from worker.job import DIALECT, Job, parse
 LEAST = {"source": "people.csv", "account": "sandbox"}
 NINE = datetime(2030, 1, 7, 9, 0, tzinfo=UTC)
 UNIX = int(NINE.timestamp())
+DIGEST_OF_BEFORE = "cbabeb655424927a2feed7bbfb1e8f28d189ca40e20c7521e0f42bbcd2e31a79"
 
 
 def job(**said: Any) -> Job:
@@ -210,6 +211,8 @@ class TestDigest:
             {"region": "US"},
             {"only": ["mobile"]},
             {"countries": ["US"]},
+            {"window": "any"},
+            {"zone_column": "zone"},
             {"delimiter": ","},
             {"encoding": "utf-8"},
             {"quote": "'"},
@@ -225,7 +228,11 @@ class TestDigest:
     def test_every_field_counts_but_the_key_and_the_place(self) -> None:
         counted = set(job().model_dump()) - {"idempotency_key", "source"}
         told = {"account", "options", "starts_at", "phone_column", "region", "only", "countries", *DIALECT}
-        assert counted == told
+        assert counted == told | {"window", "zone_column"}
+
+    def test_a_job_of_before_keeps_its_digest(self) -> None:
+        """Whatever fields were added since: its key, used again, must find it."""
+        assert job(options={"priority": 2}).digest("a" * 64) == DIGEST_OF_BEFORE
 
     def test_it_survives_the_database(self) -> None:
         told = job(starts_at=UNIX, options={"delimiter": "|", "name": "Ü"}, region="US")

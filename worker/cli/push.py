@@ -48,6 +48,13 @@ def upload(
     country: Annotated[
         str | None, typer.Option(metavar="CC,CC", help="Call numbers of these countries only, such as US,CA.")
     ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(metavar="W", help="Call at these local hours: legal, or within that 09:00-18:00; any: no window."),
+    ] = None,
+    zone_column: Annotated[
+        str | None, typer.Option(metavar="C", help="Column with time zones, as Europe/Berlin; by the number if blank.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended or needs a person.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Take a file that this account was given before.")] = False,
     as_json: AsJson = False,
@@ -68,6 +75,8 @@ def upload(
         "encoding": encoding,
         "only": only or None,
         "countries": [code.strip().upper() for code in country.split(",")] if country else None,
+        "window": window,
+        "zone_column": zone_column,
         "starts_at": start_at,
         "idempotency_key": key,
     }

@@ -9,6 +9,7 @@ import polars as pl
 
 from worker.intake.scan import Ints
 from worker.intake.stage import Staging
+from worker.intake.timetable import OF_WINDOWS
 from worker.intake.wire import INDEX, Wire
 
 
@@ -16,7 +17,8 @@ from worker.intake.wire import INDEX, Wire
 class StagedChunk:
     """`seq` counts from 1. `bytes` is the size of the payload at `digest`, header included; `starts_at` None = at once.
 
-    `index_digest` is Parquet with row, line, e164 (digits) and uuid (the user's own, null where ours was sent).
+    `index_digest` is Parquet with row, line, e164 (digits) and uuid (the user's own, null where ours was sent), and
+    what the file says of calling windows where one was asked for.
     """
 
     seq: int
@@ -51,6 +53,7 @@ class Cutter:
         if start != self._start:
             self.finish()
             self._start = start
+        kept = [name for name in (*INDEX, *OF_WINDOWS) if name in contacts.columns]
         body, ends = self._wire.serialise(contacts)
         at = 0
         while at < len(ends):
@@ -58,7 +61,7 @@ class Cutter:
                 self.finish()
                 room = self._room(ends, at)
             begin = int(ends[at - 1]) if at else 0
-            self._take(body[begin : int(ends[at + room - 1])], contacts.slice(at, room).select(INDEX))
+            self._take(body[begin : int(ends[at + room - 1])], contacts.slice(at, room).select(kept))
             at += room
 
     def finish(self) -> None:

@@ -35,13 +35,20 @@ def due(now: datetime) -> tuple[Any, ...]:
 
 
 def claim(
-    session: Session, call_list: CallList, now: datetime, *, lease: float, deadline: float, carries: bool = True
+    session: Session,
+    call_list: CallList,
+    now: datetime,
+    *,
+    lease: float,
+    deadline: float,
+    carries: bool = True,
+    since: datetime | None = None,
 ) -> tuple[Chunk, CallList] | None:
     """Claim the next due chunk of a list whose runner we are; None where there is none, or where something holds it.
 
     Upload and list are locked first, so claims of one list come one after another; a second chunk in flight is refused
     by the database's own index. `deadline` is in seconds from now. `carries`: contacts travel in the request that makes
-    a list.
+    a list. `since`: nothing that started before is claimed.
     """
     upload = uploads.lock(session, call_list.upload_id)
     if upload.state != UploadState.SUBMITTING or gates.comparing(session, upload.account):
@@ -49,8 +56,9 @@ def claim(
     held = _lock_run(session, call_list, now)
     if held is None or not _may_send(session, held):
         return None
-    query = select(col(Chunk.id)).where(col(Chunk.list_id) == held.id, *due(now)).order_by(col(Chunk.seq)).limit(1)
-    chosen = session.scalars(query).first()
+    fresh = () if since is None else (col(Chunk.not_before) >= since,)
+    query = select(col(Chunk.id)).where(col(Chunk.list_id) == held.id, *due(now), *fresh).order_by(col(Chunk.seq))
+    chosen = session.scalars(query.limit(1)).first()
     if chosen is None:
         return None
     creates = held.reference is None and carries
@@ -58,6 +66,13 @@ def claim(
     if not taken:
         return None
     return session.scalars(select(Chunk).where(col(Chunk.id) == chosen)).one(), held
+
+
+def outdated(session: Session, list_id: int, now: datetime, since: datetime) -> Chunk | None:
+    """The next chunk of a list that might be sent now, and started before `since`."""
+    late_one = (col(Chunk.state) == ChunkState.READY, col(Chunk.not_before) < since, col(Chunk.not_after) > now)
+    query = select(Chunk).where(col(Chunk.list_id) == list_id, *late_one).order_by(col(Chunk.seq)).limit(1)
+    return session.scalars(query).first()
 
 
 def _take(session: Session, chunk_id: int, creates: bool, now: datetime, lease: float, deadline: float) -> bool:

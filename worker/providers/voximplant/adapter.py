@@ -56,6 +56,7 @@ CAPABILITIES = Capabilities(
 
 
 LAYOUT = Layout(delimiter=DELIMITER, windows=True)
+SCHEDULE = "call_schedule"
 CREATE, APPEND = Step("create"), Step("append")
 
 
