@@ -26,6 +26,9 @@ MAY_HAVE_CALLED = tuple(
 )
 
 
+Place = tuple[bool, int | None]  # what makes two chunks lie in one list
+
+
 class _Lost(Exception):
     """The lease was lost, or the upload was cancelled: stop reading."""
 
@@ -53,13 +56,9 @@ def ingest(ctx: Context, ulid: str) -> None:
 
 
 def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
-    job = Job.model_validate(upload.job)
-    with ctx.db.read() as session:
-        suppressed = suppressions.of_account(session, upload.account)
-        seen: set[int] = set()
-        called = _called(ctx, session, upload, now, seen)
+    seen: set[int] = set()
+    order = order_for(ctx, upload, now, seen)
     with _opened(ctx, upload) as source:
-        order = replace(_order(ctx, upload, job, now), suppressed=suppressed, called=called)
         intake = take_in(source, order, ctx.staging, _keep_lease(ctx, upload))
     telemetry.emit("ingest.staged", upload=upload.ulid, rows=intake.total, chunks=len(intake.chunks))
     with ctx.db.write() as session:
@@ -67,6 +66,14 @@ def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
     telemetry.emit("ingest.finished", upload=upload.ulid, rows=intake.total, rejected=intake.rejected)
     for list_id in list_ids[:1]:  # the sweep rings for lists with a start of their own
         ctx.ring("submit", list_id)
+
+
+def order_for(ctx: Context, upload: Upload, now: datetime, seen: set[int]) -> Order:
+    """What to make of an upload's file, by what is known at this moment; `seen` as in `_called`."""
+    with ctx.db.read() as session:
+        suppressed = suppressions.of_account(session, upload.account)
+        called = _called(ctx, session, upload, now, seen)
+    return replace(_order(ctx, upload, Job.model_validate(upload.job), now), suppressed=suppressed, called=called)
 
 
 def _called(ctx: Context, session: Session, upload: Upload, now: datetime, seen: set[int]) -> suppressions.Numbers:
@@ -107,6 +114,7 @@ def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
         layout=ctx.kind(upload.account).layout(job.options),
         only=frozenset(job.only or ()),
         countries=frozenset(job.countries or ()),
+        pilot=job.pilot or 0,
         max_expanded=ctx.settings.source_limit,
     )
 
@@ -131,7 +139,7 @@ def _keep_lease(ctx: Context, upload: Upload) -> Callable[[], None]:
 def _finish(
     ctx: Context, session: Session, upload: Upload, intake: Intake, began: datetime, seen: set[int]
 ) -> list[int]:
-    """One transaction: the counts, the lists, the chunks, and the one UPDATE that makes them all ready.
+    """One transaction: the counts, the lists, the chunks, and the one UPDATE that makes them ready, or their pilot.
 
     Behind the account's gate, where whoever adds a number to its do-not-call list comes by as well.
     """
@@ -147,7 +155,7 @@ def _finish(
         "custom_uuids": intake.custom_uuids,
         "unsent_columns": intake.unsent_columns,
     }
-    held = _too_many_rejects(ctx, upload, intake)
+    held = _rejects_held(ctx, upload, intake)
     if held is None:
         moved = uploads.finish_intake(session, upload, **counts)
     else:
@@ -163,7 +171,7 @@ def _finish(
     _leave_out(ctx, session, upload, cut, "called by another upload", _called(ctx, session, upload, began, seen))
     if held is not None:
         return []
-    chunks.release(session, upload.id)
+    chunks.release_first(session, upload)
     uploads.advance(session, upload.id, now)
     return list(dict.fromkeys(call_list.id for call_list in into.values()))
 
@@ -190,32 +198,41 @@ def _leave_out(
 
 
 def _lists(ctx: Context, session: Session, upload: Upload, intake: Intake) -> dict[int, CallList]:
-    """The list of each chunk, by its number: one for the whole campaign where the provider lets us append.
-
-    Else each chunk is a list. Lists that are compared before they start hold contacts of one start.
-    """
-    appends, apart = ctx.kind(upload.account).capabilities.appends, ctx.holds(upload)
-    made: dict[int | None, CallList] = {}
+    """The list of each chunk, by its number."""
+    apart = ctx.holds(upload)
+    made: dict[Place, CallList] = {}
     into: dict[int, CallList] = {}
-    for staged in intake.chunks:
-        shared = staged.starts_at if apart else None
-        place = shared if appends else staged.seq
+    for seq, place in places(ctx, upload, intake.chunks).items():
         if place not in made:
             number = len(made) + 1
             name = list_name(ctx, upload, number)
             made[place] = CallList(upload_id=upload.id, number=number, name=name, held=apart)
-        into[staged.seq] = made[place]
+        into[seq] = made[place]
     session.add_all(made.values())
     session.flush()
     return into
 
 
-def _too_many_rejects(ctx: Context, upload: Upload, intake: Intake) -> str | None:
-    limit = ctx.settings.reject_threshold
-    if not intake.total or intake.rejected <= limit * intake.total:
+def places(ctx: Context, upload: Upload, cut: list[StagedChunk]) -> dict[int, Place]:
+    """By the number of each chunk, what it shares with the others of its list, and with no other list.
+
+    One list holds the whole campaign where the provider lets us append; else each chunk is a list. Lists that are
+    compared before they start hold contacts of one start. A pilot ends before the rest is sent, so its list is its own.
+    """
+    appends, apart = ctx.kind(upload.account).capabilities.appends, ctx.holds(upload)
+    return {one.seq: (one.pilot, (one.starts_at if apart else None) if appends else one.seq) for one in cut}
+
+
+def too_many_rejects(ctx: Context, intake: Intake) -> bool:
+    return intake.rejected > ctx.settings.reject_threshold * intake.total
+
+
+def _rejects_held(ctx: Context, upload: Upload, intake: Intake) -> str | None:
+    if not too_many_rejects(ctx, intake):
         return None
     return (
-        f"{intake.rejected} of {intake.total} rows were rejected, more than {limit:.0%}; nothing was sent. "
+        f"{intake.rejected} of {intake.total} rows were rejected, more than {ctx.settings.reject_threshold:.0%}; "
+        "nothing was sent. "
         f"`rollcall rejects {upload.ulid}` shows them; `rollcall resume {upload.ulid} --accept-rejects` goes on."
     )
 
@@ -232,6 +249,7 @@ def _chunk(upload: Upload, call_list: CallList, staged: StagedChunk, now: dateti
         index_digest=staged.index_digest,
         first_row=staged.first_row,
         last_row=staged.last_row,
+        pilot=staged.pilot,
         not_before=start,
         not_after=start + late_after,
     )

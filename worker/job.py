@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from worker.errors import InputError
 
-ADDED = ("only", "countries")  # fields that jobs of before had not, and whose digest they must not change
+ADDED = ("only", "countries", "pilot")  # fields that jobs of before had not, and whose digest they must not change
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -108,6 +108,9 @@ class Job(BaseModel):
         None, description="ISO 8601 with zone, or Unix seconds; a row's own __start_at wins; absent: at once"
     )
     idempotency_key: Key | None = None
+    pilot: int | None = Field(
+        None, ge=1, description="so many contacts are called first; the others when a person has seen their outcomes"
+    )
 
     def digest(self, source_digest: str) -> str:
         """What makes two jobs the same: all of it but the key and where the file lay."""

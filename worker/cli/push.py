@@ -50,6 +50,14 @@ def upload(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended or needs a person.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Take a file that this account was given before.")] = False,
+    pilot: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Call N contacts first (without a start of their own, then by start) and ask before the rest.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     patience: Patience = 20,
 ) -> int:
@@ -70,6 +78,7 @@ def upload(
         "countries": [code.strip().upper() for code in country.split(",")] if country else None,
         "starts_at": start_at,
         "idempotency_key": key,
+        "pilot": pilot,
     }
     ulid = _enqueue(chosen, job, again, as_json)
     if (nobody := presence.missing(chosen)) is not None:

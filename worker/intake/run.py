@@ -23,6 +23,7 @@ from worker.intake.starts import UPLOADS_OWN
 from worker.intake.unpack import EXPANDED_LIMIT
 from worker.intake.wire import Wire
 from worker.layout import Layout
+from worker.windows import Summary
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Order:
     More than `max_starts` different starts of rows are rounded up to the minute. `first_row` lets a continuation
     number on from the last row. `suppressed` are the digits of numbers that are not called, `called` of those that
     other uploads have called a short while ago, both in ascending order; `only` and `countries` are those of `Rules`.
-    A packed file may unpack to `max_expanded` bytes.
+    A packed file may unpack to `max_expanded` bytes. The first `pilot` contacts lie in chunks of their own.
     """
 
     token: str
@@ -54,6 +55,7 @@ class Order:
     called: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     only: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
+    pilot: int = 0
 
     def __post_init__(self) -> None:
         if min(self.max_rows, self.max_bytes, self.max_starts, self.block_bytes) < 1:
@@ -66,7 +68,7 @@ class Intake:
 
     `reasons` counts the rejected by code. `rejects_digest` is None where every row was good. `dialect` is the file's as
     it was found. Chunks come with the upload's own start first, then by start. `unsent_columns` are those that the
-    provider has no place for.
+    provider has no place for. `windows`: when the contacts would be called where they are; None without calling hours.
     """
 
     total: int
@@ -81,6 +83,7 @@ class Intake:
     custom_uuids: bool
     dialect: Dialect
     unsent_columns: list[str]
+    windows: Summary | None = None
 
 
 def take_in(source: BinaryIO, order: Order, staging: Staging, beat: Callable[[], None] = no_beat) -> Intake:
@@ -122,7 +125,9 @@ class _Run:
             order.countries,
         )
         self._checks = Checks(wire, columns, self._phone, rules)
-        self._cutter = Cutter(wire, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat)
+        self._cutter = Cutter(
+            wire, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat, pilot=order.pilot
+        )
         self._late = LateStarts(folder, order.max_starts)
         self._rejects = Rejects(folder / "rejects.parquet")
         self._total = 0
