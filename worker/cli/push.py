@@ -58,6 +58,9 @@ def upload(
             help="Call N contacts first (without a start of their own, then by start) and ask before the rest.",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show who would be called when; send nothing and store nothing.")
+    ] = False,
     as_json: AsJson = False,
     patience: Patience = 20,
 ) -> int:
@@ -80,6 +83,12 @@ def upload(
         "idempotency_key": key,
         "pilot": pilot,
     }
+    if dry_run:
+        from worker.cli import foretell
+
+        if wait:
+            raise typer.BadParameter("--wait has nothing to wait for with --dry-run; leave one of them out.")
+        return foretell.foretell(chosen, job, again, as_json)
     ulid = _enqueue(chosen, job, again, as_json)
     if (nobody := presence.missing(chosen)) is not None:
         out.say(f"note: {nobody}")

@@ -1,0 +1,131 @@
+"""Preview: who would be called when, if a job were pushed now. Nothing is sent and nothing is stored.
+
+The file is fetched, read and judged as `enqueue` and intake do it, with the same rules and numbers, into a folder that
+is thrown away afterwards. No worker and no provider has a part in it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from worker import ingest, producer
+from worker.context import Context
+from worker.intake import Dialect, Intake, Staging, read_rejects, take_in
+from worker.job import Job
+from worker.models import Upload
+from worker.windows import Summary
+
+SHOWN = 5  # rejected rows that are shown one by one
+
+
+class Turned(NamedTuple):
+    """A row that would not be called. `line` counts from 1; the sentence holds no number."""
+
+    line: int
+    code: str
+    sentence: str
+
+
+class Hold(NamedTuple):
+    """Why the upload would wait for a person before anything is sent."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`total = to_call + rejected + duplicate + suppressed`, in `rows`.
+
+    `codes`: rows that would not be called, by code; `first`: the first rejected ones. `starts`: contacts by start, in
+    order (None: at once). `pilot`: contacts that would go first. `windows` is None where no calling hours were asked
+    for. `hold` is None where it would go out.
+    """
+
+    account: str
+    phone_column: str
+    dialect: Dialect
+    rows: dict[str, int]
+    codes: dict[str, int]
+    first: list[Turned]
+    starts: dict[datetime | None, int]
+    chunks: int
+    lists: int
+    pilot: int
+    unsent_columns: list[str]
+    windows: Summary | None
+    hold: Hold | None
+
+
+def preview(ctx: Context, job: Job | dict[str, Any], *, again: bool = True) -> Preview | producer.Receipt:
+    """What the job would come to; the receipt of the upload that it is already, where its key was used for it before.
+
+    Raises what `enqueue` raises, and InputError where the file as a whole cannot be read.
+    """
+    with TemporaryDirectory(prefix="rollcall-preview-") as folder:
+        apart = Staging(folder)
+        drafted = producer.draft(ctx, job, apart, again=again)
+        if isinstance(drafted, producer.Receipt):
+            return drafted
+        with ctx.db.read() as session:
+            now = ctx.db.now(session)
+        order = ingest.order_for(ctx, drafted, now, set())
+        assert drafted.source_digest is not None
+        with apart.open(drafted.source_digest) as source:
+            intake = take_in(source, order, apart)
+        return _summed(ctx, drafted, intake, apart, now)
+
+
+def _summed(ctx: Context, upload: Upload, intake: Intake, apart: Staging, now: datetime) -> Preview:
+    codes, first = _turned_away(apart, intake.rejects_digest)
+    starts: Counter[int | None] = Counter()
+    for chunk in intake.chunks:
+        starts[chunk.starts_at] += chunk.rows
+    rows = {"rejected": intake.rejected, "duplicate": intake.duplicate, "suppressed": intake.suppressed}
+    return Preview(
+        account=upload.account,
+        phone_column=intake.phone_column,
+        dialect=intake.dialect,
+        rows={"total": intake.total, "to_call": starts.total(), **rows},
+        codes=codes,
+        first=first,
+        starts={None if at is None else datetime.fromtimestamp(at, UTC): n for at, n in starts.items()},
+        chunks=len(intake.chunks),
+        lists=len(set(ingest.places(ctx, upload, intake.chunks).values())),
+        pilot=sum(chunk.rows for chunk in intake.chunks if chunk.pilot),
+        unsent_columns=intake.unsent_columns,
+        windows=intake.windows,
+        hold=_hold(ctx, upload, intake, now),
+    )
+
+
+def _turned_away(apart: Staging, digest: str | None) -> tuple[dict[str, int], list[Turned]]:
+    """How many rows by code, the most first, and the first of those that are rejected."""
+    codes: Counter[str] = Counter()
+    first: list[Turned] = []
+    for batch in read_rejects(apart, digest) if digest else ():
+        codes.update(map(str, batch.column("code").to_pylist()))
+        if len(first) < SHOWN:
+            first += [turned for kind, turned in _rows(batch) if kind == "rejected"][: SHOWN - len(first)]
+    return dict(codes.most_common()), first
+
+
+def _rows(batch: Any) -> Iterator[tuple[str, Turned]]:
+    columns = (batch.column(name).to_pylist() for name in ("kind", *Turned._fields))
+    for kind, *turned in zip(*columns, strict=True):
+        yield kind, Turned(*turned)
+
+
+def _hold(ctx: Context, upload: Upload, intake: Intake, now: datetime) -> Hold | None:
+    if ingest.too_many_rejects(ctx, intake):
+        share = f"{intake.rejected} of {intake.total} rows would be rejected, more than"
+        then = "the upload would wait for `rollcall resume ID --accept-rejects`, and send nothing before."
+        return Hold("too_many_rejects", f"{share} {ctx.settings.reject_threshold:.0%}; {then}")
+    late_after = timedelta(seconds=ctx.settings.timing.late_after)
+    if intake.chunks and upload.starts_at is not None and upload.starts_at + late_after <= now:
+        text = "The start has passed; the upload would wait for `rollcall resume ID`, which sends it at once."
+        return Hold("late", text)
+    return None
