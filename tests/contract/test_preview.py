@@ -46,10 +46,14 @@ def told(house: House, **job: Any) -> Preview:
 
 
 def stored(house: House) -> dict[str, Any]:
-    """Every row of every table, and every byte in staging."""
+    """Every row of every table, every byte in staging, and of a database that is a file."""
     tables = {name: house.sql(f"SELECT * FROM {name} ORDER BY 1, 2") for name in Upload.metadata.tables}
-    staging = Path(house.ctx.settings.staging)
-    return {**tables, "staging": {path.name: path.read_bytes() for path in staging.iterdir()}}
+    files = [
+        *Path(house.ctx.settings.staging).iterdir(),
+        *house.folder.glob("rollcall.db"),
+        *house.folder.glob("*-wal"),
+    ]
+    return {**tables, "files": {path.name: path.read_bytes() for path in files}}
 
 
 def test_nothing_is_stored_and_nothing_is_sent(house: House) -> None:
