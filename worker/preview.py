@@ -5,11 +5,12 @@ is thrown away afterwards. No worker and no provider has a part in it.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
+
+import polars as pl
 
 from worker import ingest, producer
 from worker.context import Context
@@ -18,7 +19,7 @@ from worker.job import Job
 from worker.models import Upload
 from worker.windows import Summary
 
-SHOWN = 5  # rejected rows that are shown one by one
+SHOWN = 3  # rejected rows of each code that are shown one by one
 
 
 class Turned(NamedTuple):
@@ -40,9 +41,9 @@ class Hold(NamedTuple):
 class Preview:
     """`total = to_call + rejected + duplicate + suppressed`, in `rows`.
 
-    `codes`: rows that would not be called, by code; `first`: the first rejected ones. `starts`: contacts by start, in
-    order (None: at once). `pilot`: contacts that would go first. `windows` is None where no calling hours were asked
-    for. `hold` is None where it would go out.
+    `codes`: rows that would not be called, by code; `first`: the first rejected ones of each. `starts`: contacts by
+    start, in order (None: at once). `pilot`: contacts that would go first. `windows` is None where no calling hours
+    were asked for, `hold` where it would go out.
     """
 
     account: str
@@ -103,20 +104,16 @@ def _summed(ctx: Context, upload: Upload, intake: Intake, apart: Staging, now: d
 
 
 def _turned_away(apart: Staging, digest: str | None) -> tuple[dict[str, int], list[Turned]]:
-    """How many rows by code, the most first, and the first of those that are rejected."""
+    """How many rows by code, the most first, and the first of each code of those that are rejected."""
     codes: Counter[str] = Counter()
-    first: list[Turned] = []
+    first: dict[str, list[Turned]] = {}
     for batch in read_rejects(apart, digest) if digest else ():
-        codes.update(map(str, batch.column("code").to_pylist()))
-        if len(first) < SHOWN:
-            first += [turned for kind, turned in _rows(batch) if kind == "rejected"][: SHOWN - len(first)]
-    return dict(codes.most_common()), first
-
-
-def _rows(batch: Any) -> Iterator[tuple[str, Turned]]:
-    columns = (batch.column(name).to_pylist() for name in ("kind", *Turned._fields))
-    for kind, *turned in zip(*columns, strict=True):
-        yield kind, Turned(*turned)
+        rows = pl.DataFrame(pl.from_arrow(batch)).select("kind", *Turned._fields)
+        codes.update(dict(rows["code"].value_counts().iter_rows()))
+        rejected = rows.filter(pl.col("kind") == "rejected").group_by("code", maintain_order=True).head(SHOWN)
+        for turned in map(Turned._make, rejected.select(Turned._fields).iter_rows()):
+            first.setdefault(turned.code, []).append(turned)
+    return dict(codes.most_common()), sorted(turned for some in first.values() for turned in some[:SHOWN])
 
 
 def _hold(ctx: Context, upload: Upload, intake: Intake, now: datetime) -> Hold | None:

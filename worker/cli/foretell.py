@@ -82,7 +82,7 @@ def show(told: "Preview") -> None:
     if shown:
         screen.print(table(["start", "contacts"], shown, numbers=[1]))
     if told.codes:
-        screen.print(table(["not called since", "rows"], list(told.codes.items()), numbers=[1]))
+        screen.print(table(["why not called", "rows"], list(told.codes.items()), numbers=[1]))
     if told.first:
         screen.print(table(["line", "code", "the first rejected rows"], told.first, numbers=[0]))
     if told.windows is not None:
