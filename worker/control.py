@@ -49,7 +49,10 @@ def _refuse_endless_pause(ctx: Context, session: Session, upload: Upload) -> Non
 
 
 def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False) -> None:
-    """Go on with a paused or blocked upload. What is late gets a new window. Raises InputError, StagingError."""
+    """Go on with a paused or blocked upload, after a pilot with the rest. What is late gets a new window.
+
+    Raises InputError, StagingError.
+    """
     _refuse_old_windows(ctx, ulid)
     with ctx.db.write() as session:
         upload = _held(session, ulid)
@@ -84,6 +87,10 @@ def _unblock(ctx: Context, session: Session, upload: Upload, accept_rejects: boo
     if upload.blocked == Blocked.REJECTS:
         if not accept_rejects:
             raise InputError("rejects_not_accepted", f"{upload.message}")
+        chunks.release_first(session, upload)
+        _give_time(ctx, session, upload)
+        uploads.unblock(session, upload.id)
+    elif upload.blocked == Blocked.PILOT:
         chunks.release(session, upload.id)
         _give_time(ctx, session, upload)
         uploads.unblock(session, upload.id)

@@ -7,7 +7,7 @@ another that begins again.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -31,6 +31,7 @@ MAY_HAVE_CALLED = tuple(
 
 Beat = Callable[[], None]
 Rows = dict[int, list[int]]  # by number of the chunk
+Place = tuple[bool, int | None]  # what makes two chunks lie in one list
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,13 @@ class _Leaving:
     numbers: suppressions.Numbers
     listed: Rows
     called: Rows
+
+
+class Share(NamedTuple):
+    """How many of how many rows."""
+
+    rejected: int
+    total: int
 
 
 class _Lost(Exception):
@@ -70,13 +78,9 @@ def ingest(ctx: Context, ulid: str) -> None:
 
 
 def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
-    job = Job.model_validate(upload.job)
     beat, seen = _keep_lease(ctx, upload), set[int]()
-    with ctx.db.read() as session:
-        suppressed = suppressions.of_account(session, upload.account)
-    called = _called(ctx, upload, now, seen, beat)
+    order = order_for(ctx, upload, now, seen, beat)
     with _opened(ctx, upload) as source:
-        order = replace(_order(ctx, upload, job, now), suppressed=suppressed, called=called)
         intake = take_in(source, order, ctx.staging, beat)
     telemetry.emit("ingest.staged", upload=upload.ulid, rows=intake.total, chunks=len(intake.chunks))
     leaving = _leaving(ctx, upload, intake, now, seen, beat)
@@ -85,6 +89,14 @@ def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
     telemetry.emit("ingest.finished", upload=upload.ulid, rows=intake.total, rejected=intake.rejected)
     for list_id in list_ids[:1]:  # the sweep rings for lists with a start of their own
         ctx.ring("submit", list_id)
+
+
+def order_for(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: Beat = no_beat) -> Order:
+    """What to make of an upload's file, by what is known at this moment; `seen` as in `_called`."""
+    with ctx.db.read() as session:
+        suppressed = suppressions.of_account(session, upload.account)
+    called = _called(ctx, upload, now, seen, beat)
+    return replace(_order(ctx, upload, Job.model_validate(upload.job), now), suppressed=suppressed, called=called)
 
 
 def _called(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: Beat) -> suppressions.Numbers:
@@ -128,6 +140,7 @@ def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
         only=frozenset(job.only or ()),
         countries=frozenset(job.countries or ()),
         asked=calling.asked(ctx, job),
+        pilot=job.pilot or 0,
         max_expanded=ctx.settings.source_limit,
     )
 
@@ -158,7 +171,7 @@ def _finish(
     seen: set[int],
     leaving: _Leaving,
 ) -> list[int]:
-    """One transaction: the counts, the lists, the chunks, and the one UPDATE that makes them all ready.
+    """One transaction: the counts, the lists, the chunks, and the one UPDATE that makes them ready, or their pilot.
 
     Behind the account's gate, where whoever adds a number to its do-not-call list comes by as well.
     """
@@ -174,7 +187,7 @@ def _finish(
         "custom_uuids": intake.custom_uuids,
         "unsent_columns": intake.unsent_columns,
     }
-    held = _too_many_rejects(ctx, upload, intake)
+    held = _rejects_held(ctx, upload, intake)
     if held is None:
         moved = uploads.finish_intake(session, upload, **counts)
     else:
@@ -192,7 +205,7 @@ def _finish(
     _leave_out(ctx, session, upload, cut, "called by another upload", leaving.called, called)
     if held is not None:
         return []
-    chunks.release(session, upload.id)
+    chunks.release_first(session, upload)
     uploads.advance(session, upload.id, now)
     return list(dict.fromkeys(call_list.id for call_list in into.values()))
 
@@ -232,40 +245,51 @@ def _leave_out(
     Those that were found, and those with one of `numbers`.
     """
     late = _rows_with(ctx, cut, numbers, no_beat)
-    places = [(row, one.id) for one in cut for rows in (found, late) for row in rows.get(one.seq, ())]
-    frame = pl.DataFrame(places, schema={"row": pl.Int64, "chunk_id": pl.Int64}, orient="row")
+    out = [(row, one.id) for one in cut for rows in (found, late) for row in rows.get(one.seq, ())]
+    frame = pl.DataFrame(out, schema={"row": pl.Int64, "chunk_id": pl.Int64}, orient="row")
     withdrawals.ask(session, upload.id, frame, "intake", why, ctx.db.now(session))
 
 
 def _lists(ctx: Context, session: Session, upload: Upload, intake: Intake) -> dict[int, CallList]:
-    """The list of each chunk, by its number: one for the whole campaign where the provider lets us append.
-
-    Else each chunk is a list. Lists that are compared before they start hold contacts of one start.
-    """
-    appends, apart = ctx.kind(upload.account).capabilities.appends, ctx.holds(upload)
-    made: dict[int | None, CallList] = {}
+    """The list of each chunk, by its number."""
+    apart = ctx.holds(upload)
+    made: dict[Place, CallList] = {}
     into: dict[int, CallList] = {}
-    for staged in intake.chunks:
-        shared = staged.starts_at if apart else None
-        place = shared if appends else staged.seq
+    for seq, place in places(ctx, upload, intake.chunks).items():
         if place not in made:
             number = len(made) + 1
             name = list_name(ctx, upload, number)
             made[place] = CallList(upload_id=upload.id, number=number, name=name, held=apart)
-        into[staged.seq] = made[place]
+        into[seq] = made[place]
     session.add_all(made.values())
     session.flush()
     return into
 
 
-def _too_many_rejects(ctx: Context, upload: Upload, intake: Intake) -> str | None:
-    limit = ctx.settings.reject_threshold
+def places(ctx: Context, upload: Upload, cut: list[StagedChunk]) -> dict[int, Place]:
+    """By the number of each chunk, what it shares with the others of its list, and with no other list.
+
+    One list holds the whole campaign where the provider lets us append; else each chunk is a list. Lists that are
+    compared before they start hold contacts of one start. A pilot ends before the rest is sent, so its list is its own.
+    """
+    appends, apart = ctx.kind(upload.account).capabilities.appends, ctx.holds(upload)
+    return {one.seq: (one.pilot, (one.starts_at if apart else None) if appends else one.seq) for one in cut}
+
+
+def too_many_rejects(ctx: Context, intake: Intake) -> Share | None:
+    """The share of rejected rows where it is above the threshold. Rows that were not asked for do not count."""
     unasked = sum(intake.reasons.get(code.word, 0) for code in UNASKED)
-    rejected, total = intake.rejected - unasked, intake.total - unasked
-    if rejected <= limit * total:
+    share = Share(intake.rejected - unasked, intake.total - unasked)
+    return share if share.rejected > ctx.settings.reject_threshold * share.total else None
+
+
+def _rejects_held(ctx: Context, upload: Upload, intake: Intake) -> str | None:
+    share = too_many_rejects(ctx, intake)
+    if share is None:
         return None
     return (
-        f"{rejected} of {total} rows were rejected, more than {limit:.0%}; nothing was sent. "
+        f"{share.rejected} of {share.total} rows were rejected, more than {ctx.settings.reject_threshold:.0%}; "
+        "nothing was sent. "
         f"`rollcall rejects {upload.ulid}` shows them; `rollcall resume {upload.ulid} --accept-rejects` goes on."
     )
 
@@ -282,6 +306,7 @@ def _chunk(upload: Upload, call_list: CallList, staged: StagedChunk, now: dateti
         index_digest=staged.index_digest,
         first_row=staged.first_row,
         last_row=staged.last_row,
+        pilot=staged.pilot,
         not_before=start,
         not_after=start + late_after,
     )

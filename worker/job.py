@@ -11,12 +11,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from worker.errors import InputError
 
-ADDED = (
-    "only",
-    "countries",
-    "window",
-    "zone_column",
-)  # fields that jobs of before had not, and whose digest they must not change
+# Fields that jobs of before had not, and whose digest they must not change.
+ADDED = ("only", "countries", "window", "zone_column", "pilot")
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -129,6 +125,9 @@ class Job(BaseModel):
         None, description="ISO 8601 with zone, or Unix seconds; a row's own __start_at wins; absent: at once"
     )
     idempotency_key: Key | None = None
+    pilot: int | None = Field(
+        None, ge=1, description="so many contacts are called first; the others when a person has seen their outcomes"
+    )
 
     def digest(self, source_digest: str) -> str:
         """What makes two jobs the same: all of it but the key and where the file lay."""

@@ -191,6 +191,11 @@ class Chunk(SQLModel, table=True):
     index_digest: str = Field(max_length=64)
     first_row: int = Field(sa_type=BigInteger)
     last_row: int = Field(sa_type=BigInteger)
+    pilot: bool = Field(
+        default=False,
+        sa_column_kwargs={"server_default": text("false")},
+        description="its contacts are called first, and the others only when a person has seen what came of that",
+    )
     not_before: datetime
     not_after: datetime
     retry_at: datetime | None = None

@@ -20,6 +20,7 @@ from worker import job as jobs
 from worker.bells import CeleryRing, broker_of, celery_app
 from worker.context import Context
 from worker.errors import ConfigError, InputError, RollcallError, Unavailable
+from worker.intake import Staging
 from worker.job import Job
 from worker.models import Upload
 from worker.settings import Settings, load
@@ -64,8 +65,29 @@ def enqueue(job: Job | dict[str, Any], *, context: Context | None = None, again:
     (database or staging). After an error nothing is stored.
     """
     ctx = context or connect()
-    checked = jobs.parse(job.model_dump(mode="json") if isinstance(job, Job) else job)
-    return _receive(ctx, checked, trusted=True, again=again)
+    return _receive(ctx, _parsed(job), trusted=True, again=again)
+
+
+def draft(ctx: Context, job: Job | dict[str, Any], staging: Staging, *, again: bool) -> Upload | Receipt:
+    """The row that `enqueue` would store, with its file in `staging`; the receipt where it would store none.
+
+    Raises what `enqueue` raises.
+    """
+    checked = _parsed(job)
+    complete = _with_defaults(ctx, checked)
+    digest = sources.stage(ctx, checked, trusted=True, staging=staging)
+    same, ulid = checked.digest(digest), str(ULID())
+    key = checked.idempotency_key or ulid
+    with ctx.db.read() as session:
+        if (earlier := uploads.by_key(session, key)) is not None:
+            return _same(earlier, same)
+        if not again:
+            _refuse_again(uploads.with_digest(session, checked.account, digest))
+        return _row(ctx, session, complete, ulid, key, digest, same)
+
+
+def _parsed(job: Job | dict[str, Any]) -> Job:
+    return jobs.parse(job.model_dump(mode="json") if isinstance(job, Job) else job)
 
 
 def receive_message(ctx: Context, job: Any, message_id: str) -> None:

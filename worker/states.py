@@ -27,6 +27,7 @@ class Blocked(StrEnum):
     PROVIDER_DOWN = "provider_down"
     LATE = "late"
     REJECTS = "rejects"
+    PILOT = "pilot"
 
 
 class ChunkState(StrEnum):

@@ -7,10 +7,10 @@ from sqlmodel import Session
 from worker.errors import InputError
 from worker.models import Upload
 from worker.states import CHUNK_WAITING, Blocked, ChunkState, UploadState
-from worker.store import chunks, gates, lists, outcomes, uploads
+from worker.store import chunks, gates, lists, outcomes, pilots, uploads
 
 ROWS = ("total", "accepted", "rejected", "suppressed", "duplicate", "refused", "cancelled", "waiting", "unknown")
-ENDS_BY_ITSELF = (ChunkState.STAGED, ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN)
+ENDS_BY_ITSELF = (ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN)
 
 
 def find(session: Session, ulid: str) -> Upload:
@@ -43,6 +43,8 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
     }
     if upload.unsent_columns:
         shown["unsent_columns"] = upload.unsent_columns
+    if (pilot := pilots.of_upload(session, upload)) is not None:
+        shown["pilot"] = pilot._asdict()
     if upload.starts_at is not None:
         shown["starts_at"] = upload.starts_at.isoformat()
     for name in ("blocked", "code", "message"):

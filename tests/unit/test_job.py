@@ -213,6 +213,7 @@ class TestDigest:
             {"countries": ["US"]},
             {"window": "any"},
             {"zone_column": "zone"},
+            {"pilot": 1},
             {"delimiter": ","},
             {"encoding": "utf-8"},
             {"quote": "'"},
@@ -227,7 +228,7 @@ class TestDigest:
 
     def test_every_field_counts_but_the_key_and_the_place(self) -> None:
         counted = set(job().model_dump()) - {"idempotency_key", "source"}
-        told = {"account", "options", "starts_at", "phone_column", "region", "only", "countries", *DIALECT}
+        told = {"account", "options", "starts_at", "phone_column", "region", "only", "countries", "pilot", *DIALECT}
         assert counted == told | {"window", "zone_column"}
 
     def test_a_job_of_before_keeps_its_digest(self) -> None:

@@ -57,6 +57,17 @@ def upload(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended or needs a person.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Take a file that this account was given before.")] = False,
+    pilot: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Call N contacts first (without a start of their own, then by start) and ask before the rest.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show who would be called when; send nothing and store nothing.")
+    ] = False,
     as_json: AsJson = False,
     patience: Patience = 20,
 ) -> int:
@@ -79,7 +90,14 @@ def upload(
         "zone_column": zone_column,
         "starts_at": start_at,
         "idempotency_key": key,
+        "pilot": pilot,
     }
+    if dry_run:
+        from worker.cli import foretell
+
+        if wait:
+            raise typer.BadParameter("--wait has nothing to wait for with --dry-run; leave one of them out.")
+        return foretell.foretell(chosen, job, again, as_json)
     ulid = _enqueue(chosen, job, again, as_json)
     if (nobody := presence.missing(chosen)) is not None:
         out.say(f"note: {nobody}")

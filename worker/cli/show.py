@@ -55,6 +55,8 @@ def card(told: dict[str, Any]) -> Group:
     """One upload: its state, its rows and that they add up, its lists, its outcomes."""
     parts: list[Any] = [Text(_headline(told))]
     parts += [Text(told[name]) for name in ("needs_person",) if name in told]
+    if "pilot" in told and told.get("blocked") != "pilot":
+        parts.append(Text("A pilot of {contacts:,} contacts goes first; {rest:,} wait for it.".format(**told["pilot"])))
     parts.append(rows_table(told["rows"]))
     if told["lists"]:
         listed = [(one["reference"], one["rows"]) for one in told["lists"]]

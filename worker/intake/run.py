@@ -36,7 +36,8 @@ class Order:
     More than `max_starts` different starts of rows are rounded up to the minute. `first_row` lets a continuation
     number on from the last row. `suppressed` are the digits of numbers that are not called, `called` of those that
     other uploads have called a short while ago, both in ascending order; `only` and `countries` are those of `Rules`.
-    A packed file may unpack to `max_expanded` bytes. `asked` is the calling window that is to be kept.
+    A packed file may unpack to `max_expanded` bytes. `asked` is the calling window that is to be kept. The first
+    `pilot` contacts lie in chunks of their own.
     """
 
     token: str
@@ -57,6 +58,7 @@ class Order:
     only: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
     asked: Asked | None = None
+    pilot: int = 0
 
     def __post_init__(self) -> None:
         if min(self.max_rows, self.max_bytes, self.max_starts, self.block_bytes) < 1:
@@ -69,7 +71,7 @@ class Intake:
 
     `reasons` counts the rejected by code. `rejects_digest` is None where every row was good. `dialect` is the file's as
     it was found. Chunks come with the upload's own start first, then by start. `unsent_columns` are those that the
-    provider has no place for. `windows` sums up who may be called when; None where no calling window was asked for.
+    provider has no place for. `windows`: when the contacts would be called where they are; None without calling hours.
     """
 
     total: int
@@ -128,7 +130,9 @@ class _Run:
             order.countries,
         )
         self._checks = Checks(wire, columns, self._phone, rules, self._timetable)
-        self._cutter = Cutter(wire, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat)
+        self._cutter = Cutter(
+            wire, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat, pilot=order.pilot
+        )
         self._late = LateStarts(folder, order.max_starts)
         self._rejects = Rejects(folder / "rejects.parquet")
         self._total = 0

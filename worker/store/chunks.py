@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy import and_, exists, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
@@ -18,7 +18,14 @@ DECIDED = "accepted_by_person"  # code of a chunk that no comparison questions a
 UNSEEN = "cannot_look"  # code of a chunk in review about which the provider could not be asked
 
 
+def release_first(session: Session, upload: Upload) -> int:
+    """What may be sent once the file was read: all of it, or its pilot where the job asks for one."""
+    first = col(Chunk.pilot) == true() if upload.job.get("pilot") else true()
+    return move_chunks(session, "release", col(Chunk.upload_id) == upload.id, first)
+
+
 def release(session: Session, upload_id: int) -> int:
+    """A person has seen the pilot's end: the rest may be sent too."""
     return move_chunks(session, "release", col(Chunk.upload_id) == upload_id)
 
 
