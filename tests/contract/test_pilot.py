@@ -146,7 +146,7 @@ def test_who_is_listed_while_the_pilot_dials_is_not_called_afterwards(small_hous
 
 def test_a_start_that_passed_meanwhile_is_now(small_house: House) -> None:
     house = small_house
-    ulid = piloted(house, starts_at=(START + timedelta(minutes=2)).isoformat())
+    ulid = piloted(house, starts_at=(START + timedelta(seconds=20)).isoformat())
     until_it_asks(house, ulid)
     house.turn(3 * 3600)
     house.work()
@@ -185,7 +185,7 @@ def test_of_who_left_the_pilot_in_time_the_numbers_tell(small_house: House) -> N
     ulid = piloted(house, starts_at=(START + timedelta(hours=1)).isoformat())
     house.run(ulid, until=lambda s: s["rows"]["waiting"] == ALL)
     withdraw.ask(house.ctx, ulid, [2, 100], "anna", "asked by mail")
-    told = until_it_asks(house, ulid, limit=7200)["needs_person"]
+    told = until_it_asks(house, ulid, step=120, limit=7200)["needs_person"]
     assert told.startswith("The pilot of 5 contacts has ended: ")
     assert "1 left out. 114 contacts wait;" in told
 
