@@ -42,6 +42,8 @@ def renew(ctx: Context, upload: Upload, list_id: int) -> None:
 
     Whoever has no window any more is withdrawn; until that is done, the chunk is not claimed.
     """
+    if not is_asked(upload.job.get("window")):
+        return
     try:
         _renew(ctx, upload, list_id)
     except (StagingError, Unavailable, ConfigError) as error:
@@ -80,8 +82,7 @@ def outlived(ctx: Context, upload: Upload, of: Sequence[Chunk], now: datetime, o
 
     `options` say how long they may be called. Raises StagingError, ConfigError.
     """
-    job = Job.model_validate({**upload.job, "options": options})
-    asked = calling.asked(ctx, job)
+    asked = calling.asked(ctx, Job.model_validate({**upload.job, "options": options})) if of else None
     if asked is None:
         return 0
     return sum(_outlived(ctx, upload, chunk, asked, max(now, chunk.not_before)) for chunk in of)

@@ -143,6 +143,18 @@ def too_late(house: House) -> Bell:
     return Bell(ulid, "sweep", None)
 
 
+def late_with_windows(house: House) -> Bell:
+    """It is sent hours after its start, and so wants other calling windows; the provider's are open."""
+    now = house.provider.client.get("/clock").json()["now"]
+    house.provider.put("/clock", {"advance": (15 * 3600 - now) % 86_400})
+    ulid = house.upload(ROWS, window="legal", starts_at=(START + timedelta(minutes=2)).isoformat())
+    FLOWS["ingest"](house.ctx, ulid)
+    house.now += timedelta(hours=3)
+    sweep(house.ctx)
+    control.resume(house.ctx, ulid, "anna")
+    return Bell(ulid, "submit", list_id(house))
+
+
 def sent_and_expired(house: House) -> Bell:
     ulid, flow, key = taken_in(house)
     dies(house, flow, key, "submit.answered")
@@ -293,6 +305,8 @@ ELSEWHERE = (
     CrashPoint("withdraw.unsent", "before he is left out", withdrawn_before, rows=ROWS - 1, withdrawn=1),
     CrashPoint("withdraw.sending", "before he is taken back", withdrawn_after),
     CrashPoint("withdraw.answered", "with him taken back", withdrawn_after),
+    CrashPoint("retime.renewed", "with other windows", late_with_windows),
+    CrashPoint("retime.renewed", "with those of an append", late_with_windows, nth=2),
     CrashPoint("chunk.review", "before a person is asked", seen_in_part, afterwards=show_all),
     CrashPoint("sweep.late", "once it is too late", too_late, afterwards=go_on),
     CrashPoint("sweep.expired", "before the bells", sent_and_expired),
