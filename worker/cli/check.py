@@ -35,9 +35,8 @@ def check(
     if account is not None:
         chosen.account(account)
     findings = [_settings(chosen), _database(chosen), _staging(chosen), _broker(chosen), _workers(chosen)]
-    ctx = connect(chosen)
-    findings += [_account(ctx, name) for name in _accounts(chosen, account)]
-    ctx.close()
+    with connect(chosen) as ctx:
+        findings += [_account(ctx, name) for name in _accounts(chosen, account)]
     _show(findings, as_json)
     return next((finding.problem.exit for finding in findings if finding.problem is not None), Exit.OK)
 
