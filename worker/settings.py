@@ -93,6 +93,9 @@ class AccountSettings(BaseModel):
     call_again_after: float = Field(
         0, ge=0, description="days in which a number that this account has called is a duplicate; 0: never"
     )
+    window: str | None = Field(
+        None, description="calling window of jobs that name none: legal, or local hours such as 09:00-18:00"
+    )
     chunk_rows: int = Field(10_000, ge=1, description="contacts in one request, at most")
     chunk_bytes: int = Field(8_000_000, ge=1024, description="bytes of one request's list, at most")
     dispositions: dict[str, Disposition] = Field(
@@ -181,6 +184,9 @@ class Settings(BaseSettings):
     reject_threshold: float = Field(
         0.30, ge=0, le=1, description="an upload of which a larger share was rejected waits for a person"
     )
+    calling_hours: Path | None = Field(
+        None, description="a TOML file of calling hours by country, laid over those that come with Rollcall"
+    )
     max_deaths: int = Field(3, ge=1, description="a chunk or an intake that kills its worker this often needs a person")
     max_vanished: int = Field(3, ge=1, description="a chunk that was sent this often and never arrived needs a person")
     callback_days: float = Field(30, gt=0, description="callbacks that were applied or ignored are kept for so long")
@@ -208,6 +214,8 @@ class Settings(BaseSettings):
                     f"accounts.{name}.http_deadline ({account.http_deadline:g} s) must be shorter than timing.lease "
                     f"({self.timing.lease:g} s), else a request outlives its claim"
                 )
+        if self.calling_hours is not None:
+            self.calling_hours = config_file().parent / self.calling_hours
         self._check_timing(self.timing)
         return self
 

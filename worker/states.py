@@ -27,6 +27,7 @@ class Blocked(StrEnum):
     PROVIDER_DOWN = "provider_down"
     LATE = "late"
     REJECTS = "rejects"
+    PILOT = "pilot"
 
 
 class ChunkState(StrEnum):
@@ -129,6 +130,7 @@ LIST_ARROWS: dict[str, tuple[tuple[ListState, ...], ListState]] = {
     "finish_list": ((L.OPEN, L.STOPPED), L.FINISHED),
 }
 
+UPLOAD_GOES_ON = frozenset({U.SUBMITTING, U.DIALING})
 UPLOAD_ENDED = frozenset({U.FINISHED, U.CANCELLED, U.FAILED})
 CHUNK_SENT = frozenset({C.ACCEPTED, C.FINISHED})
 CHUNK_WAITING = frozenset({C.STAGED, C.READY})

@@ -101,6 +101,23 @@ def test_where_most_rows_are_bad_a_person_is_asked_first(rollcall: Machine, tmp_
     assert "nothing_accepted" in ended.err
 
 
+def test_a_dry_run_sends_nothing_and_a_pilot_asks_before_the_rest(rollcall: Machine, tmp_path: Path) -> None:
+    before = rollcall.ledger["contacts"]
+    job = ["upload", file(tmp_path), "--account", "sandbox", "--pilot", "3", "--json"]
+    shown = rollcall(*job, "--dry-run")
+    assert (shown.code, shown.last["rows"]["to_call"], shown.last["pilot"]) == (0, 40, 3)
+    assert rollcall.ledger["contacts"] == before
+    ran = rollcall(*job, "--wait")
+    assert (ran.code, ran.last["blocked"], ran.last["rows"]["waiting"]) == (3, "pilot", 37)
+    error = json.loads(ran.err.splitlines()[-1])["error"]
+    assert error == {"code": "pilot", "message": ran.last["needs_person"]}
+    assert rollcall.ledger["contacts"] == before + 3
+    assert rollcall("resume", ran.last["id"]).code == 0
+    ended = rollcall("watch", ran.last["id"], "--json")
+    assert (ended.code, ended.last["rows"]["accepted"]) == (0, 40)
+    assert rollcall.ledger["called_twice"] == 0
+
+
 def test_what_can_only_be_seen_while_reading_fails_the_upload(rollcall: Machine, tmp_path: Path) -> None:
     path = tmp_path / "open.csv"
     lines = [b'Ann,"an address that is never closed', *(b"Bob,+12022000001" for _ in range(120_000))]

@@ -86,6 +86,37 @@ def test_a_role_that_may_not_read_the_balance_is_a_warning(
     assert "warn account madrid" in cli("check").out
 
 
+def test_each_account_says_at_which_hours_it_calls(cli: Cli, provider: Provider, broker: EmbeddedBroker) -> None:
+    cli.monkeypatch.setenv("MADRID_KEY", "k")
+    ran = cli.configured(account(provider.url))("check")
+    assert ran.code == 0
+    assert "calls at any hour" in ran.out
+    hours = cli.home / "hours.toml"
+    hours.write_text('[ES]\nmon-fri = "10:00-18:00"\n')
+    windowed = cli.configured('calling_hours = "hours.toml"\n' + account(provider.url, 'window = "legal"\n'))
+    ran = windowed("check", "--json")
+    assert ran.code == 0, ran.out
+    assert by_name(ran.last)["account madrid"]["told"].endswith("calling window legal")
+    assert str(hours) in by_name(ran.last)["calling hours"]["told"]
+    hours.write_text("[ES]\nmontag = []\n")
+    ran = windowed("check", "--json")
+    assert ran.code == 2
+    assert by_name(ran.last)["calling hours"]["error"]["code"] == "bad_calling_hours"
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [('window = "9-5"\n', "bad_calling_hours"), ('provider = "plum"\nwindow = "legal"\n', "window_unsupported")],
+)
+def test_a_window_that_cannot_be_kept_is_a_fault(
+    cli: Cli, provider: Provider, broker: EmbeddedBroker, more: str, code: str
+) -> None:
+    cli.monkeypatch.setenv("MADRID_KEY", "k")
+    ran = cli.configured(account(provider.url, more))("check", "--json")
+    assert ran.code == 2
+    assert by_name(ran.last)["account madrid"]["error"]["code"] == code
+
+
 def test_a_low_balance_is_a_warning(cli: Cli, provider: Provider, broker: EmbeddedBroker) -> None:
     cli.monkeypatch.setenv("MADRID_KEY", "k")
     ran = cli.configured(account(provider.url, "min_balance = 500\n"))("check", "--json")

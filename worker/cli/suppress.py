@@ -80,7 +80,7 @@ def show(account: Account = None, as_json: AsJson = False) -> None:
                 for account_, number, reason, at in lines:
                     out.json_line({"account": account_, "number": number, "reason": reason, "added_at": at})
             else:
-                rows = [[str(cell) for cell in line] for line in lines]
+                rows = [[name, number, reason, f"{at:%Y-%m-%d %H:%M:%S} UTC"] for name, number, reason, at in lines]
                 shown.console().print(shown.table(("account", "number", "reason", "since"), rows))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from worker import windows
 from worker.intake.stage import Staging
 
 
@@ -43,6 +44,9 @@ class Code(IntEnum):
     OTHER_TYPE = 21
     OTHER_COUNTRY = 22
     CALLED_BEFORE = 23
+    UNKNOWN_ZONE = 24
+    NO_ZONE = 25
+    NO_WINDOW = 26
 
     @property
     def word(self) -> str:
@@ -55,6 +59,9 @@ class Code(IntEnum):
         if self is Code.CALLED_BEFORE:
             return Code.DUPLICATE.word
         return self.word if self in (Code.DUPLICATE, Code.SUPPRESSED) else "rejected"
+
+
+UNASKED = (Code.OTHER_TYPE, Code.OTHER_COUNTRY)  # left out as the upload wants it: no sign of a bad file
 
 
 SENTENCES: dict[Code, str] = {
@@ -84,6 +91,7 @@ SENTENCES: dict[Code, str] = {
     Code.OTHER_COUNTRY: "The number is not of a country that the upload asks for; it is not called.",
     Code.CALLED_BEFORE: "Another upload of this account has called the number a short while ago, or is about to.",
     Code.CELL_TOO_LONG: "A cell that is sent is longer than this account's provider allows; shorten it.",
+    **{Code[fault.name]: text for fault, text in windows.SENTENCES.items()},
 }
 
 DETAILED: dict[Code, str] = {

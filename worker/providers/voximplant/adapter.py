@@ -56,6 +56,7 @@ CAPABILITIES = Capabilities(
 
 
 LAYOUT = Layout(delimiter=DELIMITER, windows=True)
+SCHEDULE = "call_schedule"
 CREATE, APPEND = Step("create"), Step("append")
 
 
@@ -134,7 +135,7 @@ class Voximplant:
     def start(self, _step: str, place: Place) -> str | None:
         """RecoverCallList, where there is something to recover: of a list that dials it may revive single tasks."""
         found = self.status(place)
-        if found is None or found.status.lower() not in GOES_ON:
+        if found is None or not found.dials:
             self._steer("RecoverCallList", place.reference)
         return None
 
@@ -282,7 +283,8 @@ def _found(item: Any) -> Found:
         raise Unknown("broken_answer", "GetCallLists answered with something that is not a list.")
     status, name = str(item.get("status", "")), str(item.get("list_name", ""))
     settings = {option: item[option] for option in options.SHOWN if item.get(option) is not None}
-    return Found(str(item["list_id"]), name, status, status.lower() == "completed", settings=settings)
+    word = status.lower()
+    return Found(str(item["list_id"]), name, status, word == "completed", settings=settings, dials=word in GOES_ON)
 
 
 def _account(info: dict[str, Any]) -> Account:
