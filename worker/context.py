@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from urllib.parse import quote
 
 from sqlmodel import Session
@@ -133,6 +133,12 @@ class Context:
         self._providers = {}
         if "db" in self.__dict__:
             self.db.engine.dispose(close=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         for provider in self._providers.values():

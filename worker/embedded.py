@@ -14,16 +14,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import urlsplit
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from worker import flock
 from worker.broker_socket import broker_directory, embedded_url, prepare
-from worker.errors import ConfigError, Unavailable
+from worker.errors import Unavailable
+from worker.redis_client import connect_briefly
 
 OLDEST_SERVER = (6, 2)  # kombu's own minimum
 LOCKED = 75  # exit code: another server holds this home
@@ -37,31 +35,9 @@ def broker_url(home: Path, configured: str | None) -> str | None:
     return url if url is not None and answers(url) else None
 
 
-def connect(url: str, **options: Any) -> redis.Redis:
-    """A redis-py client for a broker URL, `redis+socket://` included; `options` are redis-py's own.
-
-    Raises ConfigError `broker_not_redis` for any other kind of broker, `bad_broker_url` for what is no URL.
-    """
-    scheme = url.partition("://")[0]
-    try:
-        if scheme in {"redis", "rediss"}:
-            return redis.Redis.from_url(url, **options)
-        if scheme == "redis+socket":
-            return redis.Redis(**_socket_options(url), **options)
-    except ValueError:
-        raise ConfigError("bad_broker_url", "The broker's URL cannot be read: check ROLLCALL_BROKER_URL.") from None
-    raise ConfigError("broker_not_redis", "The broker is not Redis or Valkey, which this needs: check its URL.")
-
-
-def _socket_options(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    database = int(parse_qs(parts.query).get("virtual_host", ["0"])[0])
-    return {"unix_socket_path": unquote(parts.path), "db": database, "password": parts.password}
-
-
 def answers(url: str) -> bool:
     """Whether the server behind `url` answers PING now; asked once, for at most a second."""
-    with connect(url, socket_timeout=1.0, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 0)) as client:
+    with connect_briefly(url, 1.0) as client:
         try:
             return bool(client.ping())
         except (redis.RedisError, OSError):

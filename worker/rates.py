@@ -14,10 +14,8 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from worker.errors import ConfigError
+from worker.redis_client import connect_briefly, is_redis
 
 _log = logging.getLogger("rollcall.rates")
 
@@ -76,11 +74,10 @@ def rates_for(broker_url: str | None) -> Rates:
     """
     if broker_url is None:
         return ProcessRates()
-    client = _client(broker_url)
-    if client is None:
+    if not is_redis(broker_url):
         _log.warning("the broker is neither Redis nor Valkey: each process keeps to the accounts' rates by itself")
         return ProcessRates()
-    return SharedRates(client)
+    return SharedRates(connect_briefly(broker_url, REDIS_TIMEOUT))
 
 
 class Limit(NamedTuple):
@@ -239,21 +236,3 @@ class SharedRates(_Line):
 
 def _key(account: str, what: str) -> str:
     return f"rollcall:rates:{account}:{what}"
-
-
-def _client(url: str) -> redis.Redis | None:
-    """None where the broker is not Redis. `redis+socket` is Celery's name for what redis-py calls `unix`."""
-    scheme, _, rest = url.partition("://")
-    if scheme == "redis+socket":
-        scheme, rest = "unix", rest.replace("virtual_host=", "db=")
-    if scheme not in {"redis", "rediss", "unix"}:
-        return None
-    try:
-        return redis.Redis.from_url(
-            f"{scheme}://{rest}",
-            socket_timeout=REDIS_TIMEOUT,
-            socket_connect_timeout=REDIS_TIMEOUT,
-            retry=Retry(NoBackoff(), 0),
-        )
-    except ValueError:
-        raise ConfigError("bad_broker_url", "The broker's URL cannot be read: check ROLLCALL_BROKER_URL.") from None

@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from worker.errors import ConfigError
 from worker.states import Disposition
+from worker.wrong import first
 
 SANDBOX_ACCOUNT = "sandbox"
 SANDBOX_DISPOSITIONS = {
@@ -267,10 +268,8 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        text = first["msg"].removeprefix("Value error, ")
-        raise _bad(f"{where}: {text}" if where else text) from None
+        wrong = first(error)
+        raise _bad(f"{wrong.where}: {wrong.text}" if wrong.path else wrong.text) from None
     except SettingsError as error:
         raise _bad(f"a variable of the environment is not JSON ({error})") from None
     except (ValueError, OSError) as error:

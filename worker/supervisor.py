@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,8 @@ def tell(line: str) -> None:
 class StopRequest:
     """What signals have asked for: to stop, and, by one that comes later, to hurry."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._since: float | None = None
         self.hurry = False
 
@@ -40,8 +41,8 @@ class StopRequest:
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._since is None:
-            self._since = time.monotonic()
-        elif time.monotonic() - self._since > SECOND_THOUGHT:
+            self._since = self._clock()
+        elif self._clock() - self._since > SECOND_THOUGHT:
             self.hurry = True
 
 

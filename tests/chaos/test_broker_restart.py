@@ -17,7 +17,8 @@ from tests.chaos.bell_worker import BellWorker
 from tests.embedded_broker import EmbeddedBroker
 from tests.patience import until
 from worker import broker_guard
-from worker.embedded import answers, connect
+from worker.embedded import answers
+from worker.redis_client import connect
 
 HELD = [(pool, holds) for pool in ("threads", "prefork") for holds in ("busy", "eta")]
 CONTROLS = [("threads", "eta"), ("prefork", "eta")]

@@ -20,7 +20,8 @@ from worker import producer, view
 from worker.bells import SOCKET_TIMEOUT
 from worker.broker_socket import prepare
 from worker.context import Context
-from worker.embedded import answers, broker_command, connect
+from worker.embedded import answers, broker_command
+from worker.redis_client import connect
 from worker.settings import load
 
 ROWS = 2000

@@ -16,8 +16,9 @@ from celery import Celery
 from tests.embedded_broker import EmbeddedBroker
 from tests.patience import until
 from worker import broker_socket, flock
-from worker.embedded import LOCKED, answers, broker_command, broker_url, connect, server_binary
+from worker.embedded import LOCKED, answers, broker_command, broker_url, server_binary
 from worker.errors import Unavailable
+from worker.redis_client import connect
 
 
 @pytest.fixture(params=["plain", "with space", "d" * 120])

@@ -22,7 +22,7 @@ from tests.house import House, some_numbers
 from worker import bells, producer, view
 from worker.bells import NOBODY, QUEUES, CeleryRing, broker_of, celery_app, task_name
 from worker.context import Context
-from worker.embedded import connect
+from worker.redis_client import connect
 from worker.settings import Settings, Timing
 
 QUICK = 2.0  # seconds in which a push must be over although nobody carries its bell

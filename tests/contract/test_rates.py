@@ -14,8 +14,8 @@ import pytest
 
 from tests.embedded_broker import EmbeddedBroker
 from tests.unit.wire_server import OK, Line, serving
-from worker.embedded import connect
 from worker.rates import MARGIN, REDIS_TIMEOUT, REST, SharedRates, rates_for
+from worker.redis_client import connect
 
 NEVER = threading.Event()
 SOON = 20.0  # seconds after which a test gives up waiting

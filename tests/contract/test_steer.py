@@ -9,6 +9,7 @@ import pytest
 from tests.contract.test_control import provider_status
 from tests.contract.test_interleaved import at, first_list
 from tests.house import FLOWS, House
+from tests.patience import until
 from worker import accounts, control
 from worker.providers.base import Place
 from worker.states import Blocked
@@ -70,7 +71,7 @@ def test_a_play_that_arrives_after_the_cancel_is_stopped(house: House) -> None:
     control.cancel(house.ctx, ulid, "anna")
     house.work()
     assert steps(house)[2:] == ["stop: done"]
-    house.wait(lambda: campaign_status(house) == "Active")
+    until(lambda: campaign_status(house) == "Active")
     settle(house)
     assert campaign_status(house) == "Stopped"
     assert steps(house)[2:] == ["stop: done", "stop: done"]
@@ -87,7 +88,7 @@ def test_a_recovery_that_arrives_after_the_cancel_is_stopped(house: House) -> No
         house.work()
     assert steps(house) == ["recover: Unknown", "stop: done"]
     assert house.status(ulid)["outcomes"] == {"cancelled": ROWS}
-    house.wait(lambda: provider_status(house) == ["In progress"])
+    until(lambda: provider_status(house) == ["In progress"])
     settle(house)
     assert provider_status(house) == ["Canceled"]
 

@@ -17,8 +17,8 @@ from tests.house import databases, some_numbers
 from tests.patience import until
 from worker import producer
 from worker.context import Context
-from worker.embedded import connect
 from worker.models import Upload
+from worker.redis_client import connect
 from worker.settings import Settings
 from worker.store import uploads
 

@@ -13,8 +13,9 @@ import pytest
 
 from worker import flock
 from worker.broker_socket import embedded_url, prepare
-from worker.embedded import broker_url, connect, server_arguments
+from worker.embedded import broker_url, server_arguments
 from worker.errors import ConfigError, Unavailable
+from worker.redis_client import connect
 
 
 @pytest.fixture

@@ -36,9 +36,8 @@ def check(
         chosen.account(account)
     findings = [_settings(chosen), *_hours(chosen)]
     findings += [_database(chosen), _staging(chosen), _broker(chosen), _workers(chosen)]
-    ctx = connect(chosen)
-    findings += [_with_window(ctx, name, _account(ctx, name)) for name in _accounts(chosen, account)]
-    ctx.close()
+    with connect(chosen) as ctx:
+        findings += [_with_window(ctx, name, _account(ctx, name)) for name in _accounts(chosen, account)]
     _show(findings, as_json)
     return next((finding.problem.exit for finding in findings if finding.problem is not None), Exit.OK)
 

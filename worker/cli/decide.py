@@ -54,12 +54,9 @@ def carry_out(
     """Do what a person decided, and say how the upload stands now, with `told` before it."""
     from worker.cli import follow, place
 
-    ctx = place.connect(chosen)
-    try:
+    with place.connect(chosen) as ctx:
         verb(ctx)
         status = follow.look(ctx.db, ulid)
-    finally:
-        ctx.close()
     if as_json:
         out.json_line(status)
     else:

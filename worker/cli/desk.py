@@ -37,12 +37,9 @@ def withdraw(
     if not why or not why.strip():
         raise InputError("no_reason", 'Say why, for the journal: --why "asked by mail not to be called".')
     reason = why.strip()
-    ctx = place.connect(place.settings())
-    try:
+    with place.connect(place.settings()) as ctx:
         fresh = flow.ask(ctx, ulid, wanted, who(), reason)
         status = follow.look(ctx.db, ulid)
-    finally:
-        ctx.close()
     if as_json:
         out.json_line(status)
     else:
@@ -69,12 +66,10 @@ def _show_withdrawals(ulid: str, as_json: bool) -> None:
     from worker.cli import place, show
     from worker.store import withdrawals
 
-    database = place.database(place.settings())
-    with database.read() as session:
+    with place.database(place.settings()) as database, database.read() as session:
         upload = view.find(session, ulid)
         columns = ("row", "state", "message", "who", "why", "asked_at", "ended_at")
         found = [{name: getattr(one, name) for name in columns} for one in withdrawals.of_upload(session, upload.id)]
-    database.dispose()
     if as_json:
         out.json_line({"id": upload.ulid, "withdrawals": found})
     elif not found:
@@ -120,16 +115,13 @@ def lists(account: AccountName = None, pairs: Pairs = None, as_json: AsJson = Fa
 
     chosen = place.settings()
     name, filters = account_or_only(chosen, account), settings_of(pairs or [])
-    ctx = place.connect(chosen)
-    try:
+    with place.connect(chosen) as ctx:
         hands = ctx.provider(name).hands
         if hands is None:
             raise InputError("cannot_list", f"The provider of account {name} shows no lists to Rollcall.")
         found = [_line(one) for one in hands.lists(ctx.kind(name).check_filters(dict(filters)))]
         with ctx.db.read() as session:
             ours = kept.holders(session, name)
-    finally:
-        ctx.close()
     for one in found:
         one["upload"] = ours.get(one["reference"])
     if as_json:
@@ -157,12 +149,9 @@ def adopt(
 
     chosen = place.settings()
     name, options = account_or_only(chosen, account), settings_of(pairs or [])
-    ctx = place.connect(chosen)
-    try:
+    with place.connect(chosen) as ctx:
         ulid = flow.adopt(ctx, name, reference, dict(options), who())
         status = follow.look(ctx.db, ulid)
-    finally:
-        ctx.close()
     if as_json:
         out.json_line(status)
     else:

@@ -12,9 +12,8 @@ def status(ulid: UploadId, as_json: AsJson = False) -> None:
     """What became of every row of an upload."""
     from worker.cli import follow, place
 
-    database = place.database(place.settings())
-    told = follow.look(database, ulid)
-    database.dispose()
+    with place.database(place.settings()) as database:
+        told = follow.look(database, ulid)
     if as_json:
         out.json_line(told)
         return
@@ -29,9 +28,8 @@ def list_uploads(
     """The uploads there are, the newest first."""
     from worker.cli import place
 
-    database = place.database(place.settings())
-    listed = _listed(database, limit)
-    database.dispose()
+    with place.database(place.settings()) as database:
+        listed = _listed(database, limit)
     if as_json:
         out.json_line(listed)
         return
@@ -75,12 +73,8 @@ def watch(ulid: UploadId, as_json: AsJson = False) -> int:
     """Show an upload until it has ended. With --json: one status object a line, whenever it changes."""
     from worker.cli import follow, place
 
-    database = place.database(place.settings())
-    try:
-        with _shown(as_json) as display:
-            _, end = follow.follow(database, ulid, display, patience=0, until=follow.ended)
-    finally:
-        database.dispose()
+    with place.database(place.settings()) as database, _shown(as_json) as display:
+        _, end = follow.follow(database, ulid, display, patience=0, until=follow.ended)
     return follow.tell(end, as_json)
 
 

@@ -32,9 +32,8 @@ def review(
     chosen = place.settings()
     wanted = [name for name, given in (("accept", accept), ("resend", resend), ("give_up", give_up)) if given]
     if not wanted and why is None:
-        database = place.database(chosen)
-        _show(database, ulid, chunk, as_json)
-        database.dispose()
+        with place.database(chosen) as database:
+            _show(database, ulid, chunk, as_json)
         return
     decision, seq, reason = _decision(wanted, chunk, why)
     _decide(chosen, ulid, seq, decision, reason, as_json)

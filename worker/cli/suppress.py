@@ -59,12 +59,8 @@ def remove(numbers: Numbers, account: Account = None, region: Region = None, as_
     from worker.store import suppressions
 
     digits = _digits(pl.Series(numbers, dtype=pl.Utf8), region)
-    ctx, name = _context(account)
-    try:
-        with ctx.db.write() as session:
-            gone = suppressions.remove(session, name, digits)
-    finally:
-        ctx.close()
+    with _context(account) as ctx, ctx.db.write() as session:
+        gone = suppressions.remove(session, account or suppressions.EVERYWHERE, digits)
     if as_json:
         out.json_line({"removed": gone})
     else:
@@ -77,32 +73,26 @@ def show(account: Account = None, as_json: AsJson = False) -> None:
     from worker.cli import show as shown
     from worker.store import suppressions
 
-    ctx, _ = _context(account)
-    try:
-        with ctx.db.read() as session:
-            for part in suppressions.stream(session, account, LINES):
-                lines = [[one.account or "everywhere", f"+{one.number}", one.reason, one.added_at] for one in part]
-                if as_json:
-                    for account_, number, reason, at in lines:
-                        out.json_line({"account": account_, "number": number, "reason": reason, "added_at": at})
-                else:
-                    rows = [[name, number, reason, f"{at:%Y-%m-%d %H:%M:%S} UTC"] for name, number, reason, at in lines]
-                    shown.console().print(shown.table(("account", "number", "reason", "since"), rows))
-    finally:
-        ctx.close()
+    with _context(account) as ctx, ctx.db.read() as session:
+        for part in suppressions.stream(session, account, LINES):
+            lines = [[one.account or "everywhere", f"+{one.number}", one.reason, one.added_at] for one in part]
+            if as_json:
+                for account_, number, reason, at in lines:
+                    out.json_line({"account": account_, "number": number, "reason": reason, "added_at": at})
+            else:
+                rows = [[name, number, reason, f"{at:%Y-%m-%d %H:%M:%S} UTC"] for name, number, reason, at in lines]
+                shown.console().print(shown.table(("account", "number", "reason", "since"), rows))
 
 
 def _add(digits: list[int], reason: str, account: str | None, as_json: bool) -> None:
     from worker import suppress
     from worker.cli.decide import who
+    from worker.store.suppressions import EVERYWHERE
 
     if not reason.strip():
         raise InputError("no_reason", 'Say why, for the list: --reason "asked by mail".')
-    ctx, name = _context(account)
-    try:
-        fresh = suppress.add(ctx, name, digits, reason.strip(), who())
-    finally:
-        ctx.close()
+    with _context(account) as ctx:
+        fresh = suppress.add(ctx, account or EVERYWHERE, digits, reason.strip(), who())
     known = len(digits) - fresh
     if as_json:
         out.json_line({"added": fresh, "known": known})
@@ -155,11 +145,11 @@ def _of_file(file: Path, column: str | None, region: str | None) -> list[int]:
     return sorted(found)
 
 
-def _context(account: str | None) -> "tuple[Context, str]":
+def _context(account: str | None) -> "Context":
+    """Raises ConfigError `unknown_account`."""
     from worker.cli import place
-    from worker.store.suppressions import EVERYWHERE
 
     chosen = place.settings()
     if account is not None:
         chosen.account(account)
-    return place.connect(chosen), account or EVERYWHERE
+    return place.connect(chosen)

@@ -18,17 +18,14 @@ def web(
     from worker.producer import connect
     from worker.web.server import listen, serve
 
-    ctx = connect()
-    chosen = ctx.settings
-    line = listen(chosen.web_host if host is None else host, chosen.web_port if port is None else port)
-    where, at = line.getsockname()[:2]
-    url = f"http://[{where}]:{at}" if ":" in where else f"http://{where}:{at}"
-    if as_json:
-        out.json_line({"url": url})
-    else:
-        out.say(f"web listens on {url}")
-    logs.configure()
-    try:
+    with connect() as ctx:
+        chosen = ctx.settings
+        line = listen(chosen.web_host if host is None else host, chosen.web_port if port is None else port)
+        where, at = line.getsockname()[:2]
+        url = f"http://[{where}]:{at}" if ":" in where else f"http://{where}:{at}"
+        if as_json:
+            out.json_line({"url": url})
+        else:
+            out.say(f"web listens on {url}")
+        logs.configure()
         serve(ctx, line)
-    finally:
-        ctx.close()

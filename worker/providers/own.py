@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from worker.errors import ConfigError, InputError
+from worker.wrong import first
 
 # Options that belong to one provider and that another one has no counterpart of, and what to do about it.
 Impossible = dict[str, str]
@@ -37,15 +38,15 @@ def _held_against(model: type[BaseModel], provider: str, given: dict[str, Any], 
 
 
 def _sentence(error: ValidationError, model: type[BaseModel], provider: str, noun: str) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    name = str(first["loc"][0])[:60] if first["loc"] else f"{noun}s"
+    wrong = first(error)
+    name = wrong.path[0][:60] if wrong.path else f"{noun}s"
     name = name if name.isprintable() else repr(name)
-    if first["type"] == "missing":
+    if wrong.kind == "missing":
         return f"The {noun} {name} is required by {provider}; set it with --set {name}=… or in the account's options."
-    if first["type"] == "extra_forbidden":
+    if wrong.kind == "extra_forbidden":
         known = ", ".join(model.model_fields)
         return f"The {noun} {name} is not one that {provider} knows; use one of: {known}."
-    return f"The {noun} {name} cannot be used: {first['msg'].removeprefix('Value error, ').lower()}; correct it."
+    return f"The {noun} {name} cannot be used: {wrong.text.lower()}; correct it."
 
 
 def settings_of(model: type[BaseModel], provider: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -55,11 +56,9 @@ def settings_of(model: type[BaseModel], provider: str) -> Callable[[dict[str, An
         try:
             return model(**own).model_dump()
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            name = ".".join(str(part) for part in first["loc"])[:60] or "own"
-            text = first["msg"].removeprefix("Value error, ")
-            raise ConfigError(
-                "bad_account", f"The setting own.{name} of a {provider} account cannot be used: {text}; correct it."
-            ) from None
+            wrong = first(error)
+            where = f"own.{wrong.where[:60] or 'own'}"
+            text = f"The setting {where} of a {provider} account cannot be used: {wrong.text}; correct it."
+            raise ConfigError("bad_account", text) from None
 
     return check
