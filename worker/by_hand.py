@@ -63,9 +63,7 @@ def _tell(ctx: Context, upload: Upload, call_list: CallList, who: str, params: s
     answer = retry.as_value(once)
     with ctx.db.write() as session:
         now = ctx.db.now(session)
-        words = {"code": answer.code, "message": answer.message} if isinstance(answer, ProviderError) else {}
-        result = type(answer).__name__ if isinstance(answer, ProviderError) else "done"
-        journal.came_back(session, line, now, result, **words)
+        journal.closed(session, line, now, answer)
         if not isinstance(answer, Refused):
             soon = timedelta(seconds=ctx.settings.account(upload.account).poll_fast)
             lists.heard(session, call_list.id, now + soon)

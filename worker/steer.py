@@ -199,15 +199,11 @@ def _request(ctx: Context, upload: Upload, call_list: CallList, begun: _Begun) -
     answer = _say(ctx, upload, call_list, begun)
     with ctx.db.write() as session:
         now = ctx.db.now(session)
-        if isinstance(answer, ProviderError):
-            if not isinstance(answer, Refused):
-                lists.steer_later(session, call_list.id, now + timedelta(seconds=ctx.settings.timing.probe_every))
-            words = {"code": answer.code, "message": answer.message}
-            journal.came_back(session, begun.line, now, type(answer).__name__, **words)
-        else:
-            if answer is not None:
-                call_list.campaign = lists.dials(session, call_list.id, answer)
-            journal.came_back(session, begun.line, now, "done", reference=answer)
+        if isinstance(answer, str):
+            call_list.campaign = lists.dials(session, call_list.id, answer)
+        elif answer is not None and not isinstance(answer, Refused):
+            lists.steer_later(session, call_list.id, now + timedelta(seconds=ctx.settings.timing.probe_every))
+        journal.closed(session, begun.line, now, answer, reference=answer)
     if isinstance(answer, ProviderError):
         accounts.hold(ctx, upload.account, answer)
     if step not in ("stop", "edit"):
