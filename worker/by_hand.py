@@ -7,7 +7,7 @@ from worker.context import Context, place_of
 from worker.errors import InputError, ProviderError, Refused, Unknown
 from worker.models import CallList, Upload
 from worker.states import UPLOAD_GOES_ON, ListState
-from worker.store import journal, lists, withdrawals
+from worker.store import gates, journal, lists, withdrawals
 from worker.view import find
 
 
@@ -20,7 +20,7 @@ def call_next(ctx: Context, ulid: str, who: str, params: str | None = None) -> s
     with ctx.db.read() as session:
         upload = find(session, ulid)
         open_lists = [one for one in lists.of_upload(session, upload.id) if _may_dial(one)]
-        withdrawing = withdrawals.is_open(session, upload.id)
+        withdrawing = withdrawals.is_open(session, upload.id) or gates.comparing(session, upload.account)
     if not ctx.kind(upload.account).by_hand(upload.job["options"]):
         text = (
             f"Upload {ulid} dials by itself; only one whose options say that it is dialled by hand has a next contact."
@@ -30,7 +30,7 @@ def call_next(ctx: Context, ulid: str, who: str, params: str | None = None) -> s
         text = f"Upload {ulid} is {upload.state} and has no list that may dial now; `rollcall status {ulid}` says more."
         raise InputError("cannot_call_next", text)
     if withdrawing:
-        text = f"Contacts of upload {ulid} asked not to be called and are being taken back; ask again in a moment."
+        text = f"Contacts of upload {ulid} who are not to be called are being taken back; ask again in a moment."
         raise InputError("cannot_call_next", text)
     refused: list[Refused] = []
     for call_list in open_lists:
@@ -63,9 +63,7 @@ def _tell(ctx: Context, upload: Upload, call_list: CallList, who: str, params: s
     answer = retry.as_value(once)
     with ctx.db.write() as session:
         now = ctx.db.now(session)
-        words = {"code": answer.code, "message": answer.message} if isinstance(answer, ProviderError) else {}
-        result = type(answer).__name__ if isinstance(answer, ProviderError) else "done"
-        journal.came_back(session, line, now, result, **words)
+        journal.closed(session, line, now, answer)
         if not isinstance(answer, Refused):
             soon = timedelta(seconds=ctx.settings.account(upload.account).poll_fast)
             lists.heard(session, call_list.id, now + soon)

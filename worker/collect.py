@@ -137,13 +137,14 @@ def _interval(ctx: Context, upload: Upload, quiet: int) -> timedelta:
 
 def _conclude(ctx: Context, upload: Upload, call_list: CallList, tally: Tally) -> None:
     """Finish the list, close it at its deadline, or ask again: soon while numbers move, later while they do not."""
+    ended = _ended(ctx, upload, call_list) if tally.ended == tally.tasks else None
     with ctx.db.write() as session:
         holder = uploads.lock(session, upload.id)
         now = ctx.db.now(session)
         current = lists.get(session, call_list.id)
         assert current is not None
         stopping = current.stop_wanted and current.state == ListState.OPEN  # it may just be going on
-        finished = not stopping and tally.ended == tally.tasks and _all_ended(ctx, session, upload, call_list)
+        finished = not stopping and ended is not None and ended == _to_end(session, call_list)
         if finished:
             chunks.complete(session, call_list.id)
             lists.finish_list(session, call_list.id)
@@ -155,15 +156,28 @@ def _conclude(ctx: Context, upload: Upload, call_list: CallList, tally: Tally) -
         _close(ctx, upload, current)
 
 
-def _all_ended(ctx: Context, session: Session, upload: Upload, call_list: CallList) -> bool:
-    """Whether every contact that was accepted into the list has a final outcome, one by one and not by number."""
+def _to_end(session: Session, call_list: CallList) -> dict[int, int] | None:
+    """The chunks that were accepted into the list, with how many outcomes each must have; None while any is open."""
     if chunks.of_list(session, call_list.id, *OPEN):
-        return False
-    for chunk in chunks.of_list(session, call_list.id, *CHUNK_SENT):
-        rows = roster.index(ctx.staging, chunk)["row"]
-        if outcomes.ended(session, upload.id, rows).height < chunk.rows - chunk.missing:
-            return False
-    return True
+        return None
+    sent = chunks.of_list(session, call_list.id, *CHUNK_SENT)
+    return {chunk.id: chunk.rows - chunk.missing for chunk in sent}
+
+
+def _ended(ctx: Context, upload: Upload, call_list: CallList) -> dict[int, int] | None:
+    """`_to_end` where every contact that was accepted has a final outcome, one by one and not by number; else None.
+
+    Read before anything is locked: what is final stays so, and a chunk that came in meanwhile is seen under the lock.
+    """
+    with ctx.db.read() as session:
+        wanted = _to_end(session, call_list)
+        if wanted is None:
+            return None
+        for chunk in chunks.of_list(session, call_list.id, *CHUNK_SENT):
+            rows = roster.index(ctx.staging, chunk)["row"]
+            if outcomes.ended(session, upload.id, rows).height < wanted[chunk.id]:
+                return None
+    return wanted
 
 
 def _is_over(upload: Upload, call_list: CallList, now: datetime) -> bool:

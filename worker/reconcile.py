@@ -177,14 +177,13 @@ def _found(ctx: Context, session: Session, doubt: Doubt, reference: str, now: da
     if not lists.may_adopt(session, doubt.call_list.id, reference):
         return _ask(session, doubt, now, "other_list", f"It lies in list {reference}, not in ours.", {})
     if chunks.found(session, doubt.chunk, now):
-        lists.adopt(session, doubt.call_list.id, reference)
-        ctx.expect_outcomes(session, doubt.upload, doubt.call_list.id)
+        _take(ctx, session, doubt, reference)
     return _note(session, doubt, now, "found", None, f"All {doubt.chunk.rows} contacts are in list {reference}.")
 
 
 def _absent(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
     """The first read without it starts the wait; one that comes `settle` later proves that it never arrived."""
-    chunk, settle = doubt.chunk, timedelta(seconds=ctx.settings.account(doubt.upload.account).settle)
+    chunk, settle = doubt.chunk, _settling(ctx, doubt)
     if chunk.absent_at is None or doubt.began < chunk.absent_at + settle:
         since = chunk.absent_at or now
         chunks.check_again(session, chunk, since + settle, absent_at=since)
@@ -211,7 +210,7 @@ def _absent(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
 
 def _unheard(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
     """Nothing to look at. A callback may still tell that it arrived; after `settle` a person decides."""
-    chunk, settle = doubt.chunk, timedelta(seconds=ctx.settings.account(doubt.upload.account).settle)
+    chunk, settle = doubt.chunk, _settling(ctx, doubt)
     if _told_of(ctx, session, doubt):  # while we looked, and nobody will tell us again
         return _found(ctx, session, doubt, doubt.call_list.reference or doubt.call_list.name, now)
     if ctx.hears(doubt.upload) and (chunk.absent_at is None or doubt.began < chunk.absent_at + settle):
@@ -228,22 +227,20 @@ def _unheard(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str
 def _short(ctx: Context, session: Session, doubt: Doubt, seen: Seen, now: datetime) -> str:
     """The list holds another number of contacts than were sent. It may still be filling; after `settle` a person
     decides."""
-    chunk, settle = doubt.chunk, timedelta(seconds=ctx.settings.account(doubt.upload.account).settle)
+    chunk, settle = doubt.chunk, _settling(ctx, doubt)
     text = f"The list {seen.reference} holds {seen.short} of {chunk.rows} contacts, and which cannot be seen"
     if chunk.partial_at is None or doubt.began < chunk.partial_at + settle:
         since = chunk.partial_at or now
         chunks.check_again(session, chunk, min(now + _soon(ctx), since + settle), partial_at=since, absent_at=None)
         return _note(session, doubt, now, "short_count", None, f"{text}.")
-    if seen.reference is not None and lists.may_adopt(session, doubt.call_list.id, seen.reference):
-        lists.adopt(session, doubt.call_list.id, seen.reference)
-        ctx.expect_outcomes(session, doubt.upload, doubt.call_list.id)
+    _take(ctx, session, doubt, seen.reference)
     evidence = {"looked_at": chunk.partial_at.isoformat(), "reference": seen.reference, "count": seen.short}
     return _ask(session, doubt, now, "short_count", f"{text}; decide.", evidence)
 
 
 def _incomplete(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
     """The read lacks what was accepted before, so it proves nothing. A list that stays so is a matter for a person."""
-    chunk, settle = doubt.chunk, timedelta(seconds=ctx.settings.account(doubt.upload.account).settle)
+    chunk, settle = doubt.chunk, _settling(ctx, doubt)
     text = "The list does not show all that was accepted into it before"
     if chunk.partial_at is not None and doubt.began >= chunk.partial_at + PATIENCE * settle:
         return _ask(session, doubt, now, "incomplete", f"{text}; ask the provider, then decide.", {})
@@ -254,15 +251,13 @@ def _incomplete(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> 
 
 def _partial(ctx: Context, session: Session, doubt: Doubt, seen: Seen, now: datetime) -> str:
     """Some contacts are there. The rest may become visible; after `settle` a person decides."""
-    chunk, settle = doubt.chunk, timedelta(seconds=ctx.settings.account(doubt.upload.account).settle)
+    chunk, settle = doubt.chunk, _settling(ctx, doubt)
     if chunk.partial_at is None or doubt.began < chunk.partial_at + settle:
         since = chunk.partial_at or now
         again = min(now + _soon(ctx), since + settle)
         chunks.check_again(session, chunk, again, partial_at=since, absent_at=None)
         return _note(session, doubt, now, "in_part", None, f"{seen.present} of {chunk.rows} contacts are visible.")
-    if seen.reference is not None and lists.may_adopt(session, doubt.call_list.id, seen.reference):
-        lists.adopt(session, doubt.call_list.id, seen.reference)
-        ctx.expect_outcomes(session, doubt.upload, doubt.call_list.id)
+    _take(ctx, session, doubt, seen.reference)
     evidence = {
         "looked_at": chunk.partial_at.isoformat(),
         "reference": seen.reference,
@@ -300,6 +295,17 @@ def _several(seen: Seen, stopped: bool) -> str:
     named = ", ".join(seen.lists)
     then = "all were stopped" if stopped else "they cannot be stopped from here"
     return f"{len(seen.lists)} lists carry this list's name ({named}); {then}. Decide which holds."
+
+
+def _take(ctx: Context, session: Session, doubt: Doubt, reference: str | None) -> None:
+    """Contacts of the chunk lie there, so it is the list's reference, unless that has another one."""
+    if reference is not None and lists.may_adopt(session, doubt.call_list.id, reference):
+        lists.adopt(session, doubt.call_list.id, reference)
+        ctx.expect_outcomes(session, doubt.upload, doubt.call_list.id)
+
+
+def _settling(ctx: Context, doubt: Doubt) -> timedelta:
+    return timedelta(seconds=ctx.settings.account(doubt.upload.account).settle)
 
 
 def _soon(ctx: Context) -> timedelta:

@@ -19,7 +19,7 @@ from worker.errors import NotSent, ProviderError, Refused
 from worker.models import CallList, Upload
 from worker.providers.base import Place, Provider
 from worker.states import UPLOAD_GOES_ON, ListState
-from worker.store import chunks, journal, lists, uploads, withdrawals
+from worker.store import chunks, gates, journal, lists, uploads, withdrawals
 
 LATE = "A filled list has missed its time to start; `rollcall resume` starts it now, `rollcall cancel` drops it."
 STEP = 60.0  # seconds that a step takes at most, its look included; where that is a whole read, `read_deadline`
@@ -168,7 +168,8 @@ class _Begun(NamedTuple):
 def _begin(ctx: Context, upload: Upload, call_list: CallList, step: str) -> _Begun | None:
     """Say that a step goes out; None where it may not, or not now.
 
-    It may not where another worker steers the list by now, or somebody decided otherwise since we began.
+    It may not where another worker steers the list by now, or somebody decided otherwise since we began. Nobody is let
+    go while the campaigns of the account are being compared with the do-not-call list.
     """
     deadline = time.monotonic() + ctx.settings.timing.lease  # before the commit: who was frozen finds his time over
     with ctx.db.write() as session:
@@ -178,7 +179,7 @@ def _begin(ctx: Context, upload: Upload, call_list: CallList, step: str) -> _Beg
         if not ours or current is None or current.state == ListState.FINISHED:
             return None
         if step not in ("stop", "edit"):
-            if current.stop_wanted or state not in UPLOAD_GOES_ON:
+            if current.stop_wanted or state not in UPLOAD_GOES_ON or gates.comparing(session, upload.account):
                 return None
             clear = _clear(ctx, session, upload, call_list, step) if _told(ctx, upload) else None
             if clear is not None and now < clear:
@@ -198,15 +199,11 @@ def _request(ctx: Context, upload: Upload, call_list: CallList, begun: _Begun) -
     answer = _say(ctx, upload, call_list, begun)
     with ctx.db.write() as session:
         now = ctx.db.now(session)
-        if isinstance(answer, ProviderError):
-            if not isinstance(answer, Refused):
-                lists.steer_later(session, call_list.id, now + timedelta(seconds=ctx.settings.timing.probe_every))
-            words = {"code": answer.code, "message": answer.message}
-            journal.came_back(session, begun.line, now, type(answer).__name__, **words)
-        else:
-            if answer is not None:
-                call_list.campaign = lists.dials(session, call_list.id, answer)
-            journal.came_back(session, begun.line, now, "done", reference=answer)
+        if isinstance(answer, str):
+            call_list.campaign = lists.dials(session, call_list.id, answer)
+        elif answer is not None and not isinstance(answer, Refused):
+            lists.steer_later(session, call_list.id, now + timedelta(seconds=ctx.settings.timing.probe_every))
+        journal.closed(session, begun.line, now, answer, reference=answer)
     if isinstance(answer, ProviderError):
         accounts.hold(ctx, upload.account, answer)
     if step not in ("stop", "edit"):

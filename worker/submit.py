@@ -264,8 +264,7 @@ def _note(session: Session, claimed: Claimed, answer: Answer, now: datetime) -> 
         values = {"http_status": 200, "reference": answer.reference, "count": answer.count}
         journal.came_back(session, claimed.attempt_id, now, "Accepted", **values)
         return
-    values = {"http_status": answer.http_status, "code": answer.code, "message": answer.message}
-    journal.came_back(session, claimed.attempt_id, now, type(answer).__name__, **values)
+    journal.closed(session, claimed.attempt_id, now, answer)
 
 
 def _completed(ctx: Context, upload: Upload, call_list: CallList) -> bool:

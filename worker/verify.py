@@ -72,10 +72,17 @@ def _compare(ctx: Context, filled: Filled) -> Faults:
 
 
 def _contradict(ctx: Context, filled: Filled, faults: Faults) -> None:
-    """Missing contacts may become visible within `settle`; what stands twice never becomes single."""
+    """Missing contacts may become visible within `settle`; what stands twice never becomes single.
+
+    Whoever lost the list while he read it says nothing: it may have been let go since.
+    """
     with ctx.db.write() as session:
         uploads.lock(session, filled.upload.id)
         now, sent_at = ctx.db.now(session), filled.call_list.sent_at
+        current = lists.get(session, filled.call_list.id)
+        ours = lists.extend_poll(session, filled.call_list, now, ctx.settings.reading_lease)
+        if not ours or current is None or not current.held:
+            return
         settle = timedelta(seconds=ctx.settings.account(filled.upload.account).settle)
         patient = sent_at is not None and now < sent_at + settle
         if not patient or any(fault["repeated"] for fault in faults.values()):

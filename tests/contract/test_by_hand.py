@@ -3,7 +3,7 @@
 import pytest
 
 from tests.house import House
-from worker import by_hand, control
+from worker import by_hand, control, suppress
 from worker.errors import InputError, ProviderError, Unknown
 
 MANUAL = {"call_list_type": "manual"}
@@ -61,6 +61,18 @@ def test_what_was_not_answered_is_not_asked_again(house: House) -> None:
     with pytest.raises(Unknown, match="may have been dialled"):
         call_next(house, ulid)
     assert dialled(house) == 1
+
+
+def test_nobody_is_called_while_the_campaign_is_being_compared_with_the_do_not_call_list(house: House) -> None:
+    ulid = waiting(house)
+    suppress.add(house.ctx, "sandbox", [12022000000], "asked by mail", "anna")
+    with pytest.raises(InputError) as raised:
+        call_next(house, ulid)
+    assert raised.value.code == "cannot_call_next"
+    assert dialled(house) == 0
+    house.work()
+    call_next(house, ulid)
+    assert {uuid: calls for uuid, calls in house.provider.calls.items() if calls} == {f"{ulid}:2": 1}
 
 
 def test_a_paused_campaign_and_one_that_dials_by_itself_have_no_next(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,27 @@ def test_a_list_that_ends_while_its_upload_is_held_back(house: House) -> None:
         house.turn(60)
     pass_time(house)
     assert house.status(ulid)["state"] == "finished"
+
+
+def test_what_is_accepted_while_outcomes_are_counted_is_waited_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.provider.faults({"fault": "throttle", "share": 1, "methods": [APPEND], "retry_after": 30})
+    house.run(house.upload(150), until=lambda s: s["rows"]["accepted"] == 100, step=0.1)
+    house.turn(600)
+    ended = collect._ended
+
+    def counting(*args: Any) -> dict[int, int] | None:
+        found = ended(*args)
+        with house.ctx.db.write() as session:
+            session.connection().exec_driver_sql("UPDATE chunk SET state = 'accepted' WHERE seq = 2")
+        return found
+
+    monkeypatch.setattr(collect, "_ended", counting)
+    collect.collect(house.ctx, first_list(house))
+    assert house.sql("SELECT terminal, count(*) FROM outcome GROUP BY terminal") == [(True, 100)]
+    assert house.sql("SELECT state FROM call_list") == [("open",)]
+    assert house.sql("SELECT state FROM chunk ORDER BY seq") == [("accepted",), ("accepted",)]
 
 
 def test_cancelled_while_a_request_is_on_its_way_that_is_then_given_back(house: House) -> None:

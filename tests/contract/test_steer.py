@@ -10,7 +10,7 @@ from tests.contract.test_control import provider_status
 from tests.contract.test_interleaved import at, first_list
 from tests.house import FLOWS, House
 from tests.patience import until
-from worker import accounts, control
+from worker import accounts, control, suppress
 from worker.providers.base import Place
 from worker.states import Blocked
 
@@ -129,6 +129,10 @@ def test_who_steers_a_list_that_became_another_workers_plays_nothing(small_house
     assert steps(small_house) == ["create_campaign: done"]
 
 
+def list_numbers(house: House, ulid: str) -> None:
+    suppress.add(house.ctx, "sandbox", [12025550100], "asked by mail", "anna")
+
+
 def hold(house: House, ulid: str) -> None:
     accounts.close(house.ctx, "sandbox", Blocked.PROVIDER_DOWN, "Another upload could not connect.")
 
@@ -137,7 +141,7 @@ def pause(house: House, ulid: str) -> None:
     control.pause(house.ctx, ulid, "anna")
 
 
-@pytest.mark.parametrize("act", [hold, pause])
+@pytest.mark.parametrize("act", [hold, pause, list_numbers])
 def test_a_list_does_not_start_while_its_upload_is_held_back(
     small_house: House, act: Callable[[House, str], None]
 ) -> None:

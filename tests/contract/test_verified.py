@@ -7,7 +7,7 @@ import pytest
 from tests.contract.test_control import provider_status
 from tests.contract.test_faults import APPEND, CREATE, all_accepted_once, once
 from tests.house import START, House, adds_up, some_numbers
-from worker import control, review
+from worker import control, review, verify
 
 
 @pytest.fixture
@@ -71,6 +71,19 @@ def test_what_is_missing_goes_to_a_person_and_may_be_sent(house: House) -> None:
     for (seq,) in house.sql("SELECT seq FROM chunk WHERE state = 'review'"):
         review.decide(house.ctx, ulid, seq, "accept", "anna", "they are all there now")
     all_accepted_once(house, house.finish(ulid))
+
+
+def test_who_read_for_too_long_contradicts_nothing(house: House) -> None:
+    ulid = house.upload(100)
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == 100, step=0.1)
+    house.now += timedelta(seconds=60)
+    (list_id, chunk_id) = house.sql("SELECT list_id, id FROM chunk")[0]
+    late = verify._claim(house.ctx, list_id)
+    assert late is not None
+    house.now += timedelta(seconds=house.ctx.settings.reading_lease + 1)
+    verify.verify(house.ctx, list_id)
+    verify._contradict(house.ctx, late, {chunk_id: {"reference": late.reference, "missing": 1, "repeated": 1}})
+    assert house.sql("SELECT state FROM chunk") == [("accepted",)]
 
 
 def test_paused_before_it_was_compared_it_stays_stopped(house: House) -> None:

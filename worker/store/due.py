@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from worker.models import Callback, CallList, Chunk, Gate, Upload
 from worker.states import UPLOAD_GOES_ON, CallbackState, ChunkState, ListState, UploadState
-from worker.store import withdrawals
+from worker.store import lists, withdrawals
 from worker.store.arrows import change
 
 LIMIT = 500
@@ -98,9 +98,8 @@ def checks(session: Session, now: datetime, rung: float | None) -> list[int]:
 
 def polls(session: Session, now: datetime, rung: float | None) -> list[int]:
     """Lists that are to be asked for outcomes."""
-    free = or_(col(CallList.poll_token).is_(None), col(CallList.poll_lease_until) < now)
     live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None), ~col(CallList.held))
-    query = select(col(CallList.id)).where(*live, col(CallList.next_poll_at) <= now, free).limit(LIMIT)
+    query = select(col(CallList.id)).where(*live, col(CallList.next_poll_at) <= now, lists.unpolled(now)).limit(LIMIT)
     found = list(session.scalars(query))
     _mark(session, CallList, found, "next_poll_at", now, rung)
     return found
@@ -110,10 +109,10 @@ def verifications(session: Session, now: datetime, rung: float | None) -> list[i
     """Lists that were filled while stopped and wait to be compared and started."""
     unsettled = (ChunkState.STAGED, ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW)
     filling = exists().where(col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(unsettled))
-    free = or_(col(CallList.poll_token).is_(None), col(CallList.poll_lease_until) < now)
     waiting = (col(CallList.held) == true(), ~col(CallList.stop_wanted), col(CallList.state) == ListState.OPEN)
     due = (col(CallList.next_poll_at) <= now, col(CallList.reference).is_not(None))
-    found = list(session.scalars(select(col(CallList.id)).where(*waiting, *due, free, ~filling).limit(LIMIT)))
+    free = (lists.unpolled(now), ~filling)
+    found = list(session.scalars(select(col(CallList.id)).where(*waiting, *due, *free).limit(LIMIT)))
     _mark(session, CallList, found, "next_poll_at", now, rung)
     return found
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlmodel import Session, col
 
+from worker.errors import ProviderError
 from worker.models import Attempt
 from worker.store.arrows import change
 
@@ -30,6 +31,15 @@ def sending(
 def came_back(session: Session, attempt_id: int, now: datetime, result: str, **values: Any) -> None:
     """Complete a line. Kept even where the claim was lost meanwhile: a late answer is evidence."""
     change(session, Attempt, col(Attempt.id) == attempt_id, ended_at=now, result=result, **values)
+
+
+def closed(session: Session, attempt_id: int, now: datetime, answer: object, **values: Any) -> None:
+    """Complete a line with what an answer came to: an error's kind and words, else that it is done, with `values`."""
+    if isinstance(answer, ProviderError):
+        words = {"code": answer.code, "message": answer.message, "http_status": answer.http_status}
+        came_back(session, attempt_id, now, type(answer).__name__, **words)
+    else:
+        came_back(session, attempt_id, now, "done", **values)
 
 
 def in_doubt(session: Session, list_id: int, step: str) -> Attempt | None:

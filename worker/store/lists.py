@@ -8,7 +8,7 @@ from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
 from worker.states import CHUNK_SENT, CHUNK_WAITING, ListState
-from worker.store.arrows import change, move_lists, new_token
+from worker.store.arrows import Condition, change, move_lists, new_token
 
 
 def get(session: Session, list_id: int) -> CallList | None:
@@ -131,12 +131,16 @@ def rotate(session: Session, call_list: CallList, number: int, name: str, held: 
     return fresh
 
 
+def unpolled(now: datetime) -> Condition:
+    """Of a list: nobody is asking the provider about it."""
+    return or_(col(CallList.poll_token).is_(None), col(CallList.poll_lease_until) < now)
+
+
 def claim_poll(session: Session, list_id: int, now: datetime, lease: float) -> CallList | None:
     token = new_token()
-    free = or_(col(CallList.poll_token).is_(None), col(CallList.poll_lease_until) < now)
     wanted = and_(col(CallList.state) != ListState.FINISHED, ~col(CallList.held))
     until = now + timedelta(seconds=lease)
-    where = (col(CallList.id) == list_id, col(CallList.reference).is_not(None), free, wanted)
+    where = (col(CallList.id) == list_id, col(CallList.reference).is_not(None), unpolled(now), wanted)
     taken = change(session, CallList, *where, poll_token=token, poll_lease_until=until)
     return get(session, list_id) if taken else None
 
@@ -144,11 +148,10 @@ def claim_poll(session: Session, list_id: int, now: datetime, lease: float) -> C
 def claim_verify(session: Session, list_id: int, now: datetime, lease: float) -> CallList | None:
     """Like `claim_poll`, for a list that waits to be compared and started."""
     token = new_token()
-    free = or_(col(CallList.poll_token).is_(None), col(CallList.poll_lease_until) < now)
     wanted = (col(CallList.held).is_(True), ~col(CallList.stop_wanted), col(CallList.state) == ListState.OPEN)
     until = now + timedelta(seconds=lease)
     taken = change(
-        session, CallList, col(CallList.id) == list_id, free, *wanted, poll_token=token, poll_lease_until=until
+        session, CallList, col(CallList.id) == list_id, unpolled(now), *wanted, poll_token=token, poll_lease_until=until
     )
     return get(session, list_id) if taken else None
 
