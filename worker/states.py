@@ -128,3 +128,4 @@ LIST_ARROWS: dict[str, tuple[tuple[ListState, ...], ListState]] = {
 UPLOAD_ENDED = frozenset({U.FINISHED, U.CANCELLED, U.FAILED})
 CHUNK_SENT = frozenset({C.ACCEPTED, C.FINISHED})
 CHUNK_WAITING = frozenset({C.STAGED, C.READY})
+CHUNK_BUSY = (C.STAGED, C.READY, C.CLAIMED, C.UNKNOWN)  # goes on by itself
