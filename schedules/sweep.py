@@ -46,9 +46,12 @@ def sweep_for_a_while(ctx: Context) -> None:
 
 def _forget(ctx: Context) -> None:
     """Callbacks that were dealt with are kept for a while, to be looked at; once a slice some of the old ones go."""
-    with ctx.db.write() as session:
+    with ctx.db.read() as session:
         before = ctx.db.now(session) - timedelta(days=ctx.settings.callback_days)
-        callbacks.forget(session, before, FORGOTTEN)
+        old = callbacks.old(session, before, FORGOTTEN)
+    if old:
+        with ctx.db.write() as session:
+            callbacks.forget(session, old)
 
 
 def sweep(ctx: Context) -> int:

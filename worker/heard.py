@@ -25,7 +25,7 @@ from worker.intake.stage import Staging
 from worker.models import Callback, Chunk, Upload
 from worker.providers.base import TASKS, Inbox
 from worker.states import ChunkState, Disposition, ListState, UploadState
-from worker.store import callbacks, chunks, journal, lists, outcomes, uploads
+from worker.store import callbacks, chunks, gates, journal, lists, outcomes, uploads
 
 _log = logging.getLogger("rollcall.heard")
 BATCH = 2000
@@ -43,8 +43,16 @@ def apply(ctx: Context, account: str) -> None:
     """Apply the new callbacks of an account, oldest first, until there are none or the time slice is over."""
     with _alone(ctx, account) as alone:
         inbox = _inbox(ctx, account) if alone else None
+        if alone and inbox is None:
+            _hear_later(ctx, account)
         if inbox is not None and not _apply_all(ctx, account, inbox):
             ctx.ring("apply", account)
+
+
+def _hear_later(ctx: Context, account: str) -> None:
+    with ctx.db.write() as session:
+        later = ctx.db.now(session) + timedelta(seconds=ctx.settings.timing.probe_every)
+        gates.hear_later(session, account, later)
 
 
 @contextmanager
@@ -75,10 +83,14 @@ def _inbox(ctx: Context, account: str) -> Inbox | None:
 
 
 class _Rows:
-    """Who is in which chunk. Callbacks come for many chunks at a time, and for the same ones again and again."""
+    """Who is in which chunk. Callbacks come for many chunks at a time, and for the same ones again and again.
+
+    `unread`: something could not be read, and its callbacks wait.
+    """
 
     def __init__(self, staging: Staging) -> None:
         self._staging, self._kept = staging, dict[str, pl.Series]()
+        self.unread = False
 
     def of(self, chunk: Chunk) -> pl.Series:
         if chunk.index_digest not in self._kept:
@@ -96,6 +108,8 @@ def _apply_all(ctx: Context, account: str, inbox: Inbox) -> bool:
         with ctx.db.read() as session:
             batch = callbacks.waiting(session, account, after, BATCH)
         if not batch:
+            if index.unread:
+                _hear_later(ctx, account)
             return True
         _apply(ctx, account, inbox, batch, index)
         after = batch[-1].id
@@ -156,6 +170,7 @@ def _tell(ctx: Context, account: str, ulid: str, tasks: pl.DataFrame, index: _Ro
         known = _placed(index, sent, roster.with_rows(tasks, roster.names(ctx, upload, sent)))
     except (StagingError, Unavailable) as error:
         _log.error("callbacks about upload %s wait: %s", upload.ulid, error.message)
+        index.unread = True
         return set(tasks["id"])
     if not known.is_empty():
         _store(ctx, upload, known.sort(_progress(), maintain_order=True))

@@ -175,6 +175,12 @@ class Chunk(SQLModel, table=True):
             sqlite_where=text("state = 'unknown'"),
             postgresql_where=text("state = 'unknown'"),
         ),
+        Index(
+            "ix_chunk_uncompared",
+            "upload_id",
+            sqlite_where=text("uncompared_since IS NOT NULL"),
+            postgresql_where=text("uncompared_since IS NOT NULL"),
+        ),
         Index("ix_chunk_list_state", "list_id", "state", "seq"),
         Index("ix_chunk_upload_state", "upload_id", "state", "not_after"),
     )

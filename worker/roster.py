@@ -63,7 +63,7 @@ def names(ctx: Context, upload: Upload, chunks: Iterable[Chunk]) -> Names:
     if not indexes:
         return Names(upload.ulid)
     whole = pl.concat(indexes)
-    own = whole.select("uuid", pl.col("row").alias("theirs")).drop_nulls("uuid") if upload.custom_uuids else None
+    own = _theirs(whole) if upload.custom_uuids else None
     numbers = whole.select(pl.col("e164").alias("number"), pl.col("row").alias("called")) if by_number else None
     return Names(upload.ulid, own, numbers)
 
@@ -72,8 +72,12 @@ def own_uuids(staging: Staging, upload: Upload, chunks: Iterable[Chunk]) -> pl.D
     """`uuid` to `theirs`, the row, for the contacts that came with a uuid of the user's; None where none did."""
     if not upload.custom_uuids:
         return None
-    frames = [index(staging, chunk).select("uuid", pl.col("row").alias("theirs")) for chunk in chunks]
-    return pl.concat(frames).drop_nulls("uuid") if frames else None
+    frames = [_theirs(index(staging, chunk)) for chunk in chunks]
+    return pl.concat(frames) if frames else None
+
+
+def _theirs(whole: pl.DataFrame) -> pl.DataFrame:
+    return whole.select("uuid", pl.col("row").alias("theirs")).drop_nulls("uuid")
 
 
 def with_rows(tasks: pl.DataFrame, known: Names) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from worker.errors import InputError
 from worker.models import Upload
-from worker.states import CHUNK_WAITING, Blocked, ChunkState, UploadState
+from worker.states import CHUNK_BUSY, CHUNK_WAITING, Blocked, ChunkState, UploadState
 from worker.store import chunks, gates, lists, outcomes, pilots, uploads
 
 ROWS = ("total", "accepted", "rejected", "suppressed", "duplicate", "refused", "cancelled", "waiting", "unknown")
@@ -23,7 +23,7 @@ def find(session: Session, ulid: str) -> Upload:
 
 def status(session: Session, upload: Upload) -> dict[str, Any]:
     """The status object; every value of `rows` but `total` adds up to `total`."""
-    counted = uploads.counts(session, upload)
+    counted, accepted = uploads.counts(session, upload), lists.accepted_rows(session, upload.id)
     shown: dict[str, Any] = {
         "id": upload.ulid,
         "state": upload.state,
@@ -31,7 +31,7 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
         "lists": [
             {
                 "reference": one.reference,
-                "rows": lists.accepted_rows(session, one.id),
+                "rows": accepted.get(one.id, 0),
                 **({"campaign": one.campaign} if one.campaign else {}),
                 **({"tallies": one.tallies} if one.tallies else {}),
                 **({"changes_refused": one.changes_refused} if one.changes_refused else {}),
@@ -67,13 +67,12 @@ def needs_person(session: Session, upload: Upload) -> str | None:
         return f"The upload is paused; `rollcall resume {upload.ulid}` goes on."
     if upload.state == UploadState.BLOCKED and upload.blocked != Blocked.PROVIDER_DOWN:
         return upload.message
-    doubtful = chunks.of_upload(session, upload.id, ChunkState.REVIEW)
-    holding = any(chunk.creates and lists.is_unmade(session, chunk.list_id) for chunk in doubtful)
-    if doubtful and (holding or not chunks.of_upload(session, upload.id, *ENDS_BY_ITSELF)):
-        rows = sum(chunk.rows for chunk in doubtful)
-        return f"{rows} contacts in {len(doubtful)} chunks are in doubt; `rollcall review {upload.ulid}` shows them."
+    count, rows = chunks.tally(session, upload.id, ChunkState.REVIEW)
+    still = count and not chunks.tally(session, upload.id, *ENDS_BY_ITSELF)[0]
+    if still or (count and chunks.creates_in_review(session, upload.id)):
+        return f"{rows} contacts in {count} chunks are in doubt; `rollcall review {upload.ulid}` shows them."
     held = chunks.tally(session, upload.id, *CHUNK_WAITING, uncompared=True)
-    if held[0] and held == chunks.tally(session, upload.id, *ENDS_BY_ITSELF):
+    if held[0] and held == chunks.tally(session, upload.id, *CHUNK_BUSY):
         return _uncompared(session, upload)
     return None
 

@@ -8,6 +8,7 @@ from tests.contract.test_faults import APPEND, CREATE, all_accepted_once, once
 from tests.house import House, adds_up, some_numbers
 from worker import control, review
 from worker.errors import InputError
+from worker.store import uploads
 
 
 def provider_status(house: House) -> list[str]:
@@ -184,3 +185,13 @@ def test_cancelling_a_blocked_upload_sends_nothing(house: House) -> None:
     assert status["rows"]["cancelled"] == 5
     assert house.sql("SELECT ended_at FROM upload")[0][0] is not None
     assert house.provider.ledger["contacts"] == 0
+
+
+def test_who_waits_for_a_cancelled_list_to_end_does_nothing_meanwhile(small_house: House) -> None:
+    ulid = small_house.upload(10, account="formant")
+    small_house.run(ulid, until=lambda s: s["rows"]["accepted"] == 10)
+    control.cancel(small_house.ctx, ulid, "anna")
+    small_house.work()
+    with small_house.ctx.db.read() as session:
+        assert uploads.standing(session) == []
+    assert small_house.sql("SELECT ended_at FROM upload") == [(None,)]

@@ -20,7 +20,7 @@ from worker import heard
 from worker.context import Context
 from worker.db import Database
 from worker.providers.base import Inbound
-from worker.store import callbacks, chunks
+from worker.store import callbacks, chunks, due
 from worker.store.callbacks import Arrival
 from worker.web.metrics import Metrics
 
@@ -242,6 +242,9 @@ def test_without_its_secret_an_account_keeps_its_callbacks_waiting(house: House)
     apply(house)
     assert states(house) == {"a": "new"}
     house.ctx.provider(ACCOUNT).inbox = Letters()
+    with house.ctx.db.read() as session:
+        assert due.callbacks(session, house.now, None) == [], "it is not rung for all the time"
+    house.turn(house.ctx.settings.timing.probe_every)
     house.work()
     assert states(house) == {"a": "applied"}
 
@@ -256,6 +259,7 @@ def test_callbacks_wait_for_staging_and_are_found_by_the_sweep(house: House) -> 
     assert states(house) == {"a": "new", "nobody's": "ignored"}
     bring_staging_back(house, ulid)
     house.lose_bells()
+    house.turn(house.ctx.settings.timing.probe_every)
     sweep(house.ctx)
     assert ("apply", ACCOUNT) in [(bell, key) for _, _, bell, key in house.bells]
     apply(house)

@@ -104,7 +104,6 @@ class Accepted:
 
     reference: str
     count: int | None
-    batch: str | None = None
 
 
 @dataclass(frozen=True)

@@ -55,17 +55,20 @@ def ignore(session: Session, ids: Sequence[int], now: datetime) -> set[int]:
     return _settle(session, ids, CallbackState.IGNORED, now)
 
 
-def forget(session: Session, before: datetime, limit: int) -> int:
-    """Delete those that were applied or ignored before `before`; returns how many.
+def old(session: Session, before: datetime, limit: int) -> list[int]:
+    """Ids of those that were applied or ignored before `before`.
 
     Only the oldest `limit` that are settled are looked at, in the order of the key, so a pass costs little.
     """
     settled = col(Callback.state) != CallbackState.NEW
     oldest = select(col(Callback.id), col(Callback.applied_at)).where(settled).order_by(col(Callback.id)).limit(limit)
-    over = [one.id for one in session.execute(oldest) if one.applied_at is not None and one.applied_at < before]
-    if not over:
-        return 0
-    return int(session.connection().execute(delete(Callback).where(col(Callback.id).in_(over), settled)).rowcount)
+    return [one.id for one in session.execute(oldest) if one.applied_at is not None and one.applied_at < before]
+
+
+def forget(session: Session, ids: Sequence[int]) -> None:
+    """Delete those that are settled."""
+    settled = col(Callback.state) != CallbackState.NEW
+    session.connection().execute(delete(Callback).where(col(Callback.id).in_(ids), settled))
 
 
 def _settle(session: Session, ids: Sequence[int], state: CallbackState, now: datetime) -> set[int]:

@@ -334,6 +334,13 @@ def tally(session: Session, upload_id: int, *states: ChunkState, uncompared: boo
     return int(count), int(rows)
 
 
+def creates_in_review(session: Session, upload_id: int) -> bool:
+    """Whether a list waits for a person, since the request that makes it may have arrived."""
+    unmade = exists().where(col(CallList.id) == col(Chunk.list_id), col(CallList.reference).is_(None))
+    doubtful = (col(Chunk.upload_id) == upload_id, col(Chunk.state) == ChunkState.REVIEW, col(Chunk.creates))
+    return session.scalars(select(col(Chunk.id)).where(*doubtful, unmade).limit(1)).first() is not None
+
+
 def of_upload(session: Session, upload_id: int, *states: ChunkState) -> list[Chunk]:
     query = select(Chunk).where(col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states))
     return list(session.scalars(query.order_by(col(Chunk.seq))))

@@ -1,7 +1,8 @@
 """What is due: the rows whose bell must be rung. Every query runs on a partial index, so idle rows cost nothing.
 
 A query that finds rows also marks them as rung for so many seconds, so that a queue that is behind is not flooded.
-Given None instead it only looks, and runs in a transaction that reads.
+Given None instead it only looks, and runs in a transaction that reads. Probes, listings and callbacks are not marked:
+whoever takes up one of the first two has it for a while, and of each account's callbacks one worker in a process.
 """
 
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from sqlalchemy import and_, exists, func, or_, select, true
 from sqlmodel import Session, col
 
 from worker.models import Callback, CallList, Chunk, Gate, Upload
-from worker.states import UPLOAD_GOES_ON, CallbackState, ChunkState, ListState, UploadState
+from worker.states import CHUNK_BUSY, UPLOAD_GOES_ON, CallbackState, ChunkState, ListState, UploadState
 from worker.store import lists, withdrawals
 from worker.store.arrows import change
 
@@ -107,7 +108,7 @@ def polls(session: Session, now: datetime, rung: float | None) -> list[int]:
 
 def verifications(session: Session, now: datetime, rung: float | None) -> list[int]:
     """Lists that were filled while stopped and wait to be compared and started."""
-    unsettled = (ChunkState.STAGED, ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW)
+    unsettled = (*CHUNK_BUSY, ChunkState.REVIEW)
     filling = exists().where(col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(unsettled))
     waiting = (col(CallList.held) == true(), ~col(CallList.stop_wanted), col(CallList.state) == ListState.OPEN)
     due = (col(CallList.next_poll_at) <= now, col(CallList.reference).is_not(None))
@@ -131,10 +132,11 @@ def steers(session: Session, now: datetime, rung: float | None) -> list[int]:
     return found
 
 
-def callbacks(session: Session, _now: datetime, _rung: float | None) -> list[str]:
-    """Accounts whose inbox holds what was not applied yet."""
+def callbacks(session: Session, now: datetime, _rung: float | None) -> list[str]:
+    """Accounts whose inbox holds what was not applied yet, and can be."""
     query = select(col(Callback.account)).where(col(Callback.state) == CallbackState.NEW).distinct()
-    return list(session.scalars(query))
+    deaf = select(col(Gate.account)).where(col(Gate.hear_at) > now)
+    return list(session.scalars(query.where(col(Callback.account).not_in(deaf))))
 
 
 def probes(session: Session, now: datetime, _rung: float | None) -> list[str]:

@@ -85,6 +85,12 @@ def throttle(session: Session, account: str, until: datetime) -> None:
     change(session, Gate, col(Gate.account) == account, longer, throttled_until=until)
 
 
+def hear_later(session: Session, account: str, at: datetime) -> None:
+    """Its callbacks cannot be applied now."""
+    get(session, account)
+    change(session, Gate, col(Gate.account) == account, hear_at=at)
+
+
 def note_balance(session: Session, account: str, balance: float | None, now: datetime) -> None:
     change(session, Gate, col(Gate.account) == account, balance=balance, balance_at=now)
 

@@ -214,8 +214,9 @@ def finish_list(session: Session, list_id: int) -> int:
     return move_lists(session, "finish_list", col(CallList.id) == list_id)
 
 
-def accepted_rows(session: Session, list_id: int) -> int:
-    """Contacts of this list that the provider has confirmed."""
-    taken = func.coalesce(func.sum(col(Chunk.rows) - col(Chunk.missing)), 0)
-    query = select(taken).where(col(Chunk.list_id) == list_id, col(Chunk.state).in_(CHUNK_SENT))
-    return int(session.scalars(query).one())
+def accepted_rows(session: Session, upload_id: int) -> dict[int, int]:
+    """Contacts that the provider has confirmed, by list of the upload."""
+    taken = func.sum(col(Chunk.rows) - col(Chunk.missing))
+    sent = (col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(CHUNK_SENT))
+    query = select(col(Chunk.list_id), taken).where(*sent).group_by(col(Chunk.list_id))
+    return {list_id: int(rows) for list_id, rows in session.execute(query)}

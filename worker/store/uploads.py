@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
-from worker.states import Blocked, ChunkState, ListState, UploadState
+from worker.states import CHUNK_BUSY, CHUNK_WAITING, Blocked, ChunkState, ListState, UploadState
 from worker.store import pilots
 from worker.store.arrows import change, move_chunks, move_lists, move_uploads, new_token
 
@@ -228,30 +228,35 @@ def advance(session: Session, upload_id: int, now: datetime) -> None:
     upload = lock(session, upload_id)
     if upload.state == UploadState.CANCELLED:
         cancel_unsent(session, upload_id, now)
-    busy = unsettled(upload_id, *_BUSY)
+    busy = unsettled(upload_id, *CHUNK_BUSY)
     move_uploads(session, "all_submitted", of_this, ~busy)
     move_uploads(session, "more_to_submit", of_this, busy)
-    _close_empty_lists(session, upload_id, now)
+    _close_empty_lists(session, upload_id)
     if upload.job.get("pilot") and pilots.is_over(session, upload_id):
         block(session, Blocked.PILOT, pilots.told(session, upload), of_this)
-    done = and_(~unsettled(upload_id, *_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED), ~_open_list(upload_id))
+    done = and_(~unsettled(upload_id, *CHUNK_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED), ~_open_list(upload_id))
     move_uploads(session, "finish", of_this, done, ended_at=now)
     cancelled = (col(Upload.state) == UploadState.CANCELLED, LIVE)
     change(session, Upload, of_this, *cancelled, done, ended_at=now)
-
-
-_BUSY = (ChunkState.STAGED, ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN)
 
 
 def _open_list(upload_id: int) -> Any:
     return exists().where(col(CallList.upload_id) == upload_id, col(CallList.state) != ListState.FINISHED)
 
 
-def _close_empty_lists(session: Session, upload_id: int, now: datetime) -> None:
+def _close_empty_lists(session: Session, upload_id: int) -> None:
     """A list in which nothing lies and nothing will lie has nothing to wait for."""
-    may_hold = (*_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED)
-    holding = exists().where(col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(may_hold))
-    move_lists(session, "finish_list", col(CallList.upload_id) == upload_id, ~holding)
+    move_lists(session, "finish_list", col(CallList.upload_id) == upload_id, ~_holding())
+
+
+def _empty_list(upload_id: Any) -> Any:
+    return exists().where(col(CallList.upload_id) == upload_id, col(CallList.state) != ListState.FINISHED, ~_holding())
+
+
+def _holding() -> Any:
+    """Of a list: something lies in it, or may come to."""
+    may_hold = (*CHUNK_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED)
+    return exists().where(col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(may_hold))
 
 
 def counts(session: Session, upload: Upload) -> dict[str, int]:
@@ -290,12 +295,13 @@ def standing(session: Session) -> list[int]:
     """Uploads that could move on and for which nobody rang: the task that should have moved them died."""
     live = col(Upload.ended_at).is_(None)
     on_way = col(Upload.state).in_([UploadState.SUBMITTING, UploadState.DIALING])
-    idle = ~unsettled(col(Upload.id), *_BUSY)
-    done = ~unsettled(col(Upload.id), *_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED)
+    idle = ~unsettled(col(Upload.id), *CHUNK_BUSY)
+    done = ~unsettled(col(Upload.id), *CHUNK_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED)
     could = or_(
         and_(on_way, done),
         and_(col(Upload.state) == UploadState.SUBMITTING, idle),
         and_(on_way, pilots.over(col(Upload.id))),
     )
-    cancelled = col(Upload.state) == UploadState.CANCELLED
+    unsent, empty = unsettled(col(Upload.id), *CHUNK_WAITING), _empty_list(col(Upload.id))
+    cancelled = and_(col(Upload.state) == UploadState.CANCELLED, or_(done, unsent, empty))
     return list(session.scalars(select(col(Upload.id)).where(live, or_(could, cancelled))))

@@ -37,8 +37,7 @@ def raw_list(provider: Provider, reference: str) -> dict[str, Any]:
 class TestSubmit:
     def test_create(self, adapter: Voximplant, provider: Provider) -> None:
         accepted = submit(adapter, payload(7))
-        assert accepted == Accepted(accepted.reference, 7, accepted.batch)
-        assert accepted.batch
+        assert accepted == Accepted(accepted.reference, 7)
         assert [(one["reference"], one["name"], one["contacts"]) for one in provider.ledger["lists"]] == [
             (accepted.reference, NAME, 7)
         ]
@@ -65,7 +64,6 @@ class TestSubmit:
         created = submit(adapter, payload(3))
         appended = submit(adapter, payload(2, first=3), reference=created.reference)
         assert (appended.reference, appended.count) == (created.reference, 2)
-        assert appended.batch != created.batch
         assert provider.ledger["called_twice"] == 0
         assert [one["contacts"] for one in provider.ledger["lists"]] == [5]
 

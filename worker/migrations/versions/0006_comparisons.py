@@ -9,6 +9,8 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+UNCOMPARED = sa.text("uncompared_since IS NOT NULL")
+
 
 def upgrade() -> None:
     with op.batch_alter_table("gate", schema=None) as batch_op:
@@ -17,11 +19,15 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("hear_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
     with op.batch_alter_table("chunk", schema=None) as batch_op:
         batch_op.add_column(sa.Column("uncompared_since", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
+        batch_op.create_index(
+            "ix_chunk_uncompared", ["upload_id"], unique=False, sqlite_where=UNCOMPARED, postgresql_where=UNCOMPARED
+        )
     op.execute("UPDATE gate SET compare_at = listed_since")  # what waits to be compared goes on waiting
 
 
 def downgrade() -> None:
     with op.batch_alter_table("chunk", recreate="never") as batch_op:
+        batch_op.drop_index("ix_chunk_uncompared", sqlite_where=UNCOMPARED, postgresql_where=UNCOMPARED)
         batch_op.drop_column("uncompared_since")
     with op.batch_alter_table("gate", schema=None) as batch_op:
         batch_op.drop_column("hear_at")

@@ -274,8 +274,7 @@ def _accepted(answer: dict[str, Any]) -> Accepted:
     reference, count = answer.get("list_id"), answer.get("count")
     if not answer.get("result") or reference is None or not isinstance(count, int):
         raise Unknown("broken_answer", "The answer has no list_id or no count; it may have been stored.")
-    batch = answer.get("batch_id")
-    return Accepted(str(reference), count, None if batch is None else str(batch))
+    return Accepted(str(reference), count)
 
 
 def _found(item: Any) -> Found:
