@@ -5,11 +5,12 @@ another that begins again.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+import polars as pl
 from sqlmodel import Session
 
 from worker import roster, telemetry
@@ -19,7 +20,7 @@ from worker.intake import Dialect, Intake, Order, StagedChunk, take_in
 from worker.job import Job
 from worker.models import CallList, Chunk, Upload, Withdrawal
 from worker.states import ChunkState
-from worker.store import chunks, gates, suppressions, uploads, withdrawals
+from worker.store import chunks, families, gates, suppressions, uploads, withdrawals
 
 MAY_HAVE_CALLED = tuple(
     state for state in ChunkState if state not in (ChunkState.REFUSED, ChunkState.CANCELLED, ChunkState.SKIPPED)
@@ -34,7 +35,7 @@ def ingest(ctx: Context, ulid: str) -> None:
     """Take in an upload that was received. Does nothing where another worker does it, or where it is done."""
     with ctx.db.write() as session:
         now = ctx.db.now(session)
-        upload = uploads.claim_intake(session, ulid, now, ctx.settings.timing.lease)
+        upload = families.claim_intake(session, ulid, now, ctx.settings.timing.lease)
     if upload is None:
         return
     telemetry.emit("ingest.claimed", upload=ulid)
@@ -58,8 +59,9 @@ def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
         suppressed = suppressions.of_account(session, upload.account)
         seen: set[int] = set()
         called = _called(ctx, session, upload, now, seen)
+        family = _family(ctx, session, upload)
     with _opened(ctx, upload) as source:
-        order = replace(_order(ctx, upload, job, now), suppressed=suppressed, called=called)
+        order = replace(_order(ctx, upload, job, now), suppressed=suppressed, called=called, **family)
         intake = take_in(source, order, ctx.staging, _keep_lease(ctx, upload))
     telemetry.emit("ingest.staged", upload=upload.ulid, rows=intake.total, chunks=len(intake.chunks))
     with ctx.db.write() as session:
@@ -82,6 +84,23 @@ def _called(ctx: Context, session: Session, upload: Upload, now: datetime, seen:
         found += [roster.index(ctx.staging, chunk)["e164"].drop_nulls().to_numpy() for chunk in every]
         seen |= {one.id} if every else set()
     return np.unique(np.concatenate(found)) if found else suppressions.NONE
+
+
+def _family(ctx: Context, session: Session, upload: Upload) -> dict[str, Any]:
+    """Whom the uploads that this one continues have taken in and may have called, and their users' own uuids.
+
+    Nobody comes to them before this one was read: see `families`.
+    """
+    if upload.continues_id is None:
+        return {}
+    others = families.others(session, upload)
+    every = [chunk for one in others for chunk in chunks.of_upload(session, one.id, *MAY_HAVE_CALLED)]
+    people = [roster.index(ctx.staging, chunk).select("e164", "uuid") for chunk in every]
+    if not people:
+        return {}
+    whole = pl.concat(people)
+    numbers = whole["e164"].drop_nulls().unique().sort().to_numpy()
+    return {"taken": numbers, "taken_uuids": whole["uuid"].drop_nulls()}
 
 
 def _opened(ctx: Context, upload: Upload) -> BinaryIO:
@@ -108,6 +127,7 @@ def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
         only=frozenset(job.only or ()),
         countries=frozenset(job.countries or ()),
         max_expanded=ctx.settings.source_limit,
+        first_row=upload.first_row or 1,
     )
 
 
@@ -146,6 +166,7 @@ def _finish(
         "rejects_digest": intake.rejects_digest,
         "custom_uuids": intake.custom_uuids,
         "unsent_columns": intake.unsent_columns,
+        "found": {"columns": intake.columns, "phone_column": intake.phone_column, **asdict(intake.dialect)},
     }
     held = _too_many_rejects(ctx, upload, intake)
     if held is None:

@@ -15,8 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 from ulid import ULID
 
+from worker import continuation, migrate, sources, telemetry
 from worker import job as jobs
-from worker import migrate, sources, telemetry
 from worker.bells import CeleryRing, broker_of, celery_app
 from worker.context import Context
 from worker.errors import ConfigError, InputError, RollcallError, Unavailable
@@ -59,11 +59,12 @@ def enqueue(job: Job | dict[str, Any], *, context: Context | None = None, again:
     """Store a job and ring for it.
 
     `job` is a `Job` or its JSON form. `again=False` refuses a file that this account was given before. Raises
-    InputError (`bad_job`, `bad_option`, `key_reused`, `file_again`, and what is wrong with the file), ConfigError
-    (`unknown_account`, `cannot_verify`), Unavailable (database or staging). After an error nothing is stored.
+    InputError (`bad_job`, `bad_option`, `key_reused`, `file_again`, `no_such_upload`, `cannot_continue`, and what is
+    wrong with the file), ConfigError (`unknown_account`, `cannot_verify`), Unavailable (database or staging). After an
+    error nothing is stored.
     """
     ctx = context or connect()
-    checked = jobs.parse(job.model_dump(mode="json") if isinstance(job, Job) else job)
+    checked = jobs.parse(continuation.addressed(ctx, job.model_dump(mode="json") if isinstance(job, Job) else job))
     return _receive(ctx, checked, trusted=True, again=again)
 
 
@@ -73,7 +74,7 @@ def receive_message(ctx: Context, job: Any, message_id: str) -> None:
     if job.get("idempotency_key") is None:
         job["idempotency_key"] = message_id
     try:
-        _receive(ctx, jobs.parse(job), trusted=False, again=True)
+        _receive(ctx, jobs.parse(continuation.addressed(ctx, job)), trusted=False, again=True)
     except (Unavailable, SQLAlchemyError):
         raise  # the door rings for it again
     except RollcallError as error:
@@ -85,16 +86,19 @@ def receive_message(ctx: Context, job: Any, message_id: str) -> None:
 
 
 def _receive(ctx: Context, job: Job, *, trusted: bool, again: bool) -> Receipt:
-    complete = _with_defaults(ctx, job)
-    digest = sources.stage(ctx, job, trusted=trusted)
+    root, whole = continuation.inherit(ctx, job)
+    complete = _with_defaults(ctx, whole)
+    digest = sources.stage(ctx, whole, trusted=trusted)
     same, ulid = job.digest(digest), str(ULID())
     key = job.idempotency_key or ulid
     with ctx.db.write() as session:
         earlier = uploads.by_key(session, key)
         if earlier is None and not again:
             _refuse_again(uploads.with_digest(session, job.account, digest))
-        if earlier is None and not uploads.receive(session, _row(ctx, session, complete, ulid, key, digest, same)):
-            earlier = uploads.by_key(session, key)
+        if earlier is None:
+            row = _row(ctx, session, complete, ulid, key, digest, same)
+            row.continues_id = root
+            earlier = None if uploads.receive(session, row) else uploads.by_key(session, key)
     if earlier is not None:
         return _same(earlier, same)
     telemetry.emit("producer.received", upload=ulid, account=job.account)

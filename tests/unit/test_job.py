@@ -206,6 +206,7 @@ class TestDigest:
             {"region": "US"},
             {"only": ["mobile"]},
             {"countries": ["US"]},
+            {"continues": "01ARZ3NDEKTSV4RRFFQ69G5FAV"},
             {"delimiter": ","},
             {"encoding": "utf-8"},
             {"quote": "'"},
@@ -220,7 +221,7 @@ class TestDigest:
 
     def test_every_field_counts_but_the_key_and_the_place(self) -> None:
         counted = set(job().model_dump()) - {"idempotency_key", "source"}
-        told = {"account", "options", "starts_at", "phone_column", "region", "only", "countries", *DIALECT}
+        told = {"account", "options", "starts_at", "phone_column", "region", "only", "countries", "continues", *DIALECT}
         assert counted == told
 
     def test_it_survives_the_database(self) -> None:

@@ -48,6 +48,10 @@ def upload(
     country: Annotated[
         str | None, typer.Option(metavar="CC,CC", help="Call numbers of these countries only, such as US,CA.")
     ] = None,
+    continues: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="The upload whose rejected rows these are, corrected; see `rollcall rejects`."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended or needs a person.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Take a file that this account was given before.")] = False,
     as_json: AsJson = False,
@@ -57,7 +61,7 @@ def upload(
     from worker.cli import place, presence
 
     chosen = place.settings()
-    name = options.account_or_only(chosen, account)
+    name = None if continues and account is None else options.account_or_only(chosen, account)
     job = {
         "source": _source(file),
         "account": name,
@@ -69,6 +73,7 @@ def upload(
         "only": only or None,
         "countries": [code.strip().upper() for code in country.split(",")] if country else None,
         "starts_at": start_at,
+        "continues": continues,
         "idempotency_key": key,
     }
     ulid = _enqueue(chosen, job, again, as_json)

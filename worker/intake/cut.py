@@ -9,14 +9,15 @@ import polars as pl
 
 from worker.intake.scan import Ints
 from worker.intake.stage import Staging
-from worker.intake.wire import INDEX, Wire
+from worker.intake.wire import CORRECTS, INDEX, Wire
 
 
 @dataclass(frozen=True)
 class StagedChunk:
     """`seq` counts from 1. `bytes` is the size of the payload at `digest`, header included; `starts_at` None = at once.
 
-    `index_digest` is Parquet with row, line, e164 (digits) and uuid (the user's own, null where ours was sent).
+    `index_digest` is Parquet with row, line, e164 (digits) and uuid (the user's own, null where ours was sent); of a
+    file of rejects also with corrects, the row that the contact was before (null where the cell does not say).
     """
 
     seq: int
@@ -52,13 +53,14 @@ class Cutter:
             self.finish()
             self._start = start
         body, ends = self._wire.serialise(contacts)
+        index = contacts.select(*INDEX, *(name for name in contacts.columns if name == CORRECTS))
         at = 0
         while at < len(ends):
             if (room := self._room(ends, at)) < 1:
                 self.finish()
                 room = self._room(ends, at)
             begin = int(ends[at - 1]) if at else 0
-            self._take(body[begin : int(ends[at + room - 1])], contacts.slice(at, room).select(INDEX))
+            self._take(body[begin : int(ends[at + room - 1])], index.slice(at, room))
             at += room
 
     def finish(self) -> None:

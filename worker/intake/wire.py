@@ -7,16 +7,18 @@ import polars as pl
 
 from worker.errors import InputError
 from worker.intake.dialect import Dialect
-from worker.intake.header import START_AT, TASK_UUID, bare
+from worker.intake.header import BOOKKEEPING, START_AT, TASK_UUID, bare, surplus
 from worker.intake.scan import Ints, scan
 from worker.layout import Extra, Layout
 
 TASK = "task"
 INDEX = ("row", "line", "e164", "uuid")
+CORRECTS = "corrects"  # beside the index in the file of a continuation: the row that the contact was before
 
 
 class Wire:
-    """Which columns of the file go out, and how. `__start_at` does not: the time is held by us.
+    """Which columns of the file go out, and how. `__start_at` does not: the time is held by us. Nor do those of a file
+    of rejects that say where a row came from.
 
     `unsent` names the columns that the provider has no place for. Raises InputError `no_such_column` where the layout
     requires one that the file lacks, `column_taken` where the file has one under the name that the provider reads.
@@ -25,20 +27,21 @@ class Wire:
     def __init__(self, columns: list[str], phone_column: str, layout: Layout) -> None:
         self.layout = layout
         self._phone = str(columns.index(phone_column))
+        self._ours = {*BOOKKEEPING, *surplus(columns)} - {phone_column}
         if layout.extras is None:
             names = self._all(columns, phone_column)
         else:
             names = self._chosen(columns, phone_column, layout.extras)
         self._columns, self._wires = list(names), list(names.values())
         sent = {int(column) for column in self._columns if column != TASK}
-        read = (START_AT, *layout.own_uuid)
+        read = (START_AT, *layout.own_uuid, *self._ours)
         self.unsent = [name for n, name in enumerate(columns) if n not in sent and name not in read]
         self.header = self._written(pl.DataFrame([[name] for name in self._wires])) if layout.header else b""
 
     def _all(self, columns: list[str], phone_column: str) -> dict[str, str]:
         """Every column where it stands, the uuid last."""
         layout = self.layout
-        names = {str(n): name for n, name in enumerate(columns) if name not in (START_AT, TASK_UUID)}
+        names = {str(n): name for n, name in enumerate(columns) if name not in (START_AT, TASK_UUID, *self._ours)}
         if layout.phone is not None:
             names[self._phone] = layout.phone
         if layout.phone is not None and layout.phone != phone_column and layout.phone in columns:
@@ -52,8 +55,9 @@ class Wire:
     def _chosen(self, columns: list[str], phone_column: str, extras: tuple[Extra, ...]) -> dict[str, str]:
         """Number, uuid, and those of the extras that the file has, the first of each name."""
         names = {self._phone: self.layout.phone or phone_column, TASK: self.layout.task}
+        theirs = {str(n): bare(name) for n, name in enumerate(columns) if name not in self._ours}
         for extra in extras:
-            found = next((str(n) for n, name in enumerate(columns) if bare(name) == bare(extra.column)), None)
+            found = next((n for n, name in theirs.items() if name == bare(extra.column)), None)
             if found is None and extra.required:
                 raise InputError("no_such_column", f"The file has no column {extra.column!r}; name one that it has.")
             if found is not None and found not in names and extra.wire not in names.values():
