@@ -21,7 +21,7 @@ INSTEAD = "; upload the file without --continues, as a campaign of its own."
 def addressed(ctx: Context, data: dict[str, Any]) -> dict[str, Any]:
     """The job with the account of the upload that it continues, where it names none. Raises InputError."""
     continues = data.get("continues")
-    if data.get("account") is not None or not isinstance(continues, str):
+    if data.get("account") is not None or not isinstance(continues, str) or not continues.isalnum():
         return data
     with ctx.db.read() as session:
         return {**data, "account": find(session, continues).account}

@@ -87,20 +87,18 @@ def _called(ctx: Context, session: Session, upload: Upload, now: datetime, seen:
 
 
 def _family(ctx: Context, session: Session, upload: Upload) -> dict[str, Any]:
-    """Whom the uploads that this one continues have taken in and may have called, and their users' own uuids.
+    """Whom the uploads that this one continues call or may have called, and their users' own uuids.
 
     Nobody comes to them before this one was read: see `families`.
     """
     if upload.continues_id is None:
         return {}
-    others = families.others(session, upload)
-    every = [chunk for one in others for chunk in chunks.of_upload(session, one.id, *MAY_HAVE_CALLED)]
-    people = [roster.index(ctx.staging, chunk).select("e164", "uuid") for chunk in every]
-    if not people:
-        return {}
-    whole = pl.concat(people)
-    numbers = whole["e164"].drop_nulls().unique().sort().to_numpy()
-    return {"taken": numbers, "taken_uuids": whole["uuid"].drop_nulls()}
+    numbers, uuids = [suppressions.NONE], [pl.Series("uuid", [], dtype=pl.String)]
+    for chunk in families.chunks_taken(session, upload):
+        index = roster.index(ctx.staging, chunk)
+        numbers.append(index["e164"].drop_nulls().to_numpy())
+        uuids.append(index["uuid"].drop_nulls())
+    return {"taken": np.unique(np.concatenate(numbers)), "taken_uuids": pl.concat(uuids)}
 
 
 def _opened(ctx: Context, upload: Upload) -> BinaryIO:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.house import START, House, adds_up, some_numbers
-from worker import continuation, control, ingest
+from worker import continuation, control, ingest, review
 from worker.cli.export import as_csv
 from worker.errors import InputError
 from worker.intake import Dialect, header_to_correct, read_rejects, rows_to_correct
@@ -93,7 +93,8 @@ def test_corrected_rows_are_called_once_and_number_on(house: House) -> None:
     assert house.provider.ledger["called_twice"] == 0
 
 
-def test_the_same_file_twice_calls_nobody_twice(house: House) -> None:
+def test_the_same_file_twice_calls_nobody_twice(small_house: House) -> None:
+    house = small_house
     first = finished(house, [*some_numbers(4), *BAD])
     path = corrected(house, first, some_numbers(3, first=10))
     house.finish(go_on(house, first, path))
@@ -106,7 +107,8 @@ def test_the_same_file_twice_calls_nobody_twice(house: House) -> None:
     assert len(called(house)) == len(set(called(house))) == 7
 
 
-def test_a_corrected_number_that_was_taken_in_is_a_duplicate_however_long_ago(house: House) -> None:
+def test_a_corrected_number_that_was_taken_in_is_a_duplicate_however_long_ago(small_house: House) -> None:
+    house = small_house
     first = finished(house, [*some_numbers(4), *BAD])
     house.turn(90 * 86_400)
     second = go_on(house, first, corrected(house, first, [*some_numbers(2), "+12023334444"]))
@@ -135,7 +137,8 @@ def test_a_start_that_has_passed_is_not_inherited(small_house: House) -> None:
     assert small_house.finish(second)["rows"]["accepted"] == 3
 
 
-def test_rows_that_are_wrong_again_can_be_continued_with_again(house: House) -> None:
+def test_rows_that_are_wrong_again_can_be_continued_with_again(small_house: House) -> None:
+    house = small_house
     first = finished(house, [*some_numbers(4), *BAD])
     second = go_on(house, first, corrected(house, first, [*some_numbers(1, first=10), "x", "y"]))
     house.finish(second)
@@ -237,39 +240,47 @@ def test_options_that_were_checked_pass_the_check_again(small_house: House, acco
     assert kind.check_options(once) == once
 
 
-class TestRefused:
-    def code(self, house: House, ulid: str, **job: Any) -> str:
-        with pytest.raises(InputError) as refused:
-            go_on(house, ulid, house.file(some_numbers(3, first=50), "more.csv"), **job)
-        assert "\n" not in refused.value.message
+def test_what_cannot_be_continued(small_house: House) -> None:
+    house = small_house
+    more = house.file(some_numbers(3, first=50), "more.csv")
+
+    def refused(ulid: str, **job: Any) -> str:
+        with pytest.raises(InputError) as said:
+            go_on(house, ulid, more, **job)
+        assert "\n" not in said.value.message
         assert house.sql("SELECT count(*) FROM upload WHERE continues_id IS NOT NULL") == [(0,)]
-        return refused.value.code
+        return f"{said.value.code}: {said.value.message}"
 
-    def test_what_there_is_not(self, small_house: House) -> None:
-        assert self.code(small_house, "01ARZ3NDEKTSV4RRFFQ69G5FAV") == "no_such_upload"
-        assert self.code(small_house, "yesterday", account="sandbox") == "no_such_upload"
+    assert refused("01ARZ3NDEKTSV4RRFFQ69G5FAV").startswith("no_such_upload")
+    assert refused("yester-day", account="sandbox").startswith("no_such_upload")
+    assert refused("a\0b").startswith("bad_job")
+    unread = house.upload(5, starts_at=START.timestamp() + 3600)
+    assert refused(unread).startswith("cannot_continue")
+    assert "has not been read" in refused(unread)
+    house.run(unread, until=lambda s: s["rows"]["waiting"] == 5)
+    assert "belongs to account" in refused(unread, account="formant")
+    control.cancel(house.ctx, unread, "anna")
+    assert "was cancelled" in refused(unread)
+    receive_message(house.ctx, {"nonsense": True}, "message-1")
+    ((failed,),) = house.sql("SELECT ulid FROM upload WHERE state = 'failed'")
+    assert "belongs to account ''" in refused(failed, account="sandbox")
+    adopted = finished(house, some_numbers(3))
+    with house.ctx.db.write() as session:
+        session.connection().exec_driver_sql("UPDATE upload SET source_digest = NULL")  # as `adopt` keeps it
+    assert "made elsewhere" in refused(adopted)
 
-    def test_another_accounts(self, small_house: House) -> None:
-        ulid = finished(small_house, [*some_numbers(2), *BAD])
-        assert self.code(small_house, ulid, account="formant") == "cannot_continue"
 
-    def test_what_was_not_read(self, small_house: House) -> None:
-        assert self.code(small_house, small_house.upload(5)) == "cannot_continue"
-        receive_message(small_house.ctx, {"nonsense": True}, "message-1")
-        ((failed,),) = small_house.sql("SELECT ulid FROM upload WHERE state = 'failed'")
-        assert self.code(small_house, failed, account="sandbox") == "cannot_continue"
-
-    def test_what_was_cancelled(self, small_house: House) -> None:
-        first = small_house.upload([*some_numbers(4), *BAD], starts_at=START.timestamp() + 3600)
-        small_house.run(first, until=lambda s: s["rows"]["waiting"] == 4)
-        control.cancel(small_house.ctx, first, "anna")
-        assert self.code(small_house, first) == "cannot_continue"
-
-    def test_what_was_made_elsewhere(self, small_house: House) -> None:
-        ulid = finished(small_house, some_numbers(3))
-        with small_house.ctx.db.write() as session:
-            session.connection().exec_driver_sql("UPDATE upload SET source_digest = NULL")  # as `adopt` keeps it
-        assert self.code(small_house, ulid) == "cannot_continue"
+def test_whom_a_person_gave_up_may_have_been_called(house: House) -> None:
+    house.provider.faults({"fault": "short_count", "share": 1, "methods": ["CreateCallList"], "times": 1})
+    first = house.upload([*some_numbers(8), *BAD])
+    house.run(first, until=lambda s: "needs_person" in s, step=2)
+    review.decide(house.ctx, first, 1, "give_up", "anna", "leave it")
+    assert house.finish(first)["rows"]["refused"] == 8
+    reached = house.provider.ledger["contacts"]
+    second = go_on(house, first, house.file([*some_numbers(8), *some_numbers(1, first=20)], "all.csv"))
+    rows = house.finish(second)["rows"]
+    assert (rows["duplicate"], rows["accepted"]) == (8, 1)
+    assert house.provider.ledger["contacts"] == reached + 1
 
 
 def test_a_raw_message_may_continue_as_well(small_house: House) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 
 from tests.unit.intake_case import Taken, phone, taking
 from tests.unit.test_intake_fuzz import files
+from tests.unit.test_intake_workbook import workbook
 from worker.cli.export import as_csv
 from worker.intake import DELIMITERS, Dialect, header_to_correct, rows_to_correct
 from worker.layout import Extra, Layout
@@ -76,6 +77,12 @@ def test_what_cannot_be_read_stands_where_no_upload_takes_it(tmp_path: Path, dat
     as_saved = made.replace('"phone"\n', '"phone",""\n')  # a spreadsheet writes every row as long as the longest
     assert not take(made).intake.chunks
     assert not take(as_saved).intake.chunks
+
+
+def test_a_row_of_a_workbook_comes_back_in_cells_whatever_was_said_of_its_dialect(tmp_path: Path) -> None:
+    book = workbook(["name", "phone"], ['A "b", c\nd; é', "none"])
+    taken = taking(tmp_path)(book, dialect=Dialect(delimiter=";", quote="'", escape="\\"))
+    assert [row[4:] for row in read(correctable(taken))[1:]] == [['A "b", c\nd; é', "none"]]
 
 
 def test_only_rows_that_can_be_corrected_are_in_it(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ REJECTS = ("line", "row", "kind", "code", "sentence", "text")
 OUTCOMES = ("row", "task_uuid", "disposition", "status", "result", "attempts_left", "last_attempt", "updated_at")
 
 ToFile = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write there, not to stdout.")]
-NUL = str.maketrans({"\x00": r"\x00"})  # a NUL ends the file for many readers of CSV
+NUL = r"\x00"  # a NUL ends the file for many readers of CSV
 
 
 ToCorrect = Annotated[
@@ -191,7 +191,7 @@ def as_csv(rows: Iterable[Sequence[Any]], columns: Sequence[str], file: TextIO, 
     count = 0
     for row in rows:
         count += 1
-        writer.writerow([cell.translate(NUL) if isinstance(cell, str) else cell for cell in row])
+        writer.writerow([cell.replace("\0", NUL) if isinstance(cell, str) else cell for cell in row])
     return count
 
 

@@ -6,11 +6,11 @@ family while another of it is compared with who is in it.
 
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, exists, or_, select
 from sqlmodel import Session, col
 
-from worker.models import Upload
-from worker.states import UploadState
+from worker.models import Attempt, Chunk, Upload
+from worker.states import ChunkState, UploadState
 from worker.store import uploads
 from worker.store.arrows import Condition
 
@@ -34,6 +34,16 @@ def others(session: Session, upload: Upload) -> list[Upload]:
     """The other uploads of the family, oldest first."""
     family = _in(root(upload))
     return list(session.scalars(select(Upload).where(family, col(Upload.id) != upload.id).order_by(col(Upload.id))))
+
+
+def chunks_taken(session: Session, upload: Upload) -> list[Chunk]:
+    """The chunks of the others whose contacts are to be called or may have been, those that a person gave up too."""
+    decided = (col(Attempt.chunk_id) == col(Chunk.id), col(Attempt.step) == "decide")
+    given_up = exists().where(*decided, col(Attempt.result) == "give_up")
+    unsent = col(Chunk.state).in_([ChunkState.CANCELLED, ChunkState.SKIPPED])
+    gone = or_(unsent, and_(col(Chunk.state) == ChunkState.REFUSED, ~given_up))
+    query = select(Chunk).join(Upload, col(Upload.id) == col(Chunk.upload_id))
+    return list(session.scalars(query.where(_in(root(upload)), col(Upload.id) != upload.id, ~gone)))
 
 
 def continuing(session: Session, upload: Upload) -> list[Upload]:
