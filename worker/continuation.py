@@ -31,7 +31,8 @@ def inherit(ctx: Context, job: Job) -> tuple[int | None, Job]:
     """The id of the upload with which the family began, and the job with what it leaves open; (None, job) without one.
 
     A start that has passed is not inherited: the continuation begins at once. Raises InputError `no_such_upload`, or
-    `cannot_continue` where the upload is another account's, was never read, was cancelled, or was made elsewhere.
+    `cannot_continue` where the upload is another account's, was never read, was cancelled, or was made elsewhere. A job
+    whose key is known was asked about before.
     """
     if job.continues is None:
         return None, job
@@ -39,7 +40,8 @@ def inherit(ctx: Context, job: Job) -> tuple[int | None, Job]:
         upload = find(session, job.continues)
         root = uploads.get(session, families.root(upload))
         now = ctx.db.now(session)
-    for one in (upload, root):
+        received = job.idempotency_key is not None and uploads.by_key(session, job.idempotency_key) is not None
+    for one in () if received else (upload, root):
         _refuse(one, job.account)
     before = Job.model_validate(upload.job)
     open_ = {name: getattr(before, name) for name in INHERITED if getattr(job, name) is None}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.house import START, House, adds_up, some_numbers
+from tests.house import START, House, adds_up, sample_accounts, some_numbers
 from worker import continuation, control, ingest, review
 from worker.cli.export import as_csv
 from worker.errors import InputError
@@ -15,8 +15,11 @@ from worker.intake import Dialect, header_to_correct, read_rejects, rows_to_corr
 from worker.job import Job
 from worker.models import Upload
 from worker.producer import enqueue, receive_message
+from worker.providers.registry import KINDS
+from worker.settings import sandbox_account
 from worker.view import find
 
+URL = "http://127.0.0.1:1"
 BAD = ["NOT AVAILABLE", "12", "none"]
 
 
@@ -232,12 +235,14 @@ def test_every_field_of_a_job_is_inherited_or_of_the_file_itself() -> None:
     assert {*continuation.INHERITED} | itself == {*Job.model_fields}
 
 
-@pytest.mark.parametrize("account", ["sandbox", "plum", "formant", "kore"])
-def test_options_that_were_checked_pass_the_check_again(small_house: House, account: str) -> None:
-    kind = small_house.ctx.kind(account)
-    given = {**small_house.ctx.settings.account(account).options, "name": "herbst"}
-    once = kind.check_options(given)
-    assert kind.check_options(once) == once
+def test_options_that_were_checked_pass_the_check_again() -> None:
+    """Those of the upload are the continuation's, and were checked when it was received."""
+    accounts = {"sandbox": sandbox_account(URL), **sample_accounts(URL)}
+    for account in accounts.values():
+        kind = KINDS[account.provider]
+        once = kind.check_options({**account.options, "name": "herbst"})
+        assert kind.check_options(once) == once
+    assert {account.provider for account in accounts.values()} == {*KINDS}
 
 
 def test_what_cannot_be_continued(small_house: House) -> None:
@@ -268,6 +273,16 @@ def test_what_cannot_be_continued(small_house: House) -> None:
     with house.ctx.db.write() as session:
         session.connection().exec_driver_sql("UPDATE upload SET source_digest = NULL")  # as `adopt` keeps it
     assert "made elsewhere" in refused(adopted)
+
+
+def test_what_was_acknowledged_is_so_whatever_became_of_its_parent(small_house: House) -> None:
+    house = small_house
+    first = house.upload([*some_numbers(2), *BAD], starts_at=START.timestamp() + 3600)
+    house.run(first, until=lambda s: s["rows"]["waiting"] == 2)
+    path = house.file(some_numbers(3, first=50), "more.csv")
+    second = go_on(house, first, path, idempotency_key="monday")
+    control.cancel(house.ctx, first, "anna")
+    assert go_on(house, first, path, idempotency_key="monday") == second
 
 
 def test_whom_a_person_gave_up_may_have_been_called(house: House) -> None:
