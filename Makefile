@@ -7,6 +7,8 @@ SDK := voximplant-apiclient==2.12.0
 BIN := $(VENV)/bin
 PIP_FLAGS := --quiet --disable-pip-version-check
 
+# The tests start hundreds of processes: each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 export ROLLCALL_SDK_PYTHON := $(CURDIR)/$(SDK_VENV)/bin/python
 
 .PHONY: help setup demo test lint schema bench clean
@@ -25,7 +27,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rollcall needs Python 3.11 or newer: make PYTHON=python3.12")'
 	@echo "Installing into $(VENV); this takes a minute."
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-compile --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 # The provider's own SDK is a witness in one test. It has dependencies of its own, so it gets a place of its own.
@@ -38,7 +40,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/rollcall demo
 
 test: setup
-	$(BIN)/python -m pytest tests --ignore tests/benchmarks --numprocesses 3 --dist loadfile
+	$(BIN)/python -m pytest tests --ignore tests/benchmarks --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from sandbox.refusals import ControlError, known_keys, number
+from sandbox.refusals import ControlError, flag, known_keys, number
 
 AT_ONCE = 8
 LONGEST_WAIT = 60.0
@@ -63,13 +63,6 @@ class Rules:
             if name in document:
                 given[name] = flag(document, name)
         return cls(**given, hosts=host_names(document.get("hosts", [])))  # type: ignore[arg-type]  # checked by name
-
-
-def flag(document: Mapping[str, object], name: str) -> bool:
-    value = document[name]
-    if not isinstance(value, bool):
-        raise ControlError("bad_value", f"'{name}' must be true or false; it was {value!r}.")
-    return value
 
 
 def host_names(value: object) -> tuple[str, ...]:

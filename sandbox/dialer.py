@@ -27,9 +27,12 @@ SHOWN = (NEW, IN_PROGRESS, PROCESSED, ERROR, CANCELED, IN_PROGRESS, NEW, CANCELE
 OPEN, ENDED = (NEW, WAITING), (PROCESSED, ERROR)
 NO_WORD = 255
 DAY = 86_400
+WEEK = 7 * DAY
+MONDAY = 4 * DAY  # the first of the epoch
 DEFAULT_PRIORITY = 50
 
 Window = tuple[int, int]  # seconds of the day
+Schedule = tuple[tuple[int, int], ...]  # seconds of the week, from Monday on
 Ended = Callable[[int, float], None]
 
 
@@ -40,6 +43,7 @@ class Plan:
     start_at: int = 0
     window: Window | None = None
     priority: int = DEFAULT_PRIORITY
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,7 @@ class Group:
     """Rows that may be dialled under the same conditions, first come first."""
 
     rows: Iterator[int]
-    window: Window | None
-    priority: int
+    plan: Plan
     again: bool
     first_row: int
 
@@ -68,6 +71,27 @@ def opens_after(window: Window, now: float) -> float:
     inside = start <= of_day < end if start < end else of_day >= start or of_day < end
     # a whole second: a fraction lost in the sum would put the call before the window
     return now if inside else float(round(now + (start - of_day) % DAY))
+
+
+def scheduled_after(schedule: Schedule, now: float) -> float:
+    """The same for the hours of a week; never, where there are none."""
+    of_week = (now - MONDAY) % WEEK
+    if any(start <= of_week < end for start, end in schedule):
+        return now
+    waits = [(start - of_week) % WEEK for start, end in schedule if start < end]
+    return float(round(now + min(waits))) if waits else inf
+
+
+def may_begin(plan: Plan, now: float) -> float:
+    """The next moment from `now` on at which a call may begin by window and schedule; never, where they never meet."""
+    at = now
+    while at < now + 2 * WEEK:
+        opening = at if plan.window is None else opens_after(plan.window, at)
+        opening = opening if plan.schedule is None else scheduled_after(plan.schedule, opening)
+        if opening == at:
+            return at
+        at = opening
+    return inf
 
 
 class Dialer:
@@ -118,7 +142,7 @@ class Dialer:
             return
         self._unfinished += rows
         for plan, indices in groups:
-            group = Group((base + index for index in indices), plan.window, plan.priority, False, base + indices[0])
+            group = Group((base + index for index in indices), plan, False, base + indices[0])
             heappush(self._waiting, (max(now, plan.start_at), next(self._order), group))
 
     def advance(self, to: float, budget: int = sys.maxsize) -> bool:
@@ -185,7 +209,7 @@ class Dialer:
             self._unfinished += state != PARKED
             group = self._dropped.pop(row, None)
             if group is not None:
-                place = Group(iter((row,)), group.window, group.priority, group.again, row)
+                place = Group(iter((row,)), group.plan, group.again, row)
                 heappush(self._waiting, (self.now, next(self._order), place))
         self._withdrawn.clear()
         self._last_call.clear()
@@ -210,7 +234,7 @@ class Dialer:
 
     def _ranked(self, group: Group) -> tuple[int, bool, int, int, Group]:
         late = group.again is not self.pace.repeated_first
-        return group.priority, late, group.first_row, next(self._order), group
+        return group.plan.priority, late, group.first_row, next(self._order), group
 
     def _fill(self, budget: int) -> int:
         """Begins calls in the free places; returns how many."""
@@ -228,7 +252,7 @@ class Dialer:
         """Takes the most urgent row that may be dialled now off the queue."""
         while self._ready:
             group = self._ready[0][-1]
-            if group.window is not None and (opening := opens_after(group.window, self.now)) > self.now:
+            if (opening := may_begin(group.plan, self.now)) > self.now:
                 heappop(self._ready)
                 heappush(self._waiting, (opening, next(self._order), group))
                 continue
@@ -257,7 +281,7 @@ class Dialer:
             self.left[row] -= 1
             if word >= REACHED and self.left[row]:
                 self.state[row] = WAITING
-                again = Group(iter((row,)), group.window, group.priority, True, row)
+                again = Group(iter((row,)), group.plan, True, row)
                 heappush(self._waiting, (self.now + self.pace.interval_seconds, next(self._order), again))
                 if row in self._last_call:
                     self.withdraw(row)

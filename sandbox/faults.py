@@ -1,7 +1,7 @@
 """Faults on demand: which request is to go wrong, how, and how often, drawn from a seed."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -80,6 +80,11 @@ class Fault:
 
     def fraction(self, key: str) -> float:
         return float(str(self.options[key]))
+
+    def part_of(self, indexes: Iterable[int]) -> list[int]:
+        """Those of the indexes that are in the fault's `part`: the same each time, and spread over all."""
+        below = self.fraction("part") * 2**32
+        return [index for index in indexes if index * 2654435761 % 2**32 < below]
 
     def code(self) -> int | None:
         value = self.options.get("code")

@@ -52,7 +52,17 @@ class Background:
             task.cancel()
 
 
-async def befall(fault: Fault, request: Befallen, background: Background) -> Response:
+def told_to_wait(answer: Response, fault: Fault) -> Response:
+    """The answer, with Retry-After where the fault names one."""
+    if fault.options["retry_after"] is not None:
+        answer.headers["Retry-After"] = f"{fault.options['retry_after']:g}"
+    return answer
+
+
+async def befall(fault: Fault | None, request: Befallen, background: Background) -> Response:
+    """Without a fault the request goes as it would have gone."""
+    if fault is None:
+        return await request.perform()
     match fault.name:
         case "refuse":
             return request.refuse(fault)

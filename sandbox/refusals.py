@@ -23,6 +23,14 @@ def number(document: Mapping[str, object], key: str, low: float, high: float | N
     return value
 
 
+def flag(document: Mapping[str, object], key: str) -> bool:
+    """What stands at `key`, which is there. Raises ControlError when it is neither true nor false."""
+    value = document[key]
+    if not isinstance(value, bool):
+        raise ControlError("bad_value", f"'{key}' must be true or false; it was {value!r}.")
+    return value
+
+
 def known_keys(document: Mapping[str, object], known: set[str], where: str) -> None:
     unknown = sorted(set(document) - known)
     if unknown:

@@ -31,6 +31,16 @@ class Switch:
         raise ControlError("bad_switch_value", f"Switch '{self.name}' takes {allowed}; it was given {value!r}.")
 
 
+def word(name: str, about: str, *choices: str) -> Switch:
+    """A switch that takes one of the words; the first is the default."""
+    return Switch(name, choices[0], about, choices)
+
+
+def whole(name: str, default: int, about: str) -> Switch:
+    """A switch that takes a whole number of 0 or more."""
+    return Switch(name, default, about)
+
+
 class Switches:
     """The switches as they stand."""
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.embedded_broker import EmbeddedBroker
 from tests.house import House, Provider, databases, postgres
+from tests.unit.sandbox_fixtures import Vox, sandboxed
 
 os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # the PostgreSQL wheel asks for it and warns without
 
@@ -51,3 +53,30 @@ def small_house(tmp_path: Path, sqlite_url: str, provider: Provider) -> Iterator
     """The same on SQLite only, for what the database has no say in."""
     with House.at(tmp_path, sqlite_url, provider) as made:
         yield made
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The ROLLCALL_HOME of what is not a House."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def broker(home: Path) -> Iterator[EmbeddedBroker]:
+    """An embedded broker of this test's own."""
+    with EmbeddedBroker.running(home) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Vox]:
+    """A sandbox of this module, for Voximplant's own requests."""
+    with sandboxed() as vox:
+        yield vox
+
+
+@pytest.fixture
+def vox(served: Vox) -> Vox:
+    """The same, forgotten between tests."""
+    served.reset()
+    return served

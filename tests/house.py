@@ -7,7 +7,6 @@ import shutil
 import socket
 import tempfile
 import threading
-import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -277,13 +276,6 @@ class House:
     def sql(self, statement: str, **values: Any) -> list[Any]:
         with self.ctx.db.engine.connect() as connection:
             return list(connection.execute(text(statement), values))
-
-    def wait(self, met: Callable[[], bool], seconds: float = 10) -> None:
-        """For what another process does in its own time."""
-        end = time.monotonic() + seconds
-        while not met():
-            assert time.monotonic() < end, "it did not come about"
-            time.sleep(0.02)
 
 
 def sample_accounts(url: str) -> dict[str, AccountSettings]:

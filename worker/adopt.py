@@ -28,11 +28,13 @@ INDEX = {"row": pl.Int64, "line": pl.Int64, "e164": pl.Int64, "uuid": pl.Utf8}
 def adopt(ctx: Context, account: str, reference: str, options: dict[str, Any], who: str) -> str:
     """Take over the list `reference` of an account; returns the new upload's id.
 
-    `options` add to those that the provider shows, and say how long its attempts may take. Raises InputError
+    `options` add to those that the provider shows, and these to the account's; they say how long its attempts may take.
+    Of a provider that dials when told nobody knows what dials the list, so its lists are not adopted. Raises InputError
     (`cannot_adopt`, `no_such_list`, `already_ours`, `no_uuids`, `bad_option`), ProviderError where it cannot be read.
     """
     kind = ctx.kind(account)
-    if kind.capabilities.results != "poll" or not kind.capabilities.shows_contacts:
+    can = kind.capabilities
+    if can.results != "poll" or not can.shows_contacts or can.starts == "when_told":
         text = f"The provider of account {account} does not show what became of a list that was made elsewhere."
         raise InputError("cannot_adopt", text)
     _refuse_ours(ctx, account, reference)
@@ -41,7 +43,7 @@ def adopt(ctx: Context, account: str, reference: str, options: dict[str, Any], w
     if found is None:
         raise InputError("no_such_list", f"Account {account} has no list {reference}; `rollcall lists` shows them.")
     _refuse_by_name(ctx, found)
-    checked = kind.check_options({**found.settings, **options})
+    checked = kind.check_options({**ctx.settings.account(account).options, **found.settings, **options})
     uuids = retry.reading(lambda: _uuids(provider.contacts(reference)), ctx.stopping)
     if uuids.is_empty() or uuids.null_count() or uuids.n_unique() < uuids.len():
         text = f"The contacts of list {reference} cannot be told apart: it is empty, or its uuids are not unique."

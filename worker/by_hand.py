@@ -6,11 +6,9 @@ from worker import accounts, retry
 from worker.context import Context, place_of
 from worker.errors import InputError, ProviderError, Refused, Unknown
 from worker.models import CallList, Upload
-from worker.states import ListState, UploadState
+from worker.states import UPLOAD_GOES_ON, ListState
 from worker.store import journal, lists, withdrawals
 from worker.view import find
-
-GOES_ON = (UploadState.SUBMITTING, UploadState.DIALING)
 
 
 def call_next(ctx: Context, ulid: str, who: str, params: str | None = None) -> str:
@@ -28,7 +26,7 @@ def call_next(ctx: Context, ulid: str, who: str, params: str | None = None) -> s
             f"Upload {ulid} dials by itself; only one whose options say that it is dialled by hand has a next contact."
         )
         raise InputError("not_by_hand", text)
-    if upload.state not in GOES_ON or not open_lists:
+    if upload.state not in UPLOAD_GOES_ON or not open_lists:
         text = f"Upload {ulid} is {upload.state} and has no list that may dial now; `rollcall status {ulid}` says more."
         raise InputError("cannot_call_next", text)
     if withdrawing:

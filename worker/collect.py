@@ -125,7 +125,8 @@ def _put_off(ctx: Context, upload: Upload, call_list: CallList, error: ProviderE
         now = ctx.db.now(session)
         current = lists.get(session, call_list.id)
         lists.polled(session, call_list, now + _interval(ctx, upload, 1), call_list.quiet_polls)
-    if current is not None and _is_over(current, now):
+        over = current is not None and _is_over(uploads.get(session, upload.id), current, now)
+    if current is not None and over:
         _close(ctx, upload, current)
 
 
@@ -137,18 +138,20 @@ def _interval(ctx: Context, upload: Upload, quiet: int) -> timedelta:
 def _conclude(ctx: Context, upload: Upload, call_list: CallList, tally: Tally) -> None:
     """Finish the list, close it at its deadline, or ask again: soon while numbers move, later while they do not."""
     with ctx.db.write() as session:
-        uploads.lock(session, upload.id)
+        holder = uploads.lock(session, upload.id)
         now = ctx.db.now(session)
         current = lists.get(session, call_list.id)
         assert current is not None
-        finished = tally.ended == tally.tasks and _all_ended(ctx, session, upload, call_list)
+        stopping = current.stop_wanted and current.state == ListState.OPEN  # it may just be going on
+        finished = not stopping and tally.ended == tally.tasks and _all_ended(ctx, session, upload, call_list)
         if finished:
             chunks.complete(session, call_list.id)
             lists.finish_list(session, call_list.id)
         quiet = 0 if tally.changed else call_list.quiet_polls + 1
         lists.polled(session, call_list, now + _interval(ctx, upload, quiet), quiet)
+        over = _is_over(holder, current, now)
         uploads.advance(session, upload.id, now)
-    if not finished and _is_over(current, now):
+    if not finished and over:
         _close(ctx, upload, current)
 
 
@@ -163,10 +166,14 @@ def _all_ended(ctx: Context, session: Session, upload: Upload, call_list: CallLi
     return True
 
 
-def _is_over(call_list: CallList, now: datetime) -> bool:
-    """The deadline has passed of a list that could dial: not of one that is held back by us or by an empty balance."""
+def _is_over(upload: Upload, call_list: CallList, now: datetime) -> bool:
+    """The deadline has passed of a list that could dial: not of one that is held back by us or by an empty balance.
+
+    What was cancelled does not go on: its deadline counts however its lists are; one that never dialled tells nothing.
+    """
     running = call_list.state == ListState.OPEN and not call_list.stop_wanted
-    return running and call_list.deadline_at is not None and now >= call_list.deadline_at
+    ends = running or upload.state == UploadState.CANCELLED
+    return ends and call_list.deadline_at is not None and now >= call_list.deadline_at
 
 
 def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:

@@ -1,10 +1,10 @@
 """The composition root: what a flow needs to work, made from the settings."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from sqlmodel import Session
@@ -13,6 +13,7 @@ from worker.broker_socket import listening_url
 from worker.db import Clock, Database
 from worker.errors import ConfigError
 from worker.intake.stage import Staging
+from worker.layout import Layout
 from worker.models import CallList, Upload
 from worker.providers.base import Kind, Opening, Pace, Place, Provider
 from worker.providers.registry import KINDS
@@ -20,6 +21,8 @@ from worker.rates import Rates, rates_for
 from worker.settings import SANDBOX_ACCOUNT, AccountSettings, Settings
 from worker.store import lists
 from worker.turns import Turns
+from worker.windows import is_asked
+from worker.windows.circle import DAY, WEEK
 
 
 class Ring(Protocol):
@@ -74,13 +77,22 @@ class Context:
             )
         )
 
+    def layout(self, account: str, options: dict[str, Any]) -> Layout:
+        """What the account's provider is sent, with its own settings."""
+        kind = self.kind(account)
+        schedule = kind.schedule(kind.check_own(self.settings.account(account).own))
+        return replace(kind.layout(options), schedule=schedule)
+
     def hears(self, upload: Upload) -> bool:
         """Whether the outcomes of an upload will be known: asked for, or called back to us and to nobody else."""
-        results = self.kind(upload.account).capabilities.results
-        if results == "push" and upload.job["options"].get("result_url"):
+        return self._hears(upload.account, upload.job["options"])
+
+    def _hears(self, account: str, options: dict[str, Any]) -> bool:
+        results = self.kind(account).capabilities.results
+        if results == "push" and options.get("result_url"):
             return False
         try:
-            return results == "poll" or (results == "push" and self.provider(upload.account).inbox is not None)
+            return results == "poll" or (results == "push" and self.provider(account).inbox is not None)
         except ConfigError:  # its secrets cannot be read now, and may be again
             return True
 
@@ -92,12 +104,21 @@ class Context:
         limit = self.settings.account(account).requests_per_second
         return Turns(self.rates, account, limit or self.kind(account).capabilities.requests_per_second, self.stopping)
 
+    def calling_time(self, account: str, job: dict[str, Any]) -> float:
+        """Seconds from the moment in which contacts are sent to the one in which nothing more is heard of them.
+
+        Where they have a calling window, the first call may have to wait for a day, or for a week, until it opens.
+        """
+        options: dict[str, Any] = job["options"]
+        grace = self.settings.timing.outcome_grace if self._hears(account, options) else 0
+        if is_asked(job.get("window")):
+            grace = max(grace, DAY if self.layout(account, options).schedule is None else WEEK)
+        return self.kind(account).dialing_time(options) + grace
+
     def expect_outcomes(self, session: Session, upload: Upload, list_id: int) -> None:
         """Contacts were accepted into a list: ask for their outcomes, until the last attempt is long over."""
         now = self.db.now(session)
-        dialing = self.kind(upload.account).dialing_time(upload.job["options"])
-        grace = self.settings.timing.outcome_grace if self.hears(upload) else 0
-        deadline = now + timedelta(seconds=dialing + grace)
+        deadline = now + timedelta(seconds=self.calling_time(upload.account, upload.job))
         soon = now + timedelta(seconds=self.settings.account(upload.account).poll_fast)
         lists.sent(session, list_id, now, deadline, soon)
 

@@ -13,8 +13,9 @@ from worker.models import Upload
 from worker.states import UploadState
 from worker.store import families, uploads
 from worker.view import find
+from worker.windows import is_asked
 
-INHERITED = ("phone_column", "region", "only", "countries")
+INHERITED = ("phone_column", "region", "only", "countries", "window", "zone_column")
 INSTEAD = "; upload the file without --continues, as a campaign of its own."
 
 
@@ -47,6 +48,8 @@ def inherit(ctx: Context, job: Job) -> tuple[int | None, Job]:
     open_ = {name: getattr(before, name) for name in INHERITED if getattr(job, name) is None}
     if "phone_column" in open_ and upload.found is not None:
         open_["phone_column"] = upload.found["phone_column"]
+    if job.window is not None and not is_asked(job.window):
+        open_.pop("zone_column", None)
     if job.starts_at is None and before.starts_at is not None and before.starts_at > now:
         open_["starts_at"] = before.starts_at
     return root.id, job.model_copy(update={**open_, "options": {**before.options, **job.options}})

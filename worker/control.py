@@ -8,12 +8,15 @@ from typing import Any
 
 from sqlmodel import Session
 
+from worker import retime
 from worker.context import Context
 from worker.errors import InputError
 from worker.models import Upload
-from worker.states import Blocked, ListState, UploadState
+from worker.states import CHUNK_WAITING, Blocked, ChunkState, ListState, UploadState
 from worker.store import chunks, gates, journal, lists, uploads
 from worker.view import find
+
+AT_PROVIDER = (ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW, ChunkState.ACCEPTED)
 
 
 def pause(ctx: Context, ulid: str, who: str) -> None:
@@ -46,7 +49,11 @@ def _refuse_endless_pause(ctx: Context, session: Session, upload: Upload) -> Non
 
 
 def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False) -> None:
-    """Go on with a paused or blocked upload. What is late gets a new window. Raises InputError."""
+    """Go on with a paused or blocked upload, after a pilot with the rest. What is late gets a new window.
+
+    Raises InputError, StagingError.
+    """
+    _refuse_old_windows(ctx, ulid)
     with ctx.db.write() as session:
         upload = _held(session, ulid)
         if upload.state == UploadState.PAUSED:
@@ -60,11 +67,30 @@ def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False) -
         uploads.advance(session, upload.id, ctx.db.now(session))
 
 
+def _refuse_old_windows(ctx: Context, ulid: str) -> None:
+    """A list that goes on at the provider keeps the windows that it was given, and another season may have come."""
+    with ctx.db.read() as session:
+        upload, now = find(session, ulid), ctx.db.now(session)
+        since = retime.in_time(ctx, upload, now)
+        stopped = {one.id for one in lists.of_upload(session, upload.id) if one.stop_wanted or one.started_at is None}
+        there = chunks.of_upload(session, upload.id, *AT_PROVIDER)
+    if since is None or upload.ended_at is not None:
+        return
+    old = [chunk for chunk in there if chunk.list_id in stopped and chunk.not_before < since]
+    if outside := retime.outlived(ctx, upload, old, now, upload.job["options"]):
+        text = f"{outside} contacts who lie at the provider would from now on be called outside their calling hours"
+        raise InputError("cannot_resume", f"{text}; `rollcall cancel {ulid}` ends the upload.")
+
+
 def _unblock(ctx: Context, session: Session, upload: Upload, accept_rejects: bool) -> None:
     now = ctx.db.now(session)
     if upload.blocked == Blocked.REJECTS:
         if not accept_rejects:
             raise InputError("rejects_not_accepted", f"{upload.message}")
+        chunks.release_first(session, upload)
+        _give_time(ctx, session, upload)
+        uploads.unblock(session, upload.id)
+    elif upload.blocked == Blocked.PILOT:
         chunks.release(session, upload.id)
         _give_time(ctx, session, upload)
         uploads.unblock(session, upload.id)
@@ -87,24 +113,45 @@ def cancel(ctx: Context, ulid: str, who: str) -> None:
 
 
 def edit(ctx: Context, ulid: str, changes: dict[str, Any], who: str) -> None:
-    """Set options of a campaign that goes on; its lists are told one by one, and those still to be made carry them.
+    """Set options of a campaign that goes on: its lists are told one by one, and those made later carry what one took.
+
+    What the provider refuses of a list that dials it would refuse of every new one: so where there is such a list, the
+    job's options change when it has taken them.
 
     Raises InputError: `cannot_edit` where the upload has ended or the provider cannot change the option, `bad_option`.
     """
+    _refuse_longer(ctx, ulid, changes)
     with ctx.db.write() as session:
         upload = _held(session, ulid)
         kind, options = ctx.kind(upload.account), upload.job["options"]
         if upload.ended_at is not None or upload.state == UploadState.CANCELLED:
             raise InputError("cannot_edit", f"Upload {ulid} is {upload.state}; there is nothing to change.")
         _refuse_fixed(changes, kind.capabilities.edits)
-        checked = kind.check_options({**options, **changes})
+        live = [one for one in lists.of_upload(session, upload.id) if one.state != ListState.FINISHED]
+        untold = {name: value for one in live for name, value in (one.changes or {}).items()}
+        checked = kind.check_options({**options, **untold, **changes})
         told = {name: checked[name] for name in changes if name in checked}
-        uploads.change_options(session, upload, checked)
-        for call_list in lists.of_upload(session, upload.id):
-            if call_list.state != ListState.FINISHED:
-                lists.tell_changes(session, call_list, told)
+        if all(one.reference is None for one in live):
+            uploads.change_options(session, upload, told)
+        for call_list in live:
+            lists.tell_changes(session, call_list, told)
         shown = ", ".join(f"{name}={value}" for name, value in sorted(told.items()))
         _decided(ctx, session, upload, "edit", who, shown)
+
+
+def _refuse_longer(ctx: Context, ulid: str, changes: dict[str, Any]) -> None:
+    """More attempts take longer, and calling windows may not hold for so long."""
+    with ctx.db.read() as session:
+        upload, now = find(session, ulid), ctx.db.now(session)
+        unsettled = chunks.of_upload(session, upload.id, *CHUNK_WAITING, *AT_PROVIDER)
+    if upload.ended_at is not None or retime.in_time(ctx, upload, now) is None:
+        return
+    job = {**upload.job, "options": ctx.kind(upload.account).check_options({**upload.job["options"], **changes})}
+    if ctx.calling_time(upload.account, job) <= ctx.calling_time(upload.account, upload.job):
+        return
+    if outside := retime.outlived(ctx, upload, unsettled, now, job["options"]):
+        text = f"The campaign would go on for longer than the calling windows of {outside} contacts hold"
+        raise InputError("cannot_edit", f"{text}; leave its attempts and intervals as they are.")
 
 
 def _refuse_fixed(changes: dict[str, Any], may_change: frozenset[str]) -> None:

@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -28,8 +27,6 @@ from worker.errors import ConfigError, Unavailable
 
 OLDEST_SERVER = (6, 2)  # kombu's own minimum
 LOCKED = 75  # exit code: another server holds this home
-START_WITHIN = 15.0
-STOP_WITHIN = 10.0
 
 
 def broker_url(home: Path, configured: str | None) -> str | None:
@@ -131,62 +128,6 @@ def server_arguments(home: Path) -> list[str]:
         "maxmemory-policy": "noeviction",
     }
     return [word for name, value in options.items() for word in (f"--{name}", value)]
-
-
-class EmbeddedBroker:
-    """The embedded server outside `rollcall up`: started when none runs for that home, shared when one does."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._url: str | None = None
-
-    @property
-    def url(self) -> str:
-        if self._url is None:
-            raise Unavailable("broker_not_started", "The embedded broker has not been started.")
-        return self._url
-
-    def start(self, home: Path) -> str:
-        """Returns the URL once the server answers. Raises Unavailable `no_broker` or `broker_failed`."""
-        url = prepare(home)
-        if not answers(url):
-            self._start_until_it_answers(url, broker_command(home), home.absolute() / "logs" / "broker.log")
-        self._url = url
-        return url
-
-    def stop(self) -> None:
-        """Stop the server if we started it; one that we only found goes on."""
-        process, self._process, self._url = self._process, None, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(STOP_WITHIN)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def _start_until_it_answers(self, url: str, command: list[str], log: Path) -> None:
-        """LOCKED is no failure: another starter's server will answer, or a killed one's last child will let go."""
-        self._process = _spawn(command, log)
-        give_up = time.monotonic() + START_WITHIN
-        while time.monotonic() < give_up:
-            if answers(url):
-                return
-            code = self._process.poll()
-            if code == LOCKED:
-                self._process = _spawn(command, log)
-            elif code is not None:
-                break
-            time.sleep(0.02)
-        self.stop()
-        raise Unavailable("broker_failed", f"The embedded broker did not start; {log} says why.")
-
-
-def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
 
 
 def main(home: Path) -> int:

@@ -81,10 +81,8 @@ class ProviderError(RollcallError):
 class NotSent(ProviderError):
     """Proved not sent. `fault`: our own mistake, which no repetition mends. `ours`: it says nothing of the provider."""
 
-    def __init__(
-        self, code: str, message: str, *, fault: bool = False, ours: bool = False, http_status: int | None = None
-    ) -> None:
-        super().__init__(code, message, http_status=http_status)
+    def __init__(self, code: str, message: str, *, fault: bool = False, ours: bool = False) -> None:
+        super().__init__(code, message)
         self.fault = fault
         self.ours = ours or fault
 

@@ -21,6 +21,7 @@ from sqlmodel import Session
 from worker import accounts, roster, telemetry, told
 from worker.context import Context
 from worker.errors import AccountRefused, StagingError, Unavailable
+from worker.intake.stage import Staging
 from worker.models import Callback, Chunk, Upload
 from worker.providers.base import TASKS, Inbox
 from worker.states import ChunkState, Disposition, ListState, UploadState
@@ -31,6 +32,8 @@ BATCH = 2000
 PHASES = ("open", "done", "cancelled")
 OURS = r"^([0-9A-HJKMNP-TV-Z]{26}):[0-9]+$"  # our own uuid: the upload, and the row
 MOST = 2**31 - 1  # what the column of attempts holds
+
+KEPT = 2_000_000  # rows of chunks that are remembered while one bell is answered: 16 MB
 
 _at_work: set[tuple[int, str]] = set()
 _lock = threading.Lock()
@@ -71,26 +74,41 @@ def _inbox(ctx: Context, account: str) -> Inbox | None:
     return inbox
 
 
+class _Rows:
+    """Who is in which chunk. Callbacks come for many chunks at a time, and for the same ones again and again."""
+
+    def __init__(self, staging: Staging) -> None:
+        self._staging, self._kept = staging, dict[str, pl.Series]()
+
+    def of(self, chunk: Chunk) -> pl.Series:
+        if chunk.index_digest not in self._kept:
+            if sum(rows.len() for rows in self._kept.values()) > KEPT:
+                self._kept.clear()
+            self._kept[chunk.index_digest] = roster.index(self._staging, chunk)["row"]
+        return self._kept[chunk.index_digest]
+
+
 def _apply_all(ctx: Context, account: str, inbox: Inbox) -> bool:
     """True where nothing new is left. What cannot be applied yet is passed over, and met again by the next bell."""
+    index = _Rows(ctx.staging)
     until, after = time.monotonic() + ctx.settings.timing.slice, 0
     while True:
         with ctx.db.read() as session:
             batch = callbacks.waiting(session, account, after, BATCH)
         if not batch:
             return True
-        _apply(ctx, account, inbox, batch)
+        _apply(ctx, account, inbox, batch, index)
         after = batch[-1].id
         if time.monotonic() >= until or ctx.stopping.is_set():
             return False
 
 
-def _apply(ctx: Context, account: str, inbox: Inbox, batch: list[Callback]) -> None:
+def _apply(ctx: Context, account: str, inbox: Inbox, batch: list[Callback], index: _Rows) -> None:
     """Upload by upload; what is then left over concerns nobody."""
     left = {one.id for one in batch}
     for tasks in _read(inbox, batch):
         for (ulid,), told_of in tasks.drop_nulls("upload").partition_by("upload", as_dict=True).items():
-            left -= _tell(ctx, account, str(ulid), told_of)
+            left -= _tell(ctx, account, str(ulid), told_of, index)
     if left:
         with ctx.db.write() as session:
             callbacks.ignore(session, sorted(left), ctx.db.now(session))
@@ -126,7 +144,7 @@ def _check(tasks: pl.DataFrame, count: int) -> None:
         raise ValueError("not what the seam promises")
 
 
-def _tell(ctx: Context, account: str, ulid: str, tasks: pl.DataFrame) -> set[int]:
+def _tell(ctx: Context, account: str, ulid: str, tasks: pl.DataFrame, index: _Rows) -> set[int]:
     """Apply what is about contacts that were sent; returns the callbacks that are not to be ignored."""
     with ctx.db.read() as session:
         upload = uploads.by_ulid(session, ulid)
@@ -135,7 +153,7 @@ def _tell(ctx: Context, account: str, ulid: str, tasks: pl.DataFrame) -> set[int
         return set()
     sent = [chunk for chunk in every if chunk.attempts]
     try:
-        known = _placed(ctx, sent, roster.with_rows(tasks, roster.names(ctx, upload, sent)))
+        known = _placed(index, sent, roster.with_rows(tasks, roster.names(ctx, upload, sent)))
     except (StagingError, Unavailable) as error:
         _log.error("callbacks about upload %s wait: %s", upload.ulid, error.message)
         return set(tasks["id"])
@@ -144,7 +162,7 @@ def _tell(ctx: Context, account: str, ulid: str, tasks: pl.DataFrame) -> set[int
     return set(known["id"])
 
 
-def _placed(ctx: Context, sent: list[Chunk], tasks: pl.DataFrame) -> pl.DataFrame:
+def _placed(index: _Rows, sent: list[Chunk], tasks: pl.DataFrame) -> pl.DataFrame:
     """With the list and the chunk that each contact lies in; who is in no chunk that was sent is dropped.
 
     Ranges of chunks overlap where rows have different starts, so the index of each has the last word.
@@ -153,7 +171,7 @@ def _placed(ctx: Context, sent: list[Chunk], tasks: pl.DataFrame) -> pl.DataFram
     for chunk in sent:
         rows = tasks["row"].filter(tasks["row"].is_between(chunk.first_row, chunk.last_row))
         if not rows.is_empty():
-            here = roster.index(ctx.staging, chunk).select("row").filter(pl.col("row").is_in(rows.implode()))
+            here = index.of(chunk).to_frame("row").filter(pl.col("row").is_in(rows.implode()))
             found.append(here.with_columns(_number("list_id", chunk.list_id), _number("chunk_id", chunk.id)))
     if not found:
         return tasks.clear().with_columns(_number("list_id", None), _number("chunk_id", None))

@@ -42,10 +42,10 @@ def apply() -> None:
         signal.connect(heartbeat.beat, weak=False)
 
 
-def fresh(path: Path, within: float = FRESH_FOR) -> bool:
-    """Whether the file was touched in the last `within` seconds."""
+def fresh(path: Path) -> bool:
+    """Whether the file was touched in the last FRESH_FOR seconds."""
     try:
-        return time.time() - path.stat().st_mtime <= within
+        return time.time() - path.stat().st_mtime <= FRESH_FOR
     except FileNotFoundError:
         return False
 

@@ -4,27 +4,51 @@ Nothing is sent here and nothing is visible until the last transaction, so a rea
 another that begins again.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import polars as pl
 from sqlmodel import Session
 
-from worker import roster, telemetry
+from worker import calling, roster, telemetry
 from worker.context import Context, list_name
 from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
 from worker.intake import Dialect, Intake, Order, StagedChunk, take_in
+from worker.intake.read import no_beat
+from worker.intake.rejects import UNASKED
 from worker.job import Job
-from worker.models import CallList, Chunk, Upload, Withdrawal
+from worker.models import CallList, Chunk, Upload
 from worker.states import ChunkState
 from worker.store import chunks, families, gates, suppressions, uploads, withdrawals
 
 MAY_HAVE_CALLED = tuple(
     state for state in ChunkState if state not in (ChunkState.REFUSED, ChunkState.CANCELLED, ChunkState.SKIPPED)
 )
+
+
+Beat = Callable[[], None]
+Rows = dict[int, list[int]]  # by number of the chunk
+Place = tuple[bool, int | None]  # what makes two chunks lie in one list
+
+
+@dataclass(frozen=True)
+class _Leaving:
+    """Who is to be called no more since the file was begun: `listed` on the do-not-call list with one of `numbers`, or
+    `called` by another upload."""
+
+    numbers: suppressions.Numbers
+    listed: Rows
+    called: Rows
+
+
+class Share(NamedTuple):
+    """How many of how many rows."""
+
+    rejected: int
+    total: int
 
 
 class _Lost(Exception):
@@ -54,39 +78,46 @@ def ingest(ctx: Context, ulid: str) -> None:
 
 
 def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
-    job = Job.model_validate(upload.job)
-    with ctx.db.read() as session:
-        suppressed = suppressions.of_account(session, upload.account)
-        seen: set[int] = set()
-        called = _called(ctx, session, upload, now, seen)
-        family = _family(ctx, session, upload)
+    beat, seen = _keep_lease(ctx, upload), set[int]()
+    order = order_for(ctx, upload, now, seen, beat)
     with _opened(ctx, upload) as source:
-        order = replace(_order(ctx, upload, job, now), suppressed=suppressed, called=called, **family)
-        intake = take_in(source, order, ctx.staging, _keep_lease(ctx, upload))
+        intake = take_in(source, order, ctx.staging, beat)
     telemetry.emit("ingest.staged", upload=upload.ulid, rows=intake.total, chunks=len(intake.chunks))
+    leaving = _leaving(ctx, upload, intake, now, seen, beat)
     with ctx.db.write() as session:
-        list_ids = _finish(ctx, session, upload, intake, now, seen)
+        list_ids = _finish(ctx, session, upload, intake, now, seen, leaving)
     telemetry.emit("ingest.finished", upload=upload.ulid, rows=intake.total, rejected=intake.rejected)
     for list_id in list_ids[:1]:  # the sweep rings for lists with a start of their own
         ctx.ring("submit", list_id)
 
 
-def _called(ctx: Context, session: Session, upload: Upload, now: datetime, seen: set[int]) -> suppressions.Numbers:
+def order_for(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: Beat = no_beat) -> Order:
+    """What to make of an upload's file, by what is known at this moment; `seen` as in `_called`."""
+    with ctx.db.read() as session:
+        suppressed = suppressions.of_account(session, upload.account)
+    called = _called(ctx, upload, now, seen, beat)
+    known = {"suppressed": suppressed, "called": called, **_family(ctx, upload, beat)}
+    return replace(_order(ctx, upload, Job.model_validate(upload.job), now), **known)
+
+
+def _called(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: Beat) -> suppressions.Numbers:
     """Numbers that the account's other uploads call, or have called within the time that it leaves a number alone.
 
     Of uploads that are not in `seen`, to which they are added.
     """
     days = ctx.settings.account(upload.account).call_again_after
-    recent = uploads.recent(session, upload, now - timedelta(days=days)) if days else []
+    with ctx.db.read() as session:
+        recent = uploads.recent(session, upload, now - timedelta(days=days)) if days else []
+        every = {one.id: chunks.of_upload(session, one.id, *MAY_HAVE_CALLED) for one in recent if one.id not in seen}
     found = []
-    for one in recent:
-        every = chunks.of_upload(session, one.id, *MAY_HAVE_CALLED) if one.id not in seen else []
-        found += [roster.index(ctx.staging, chunk)["e164"].drop_nulls().to_numpy() for chunk in every]
-        seen |= {one.id} if every else set()
+    for chunk in (chunk for some in every.values() for chunk in some):
+        beat()
+        found.append(roster.index(ctx.staging, chunk)["e164"].drop_nulls().to_numpy())
+    seen |= {one for one, some in every.items() if some}
     return np.unique(np.concatenate(found)) if found else suppressions.NONE
 
 
-def _family(ctx: Context, session: Session, upload: Upload) -> dict[str, Any]:
+def _family(ctx: Context, upload: Upload, beat: Beat) -> dict[str, Any]:
     """Whom the uploads that this one continues call or may have called, and their users' own uuids.
 
     Nobody comes to them before this one was read: see `families`.
@@ -94,7 +125,10 @@ def _family(ctx: Context, session: Session, upload: Upload) -> dict[str, Any]:
     if upload.continues_id is None:
         return {}
     numbers, uuids = [suppressions.NONE], [pl.Series("uuid", [], dtype=pl.String)]
-    for chunk in families.chunks_taken(session, upload):
+    with ctx.db.read() as session:
+        taken = families.chunks_taken(session, upload)
+    for chunk in taken:
+        beat()
         index = roster.index(ctx.staging, chunk)
         numbers.append(index["e164"].drop_nulls().to_numpy())
         uuids.append(index["uuid"].drop_nulls())
@@ -121,9 +155,11 @@ def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
         now=int(now.timestamp()),
         max_rows=min(account.chunk_rows, can.max_rows),
         max_bytes=min(account.chunk_bytes, can.max_bytes),
-        layout=ctx.kind(upload.account).layout(job.options),
+        layout=ctx.layout(upload.account, job.options),
         only=frozenset(job.only or ()),
         countries=frozenset(job.countries or ()),
+        asked=calling.asked(ctx, job),
+        pilot=job.pilot or 0,
         max_expanded=ctx.settings.source_limit,
         first_row=upload.first_row or 1,
     )
@@ -147,9 +183,15 @@ def _keep_lease(ctx: Context, upload: Upload) -> Callable[[], None]:
 
 
 def _finish(
-    ctx: Context, session: Session, upload: Upload, intake: Intake, began: datetime, seen: set[int]
+    ctx: Context,
+    session: Session,
+    upload: Upload,
+    intake: Intake,
+    began: datetime,
+    seen: set[int],
+    leaving: _Leaving,
 ) -> list[int]:
-    """One transaction: the counts, the lists, the chunks, and the one UPDATE that makes them all ready.
+    """One transaction: the counts, the lists, the chunks, and the one UPDATE that makes them ready, or their pilot.
 
     Behind the account's gate, where whoever adds a number to its do-not-call list comes by as well.
     """
@@ -166,7 +208,7 @@ def _finish(
         "unsent_columns": intake.unsent_columns,
         "found": {"columns": intake.columns, "phone_column": intake.phone_column, **asdict(intake.dialect)},
     }
-    held = _too_many_rejects(ctx, upload, intake)
+    held = _rejects_held(ctx, upload, intake)
     if held is None:
         moved = uploads.finish_intake(session, upload, **counts)
     else:
@@ -178,11 +220,13 @@ def _finish(
     cut = [_chunk(upload, into[staged.seq], staged, now, late_after) for staged in intake.chunks]
     session.add_all(cut)
     session.flush()
-    _leave_out(ctx, session, upload, cut, suppressions.WHY, _listed_since(session, upload, began))
-    _leave_out(ctx, session, upload, cut, "called by another upload", _called(ctx, session, upload, began, seen))
+    listed = np.setdiff1d(_listed_since(session, upload, began), leaving.numbers)
+    called = _called(ctx, upload, began, seen, no_beat)
+    _leave_out(ctx, session, upload, cut, suppressions.WHY, leaving.listed, listed)
+    _leave_out(ctx, session, upload, cut, "called by another upload", leaving.called, called)
     if held is not None:
         return []
-    chunks.release(session, upload.id)
+    chunks.release_first(session, upload)
     uploads.advance(session, upload.id, now)
     return list(dict.fromkeys(call_list.id for call_list in into.values()))
 
@@ -191,50 +235,82 @@ def _listed_since(session: Session, upload: Upload, began: datetime) -> suppress
     return suppressions.added_since(session, upload.account, began - suppressions.SKEW)
 
 
+def _leaving(ctx: Context, upload: Upload, intake: Intake, began: datetime, seen: set[int], beat: Beat) -> _Leaving:
+    """Looked for before the last transaction, which holds the account: there only what came in between is read."""
+    with ctx.db.read() as session:
+        numbers = _listed_since(session, upload, began)
+    called = _called(ctx, upload, began, seen, beat)
+    listed: Rows = _rows_with(ctx, intake.chunks, numbers, beat)
+    return _Leaving(numbers, listed, _rows_with(ctx, intake.chunks, called, beat))
+
+
+def _rows_with(ctx: Context, cut: Sequence[StagedChunk | Chunk], numbers: suppressions.Numbers, beat: Beat) -> Rows:
+    rows: Rows = {}
+    for chunk in cut if len(numbers) else ():
+        beat()
+        rows[chunk.seq] = roster.rows_with(ctx.staging, chunk, numbers)
+    return rows
+
+
 def _leave_out(
-    ctx: Context, session: Session, upload: Upload, cut: list[Chunk], why: str, numbers: suppressions.Numbers
+    ctx: Context,
+    session: Session,
+    upload: Upload,
+    cut: list[Chunk],
+    why: str,
+    found: Rows,
+    numbers: suppressions.Numbers,
 ) -> None:
-    """Who is to be called no more since the file was begun leaves again, before anything is sent."""
-    if not len(numbers):
-        return
-    now = ctx.db.now(session)
-    said = {"who": "intake", "why": why, "asked_at": now, "since": now, "again_at": now}
-    wishes = [
-        Withdrawal.model_validate({**said, "upload_id": upload.id, "row": row, "chunk_id": chunk.id})
-        for chunk in cut
-        for row in roster.rows_with(ctx.staging, chunk, numbers)
-    ]
-    if wishes:
-        withdrawals.ask(session, wishes)
+    """Who is to be called no more since the file was begun leaves again, before anything is sent.
+
+    Those that were found, and those with one of `numbers`.
+    """
+    late = _rows_with(ctx, cut, numbers, no_beat)
+    out = [(row, one.id) for one in cut for rows in (found, late) for row in rows.get(one.seq, ())]
+    frame = pl.DataFrame(out, schema={"row": pl.Int64, "chunk_id": pl.Int64}, orient="row")
+    withdrawals.ask(session, upload.id, frame, "intake", why, ctx.db.now(session))
 
 
 def _lists(ctx: Context, session: Session, upload: Upload, intake: Intake) -> dict[int, CallList]:
-    """The list of each chunk, by its number: one for the whole campaign where the provider lets us append.
-
-    Else each chunk is a list. Lists that are compared before they start hold contacts of one start.
-    """
-    appends, apart = ctx.kind(upload.account).capabilities.appends, ctx.holds(upload)
-    made: dict[int | None, CallList] = {}
+    """The list of each chunk, by its number."""
+    apart = ctx.holds(upload)
+    made: dict[Place, CallList] = {}
     into: dict[int, CallList] = {}
-    for staged in intake.chunks:
-        shared = staged.starts_at if apart else None
-        place = shared if appends else staged.seq
+    for seq, place in places(ctx, upload, intake.chunks).items():
         if place not in made:
             number = len(made) + 1
             name = list_name(ctx, upload, number)
             made[place] = CallList(upload_id=upload.id, number=number, name=name, held=apart)
-        into[staged.seq] = made[place]
+        into[seq] = made[place]
     session.add_all(made.values())
     session.flush()
     return into
 
 
-def _too_many_rejects(ctx: Context, upload: Upload, intake: Intake) -> str | None:
-    limit = ctx.settings.reject_threshold
-    if not intake.total or intake.rejected <= limit * intake.total:
+def places(ctx: Context, upload: Upload, cut: list[StagedChunk]) -> dict[int, Place]:
+    """By the number of each chunk, what it shares with the others of its list, and with no other list.
+
+    One list holds the whole campaign where the provider lets us append; else each chunk is a list. Lists that are
+    compared before they start hold contacts of one start. A pilot ends before the rest is sent, so its list is its own.
+    """
+    appends, apart = ctx.kind(upload.account).capabilities.appends, ctx.holds(upload)
+    return {one.seq: (one.pilot, (one.starts_at if apart else None) if appends else one.seq) for one in cut}
+
+
+def too_many_rejects(ctx: Context, intake: Intake) -> Share | None:
+    """The share of rejected rows where it is above the threshold. Rows that were not asked for do not count."""
+    unasked = sum(intake.reasons.get(code.word, 0) for code in UNASKED)
+    share = Share(intake.rejected - unasked, intake.total - unasked)
+    return share if share.rejected > ctx.settings.reject_threshold * share.total else None
+
+
+def _rejects_held(ctx: Context, upload: Upload, intake: Intake) -> str | None:
+    share = too_many_rejects(ctx, intake)
+    if share is None:
         return None
     return (
-        f"{intake.rejected} of {intake.total} rows were rejected, more than {limit:.0%}; nothing was sent. "
+        f"{share.rejected} of {share.total} rows were rejected, more than {ctx.settings.reject_threshold:.0%}; "
+        "nothing was sent. "
         f"`rollcall rejects {upload.ulid}` shows them; `rollcall resume {upload.ulid} --accept-rejects` goes on."
     )
 
@@ -251,6 +327,7 @@ def _chunk(upload: Upload, call_list: CallList, staged: StagedChunk, now: dateti
         index_digest=staged.index_digest,
         first_row=staged.first_row,
         last_row=staged.last_row,
+        pilot=staged.pilot,
         not_before=start,
         not_after=start + late_after,
     )

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from worker.errors import InputError
 
-ADDED = ("only", "countries", "continues")  # fields that jobs of before had not, and whose digest they must not change
+# Fields that jobs of before had not, and whose digest they must not change.
+ADDED = ("only", "countries", "window", "zone_column", "pilot", "continues")
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -83,7 +85,16 @@ NumberType = Literal[
     "uan",
     "voicemail",
 ]
-Country = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO code")]
+
+
+def _country(code: str) -> str:
+    if code not in SUPPORTED_REGIONS:
+        raise ValueError("it is not the ISO code of a country, such as US or GB")
+    return code
+
+
+CODE = {"type": "string", "pattern": "^[A-Z]{2}$", "description": "ISO code"}
+Country = Annotated[str, AfterValidator(_country), WithJsonSchema(CODE)]
 
 
 class Job(BaseModel):
@@ -108,6 +119,12 @@ class Job(BaseModel):
     escape: str | None = Field(None, min_length=1, max_length=1)
     only: list[NumberType] | None = Field(None, min_length=1, description="types of numbers to call; absent: any")
     countries: list[Country] | None = Field(None, min_length=1, description="countries to call; absent: any")
+    window: Text | None = Field(
+        None,
+        description="when people may be called where they are: legal, hours within that such as 09:00-18:00, or any; "
+        "absent: as the account has it",
+    )
+    zone_column: Text | None = Field(None, description="name of the column with IANA time zones; absent: by the number")
     starts_at: Moment = Field(
         None, description="ISO 8601 with zone, or Unix seconds; a row's own __start_at wins; absent: at once"
     )
@@ -116,6 +133,9 @@ class Job(BaseModel):
         description="id of the upload whose rejected rows these are, corrected; what is absent here is as it was there",
     )
     idempotency_key: Key | None = None
+    pilot: int | None = Field(
+        None, ge=1, description="so many contacts are called first; the others when a person has seen their outcomes"
+    )
 
     def digest(self, source_digest: str) -> str:
         """What makes two jobs the same: all of it but the key and where the file lay."""

@@ -25,7 +25,7 @@ class Layout:
     `plus`: "+" stands before the number. `header`: the first line holds names. `own_uuid` names the columns whose cells
     are sent in place of our uuid, each of the form `uuid_form`. `one_line`: cells may not hold line ends.
     `calling_codes`: the only ones that can be called, where there are such. `windows`: the columns of a daily calling
-    window are understood.
+    window are understood. `schedule`: the column of a window by weekday, where that is what it is to be told instead.
     """
 
     delimiter: str = ","
@@ -39,3 +39,4 @@ class Layout:
     one_line: bool = False
     calling_codes: frozenset[int] | None = None
     windows: bool = False
+    schedule: str | None = None

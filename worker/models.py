@@ -39,8 +39,8 @@ def key() -> Any:
     return Field(default=None, sa_column=Column(BIG, primary_key=True, autoincrement=True))
 
 
-def json(nullable: bool = False) -> Any:
-    return Field(default_factory=dict, sa_column=Column(JSON, nullable=nullable))
+def json() -> Any:
+    return Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
 class Upload(SQLModel, table=True):
@@ -203,6 +203,11 @@ class Chunk(SQLModel, table=True):
     index_digest: str = Field(max_length=64)
     first_row: int = Field(sa_type=BigInteger)
     last_row: int = Field(sa_type=BigInteger)
+    pilot: bool = Field(
+        default=False,
+        sa_column_kwargs={"server_default": text("false")},
+        description="its contacts are called first, and the others only when a person has seen what came of that",
+    )
     not_before: datetime
     not_after: datetime
     retry_at: datetime | None = None
@@ -222,6 +227,10 @@ class Chunk(SQLModel, table=True):
     message: str | None = Field(default=None, sa_column=Column(Text))
     evidence: dict[str, Any] = json()
     settled_at: datetime | None = None
+    uncompared_since: datetime | None = Field(
+        default=None,
+        description="numbers listed since then are not called, and who has one here nobody can tell: it is not sent",
+    )
 
 
 class Attempt(SQLModel, table=True):
@@ -346,5 +355,8 @@ class Gate(SQLModel, table=True):
         default=None, description="numbers came onto the do-not-call list that running campaigns were not compared with"
     )
     listed_token: str | None = Field(default=None, max_length=26)
+    compare_at: datetime | None = Field(default=None, description="nobody compares running campaigns before")
+    compare_message: str | None = Field(default=None, sa_column=Column(Text))
+    hear_at: datetime | None = Field(default=None, description="nobody looks for waiting callbacks before")
     balance: float | None = None
     balance_at: datetime | None = None

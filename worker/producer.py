@@ -15,11 +15,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 from ulid import ULID
 
-from worker import continuation, migrate, sources, telemetry
+from worker import calling, continuation, migrate, sources, telemetry
 from worker import job as jobs
 from worker.bells import CeleryRing, broker_of, celery_app
 from worker.context import Context
 from worker.errors import ConfigError, InputError, RollcallError, Unavailable
+from worker.intake import Staging
 from worker.job import Job
 from worker.models import Upload
 from worker.settings import Settings, load
@@ -59,13 +60,35 @@ def enqueue(job: Job | dict[str, Any], *, context: Context | None = None, again:
     """Store a job and ring for it.
 
     `job` is a `Job` or its JSON form. `again=False` refuses a file that this account was given before. Raises
-    InputError (`bad_job`, `bad_option`, `key_reused`, `file_again`, `no_such_upload`, `cannot_continue`, and what is
-    wrong with the file), ConfigError (`unknown_account`, `cannot_verify`), Unavailable (database or staging). After an
-    error nothing is stored.
+    InputError (`bad_job`, `bad_option`, `window_unsupported`, `bad_calling_hours`, `key_reused`, `file_again`,
+    `no_such_upload`, `cannot_continue`, and what is wrong with the file), ConfigError (`unknown_account`,
+    `cannot_verify`, `bad_calling_hours`), Unavailable (database or staging). After an error nothing is stored.
     """
     ctx = context or connect()
-    checked = jobs.parse(continuation.addressed(ctx, job.model_dump(mode="json") if isinstance(job, Job) else job))
-    return _receive(ctx, checked, trusted=True, again=again)
+    return _receive(ctx, _parsed(ctx, job), trusted=True, again=again)
+
+
+def draft(ctx: Context, job: Job | dict[str, Any], staging: Staging, *, again: bool) -> Upload | Receipt:
+    """The row that `enqueue` would store, with its file in `staging`; the receipt where it would store none.
+
+    Raises what `enqueue` raises.
+    """
+    checked = _parsed(ctx, job)
+    root, whole = continuation.inherit(ctx, checked)
+    complete = _with_defaults(ctx, whole)
+    digest = sources.stage(ctx, whole, trusted=True, staging=staging)
+    same, ulid = checked.digest(digest), str(ULID())
+    key = checked.idempotency_key or ulid
+    with ctx.db.read() as session:
+        if (earlier := uploads.by_key(session, key)) is not None:
+            return _same(earlier, same)
+        if not again:
+            _refuse_again(uploads.with_digest(session, checked.account, digest))
+        return _row(ctx, session, complete, ulid, key, digest, same, root)
+
+
+def _parsed(ctx: Context, job: Job | dict[str, Any]) -> Job:
+    return jobs.parse(continuation.addressed(ctx, job.model_dump(mode="json") if isinstance(job, Job) else job))
 
 
 def receive_message(ctx: Context, job: Any, message_id: str) -> None:
@@ -96,8 +119,7 @@ def _receive(ctx: Context, job: Job, *, trusted: bool, again: bool) -> Receipt:
         if earlier is None and not again:
             _refuse_again(uploads.with_digest(session, job.account, digest))
         if earlier is None:
-            row = _row(ctx, session, complete, ulid, key, digest, same)
-            row.continues_id = root
+            row = _row(ctx, session, complete, ulid, key, digest, same, root)
             earlier = None if uploads.receive(session, row) else uploads.by_key(session, key)
     if earlier is not None:
         return _same(earlier, same)
@@ -107,7 +129,7 @@ def _receive(ctx: Context, job: Job, *, trusted: bool, again: bool) -> Receipt:
 
 
 def _with_defaults(ctx: Context, job: Job) -> Job:
-    """The account's options below the job's own, checked as the provider would; a name made of the file's."""
+    """The account's options and window below the job's own, checked as the provider would; a name of the file's."""
     account = ctx.settings.account(job.account)
     if account.start == "verified" and ctx.kind(job.account).capabilities.starts == "at_once":
         raise ConfigError(
@@ -116,7 +138,8 @@ def _with_defaults(ctx: Context, job: Job) -> Job:
             "start = immediate, or choose an account whose provider can fill a list before it starts.",
         )
     options = {"name": _plain_name(job.source), **account.options, **job.options}
-    return job.model_copy(update={"options": ctx.kind(job.account).check_options(options)})
+    checked = job.model_copy(update={"options": ctx.kind(job.account).check_options(options)})
+    return calling.with_window(ctx, checked)
 
 
 def _plain_name(source: str) -> str:
@@ -125,7 +148,9 @@ def _plain_name(source: str) -> str:
     return "".join(letter for letter in stem if letter.isprintable()).strip()[:100] or "rollcall"
 
 
-def _row(ctx: Context, session: Session, job: Job, ulid: str, key: str, digest: str, same: str) -> Upload:
+def _row(
+    ctx: Context, session: Session, job: Job, ulid: str, key: str, digest: str, same: str, root: int | None
+) -> Upload:
     return Upload(
         ulid=ulid,
         account=job.account,
@@ -135,6 +160,7 @@ def _row(ctx: Context, session: Session, job: Job, ulid: str, key: str, digest: 
         source_digest=digest,
         created_at=ctx.db.now(session),
         starts_at=job.starts_at,
+        continues_id=root,
     )
 
 

@@ -168,14 +168,14 @@ class ProcessRates(_Line):
 class SharedRates(_Line):
     """The rates of all processes that share a Redis. Our own turns are known here too, for when it is away."""
 
-    def __init__(self, client: redis.Redis, clock: Clock = time.monotonic) -> None:
-        super().__init__(clock)
-        self._own = ProcessRates(clock)
+    def __init__(self, client: redis.Redis) -> None:
+        super().__init__(time.monotonic)
+        self._own = ProcessRates()
         self._turn = client.register_script(_TURN)
         self._hold = client.register_script(_HOLD)
         self._lock = threading.Lock()
         self._away = False
-        self._ask_at = clock()
+        self._ask_at = self._clock()
 
     def hold(self, account: str, seconds: float) -> None:
         self._own.hold(account, seconds)

@@ -115,10 +115,14 @@ def _look(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
 
 def _told_of(ctx: Context, upload: Upload, rows: pl.Series) -> pl.Series:
     """Who among `rows` was heard of: he was sent, whatever the lists show."""
+    with ctx.db.read() as session:
+        return _known(session, upload, rows)
+
+
+def _known(session: Session, upload: Upload, rows: pl.Series) -> pl.Series:
     if rows.is_empty():
         return rows
-    with ctx.db.read() as session:
-        return outcomes.known(session, upload.id, rows)["row"]
+    return rows.filter(rows.is_in(outcomes.known(session, upload.id, rows)["row"].implode()))
 
 
 def _heard(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
@@ -126,21 +130,26 @@ def _heard(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
     rows = roster.index(ctx.staging, chunk)["row"]
     with ctx.db.read() as session:
         call_list = lists.get(session, chunk.list_id)
-        heard = outcomes.known(session, upload.id, rows).filter(pl.col("row").is_in(rows.implode()))
+        heard = _known(session, upload, rows)
     assert call_list is not None
     reference = call_list.reference or call_list.name
-    return Evidence(rows.clear() if heard.height else rows, reference, True, told=False)
+    return Evidence(rows if heard.is_empty() else rows.clear(), reference, True, told=False)
 
 
 def _numbered(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
-    """Lists are found and their contacts cannot be seen: a list of the right size holds them all."""
+    """Lists are found and their contacts cannot be seen: a list of the right size holds them all.
+
+    One that is not found arrived all the same where a callback told of a contact; its name has to be its reference.
+    """
     with ctx.db.read() as session:
         call_list = lists.get(session, chunk.list_id)
     assert call_list is not None
     provider, rows = accounts.provider(ctx, upload.account), roster.index(ctx.staging, chunk)["row"]
     found = retry.reading(lambda: provider.find(call_list.name), ctx.stopping)
-    if not found:
+    if not found and _told_of(ctx, upload, rows).is_empty():
         return Evidence(rows, None, True)
+    if not found:
+        return Evidence(rows.clear(), call_list.reference or call_list.name, True)
     fullest = max(found, key=lambda one: one.count or 0)
     short = None if fullest.count == chunk.rows else fullest.count or 0
     return Evidence(rows.clear(), fullest.reference, True, short=short)
@@ -192,7 +201,9 @@ def _resend(ctx: Context, session: Session, upload: Upload, chunk: Chunk, eviden
         )
         raise InputError("cannot_tell_which", text)
     if missing.is_empty():
-        raise InputError("nothing_missing", f"Every contact of chunk {chunk.seq} was seen in its list; accept it.")
+        raise InputError("nothing_missing", f"Every contact of chunk {chunk.seq} was seen or told of; accept it.")
+    if not _known(session, upload, missing).is_empty():  # under the upload's lock, which callbacks wait for
+        raise InputError("too_early", f"The provider has just told of contacts of chunk {chunk.seq}; decide again.")
     if missing.len() == chunk.rows:
         return chunks.person_resends(session, chunk, until, **_elsewhere(ctx, session, upload, chunk))
     sent = chunk.model_dump(exclude={"id"})

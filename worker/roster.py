@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import polars as pl
 
@@ -15,12 +16,19 @@ from worker.providers.base import Provider
 TOKEN = 26
 
 
-def index(staging: Staging, chunk: Chunk) -> pl.DataFrame:
+class Indexed(Protocol):
+    """A chunk, stored or only staged."""
+
+    @property
+    def index_digest(self) -> str: ...
+
+
+def index(staging: Staging, chunk: Indexed) -> pl.DataFrame:
     """`row`, `line`, `e164` and `uuid` (null where it is ours) of every contact of a chunk."""
     return pl.read_parquet(io.BytesIO(staging.read(chunk.index_digest)))
 
 
-def rows_with(staging: Staging, chunk: Chunk, numbers: Ints) -> list[int]:
+def rows_with(staging: Staging, chunk: Indexed, numbers: Ints) -> list[int]:
     """Rows of the contacts of a chunk whose number is one of these (digits of E.164)."""
     wanted = pl.Series(numbers, dtype=pl.Int64).implode()
     rows: list[int] = index(staging, chunk).filter(pl.col("e164").is_in(wanted))["row"].to_list()

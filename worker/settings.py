@@ -42,7 +42,7 @@ class Timing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     lease: float = Field(60, gt=0, description="how long a claim holds without a sign of life")
-    sweep_interval: float = Field(0.5, gt=0)
+    sweep_interval: float = Field(0.5, gt=0, description="how often the workers look for what is due")
     sweep_slice: float = Field(5, gt=0, description="one sweep task sweeps for this long")
     rung: float = Field(2, gt=0, description="a bell that brought nobody in this time is rung again")
     eta_horizon: float = Field(120, gt=0, description="how far ahead a submission is handed to the broker with an ETA")
@@ -64,11 +64,11 @@ class AccountSettings(BaseModel):
     account_id: str | None = Field(None, description="Voximplant's account id, Plum's login, Kore's account id")
     credentials_file: Path | None = Field(None, description="Voximplant's credentials.json")
     api_key_file: Path | None = Field(None, description="API key, Plum's PIN, Kore's client secret")
-    api_key_env: str | None = None
+    api_key_env: str | None = Field(None, description="the variable that holds it, in place of the file")
     callback_secret_file: Path | None = Field(
         None, description="what callbacks are proved with: Formant's webhook secret, or one of your own for Plum"
     )
-    callback_secret_env: str | None = None
+    callback_secret_env: str | None = Field(None, description="the variable that holds it, in place of the file")
     own: dict[str, Any] = Field(default_factory=dict, description="settings that only this provider has")
     requests_per_second: float | None = Field(
         None, gt=0, description="over all workers; by default what the provider documents, if anything"
@@ -80,18 +80,23 @@ class AccountSettings(BaseModel):
     http_deadline: float = Field(30, gt=0, description="seconds one submission may take in all")
     read_deadline: float = Field(600, gt=0, description="seconds one read of a list may take in all; of Kore.ai's 1800")
     settle: float = Field(900, gt=0, description="seconds between the two reads that prove absence")
-    on_absence: Literal["resend", "review"] = "resend"
+    on_absence: Literal["resend", "review"] = Field(
+        "resend", description="what happens to contacts that are proved absent; review: a person decides"
+    )
     start: Literal["immediate", "verified"] = Field(
         "immediate", description="verified: a list is filled while stopped, compared whole, and only then started"
     )
     min_balance: float = Field(1.0, ge=0, description="in the currency of the account")
-    poll_fast: float = Field(15, gt=0)
-    poll_slow: float = Field(900, gt=0)
+    poll_fast: float = Field(15, gt=0, description="seconds after which we look again, doubled while nothing changes")
+    poll_slow: float = Field(900, gt=0, description="seconds between two looks, at most")
     call_again_after: float = Field(
         0, ge=0, description="days in which a number that this account has called is a duplicate; 0: never"
     )
-    chunk_rows: int = Field(10_000, ge=1)
-    chunk_bytes: int = Field(8_000_000, ge=1024)
+    window: str | None = Field(
+        None, description="calling window of jobs that name none: legal, or local hours such as 09:00-18:00"
+    )
+    chunk_rows: int = Field(10_000, ge=1, description="contacts in one request, at most")
+    chunk_bytes: int = Field(8_000_000, ge=1024, description="bytes of one request's list, at most")
     dispositions: dict[str, Disposition] = Field(
         default_factory=dict, description="what the scenario reports (any case) to a disposition"
     )
@@ -160,11 +165,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ROLLCALL_", env_nested_delimiter="__", extra="forbid")
 
-    home: Path = Path(".rollcall")
-    database_url: str | None = None
-    broker_url: str | None = None
-    staging_url: str | None = None
-    sandbox_url: str = "http://127.0.0.1:8765"
+    home: Path = Field(Path(".rollcall"), description="the folder of all that this machine keeps")
+    database_url: str | None = Field(None, description="PostgreSQL or SQLite; by default a SQLite file in the home")
+    broker_url: str | None = Field(None, description="Redis or Valkey; by default the one that `rollcall up` runs")
+    staging_url: str | None = Field(None, description="where files and chunks lie; by default a folder in the home")
+    sandbox_url: str = Field("http://127.0.0.1:8765", description="where the account `sandbox` finds its provider")
     public_url: str | None = Field(None, description="address of `rollcall web` as providers reach it")
     web_host: str = Field("127.0.0.1", description="where `rollcall web` listens")
     web_port: int = Field(8766, ge=0, le=65535, description="0 takes a free port")
@@ -175,7 +180,12 @@ class Settings(BaseSettings):
         default_factory=list, description="hosts, or s3://bucket, that a raw message may name a file of"
     )
     source_limit: int = Field(20_000_000_000, ge=1, description="bytes of a file, unpacked; a larger one is refused")
-    reject_threshold: float = Field(0.30, ge=0, le=1)
+    reject_threshold: float = Field(
+        0.30, ge=0, le=1, description="an upload of which a larger share was rejected waits for a person"
+    )
+    calling_hours: Path | None = Field(
+        None, description="a TOML file of calling hours by country, laid over those that come with Rollcall"
+    )
     max_deaths: int = Field(3, ge=1, description="a chunk or an intake that kills its worker this often needs a person")
     max_vanished: int = Field(3, ge=1, description="a chunk that was sent this often and never arrived needs a person")
     callback_days: float = Field(30, gt=0, description="callbacks that were applied or ignored are kept for so long")
@@ -203,6 +213,8 @@ class Settings(BaseSettings):
                     f"accounts.{name}.http_deadline ({account.http_deadline:g} s) must be shorter than timing.lease "
                     f"({self.timing.lease:g} s), else a request outlives its claim"
                 )
+        if self.calling_hours is not None:
+            self.calling_hours = config_file().parent / self.calling_hours
         self._check_timing(self.timing)
         return self
 

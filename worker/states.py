@@ -16,13 +16,18 @@ class UploadState(StrEnum):
 
 
 class Blocked(StrEnum):
-    """What a blocked upload waits for. The first three end by themselves, the others need a person."""
+    """What a blocked upload waits for.
+
+    PROVIDER_DOWN ends by itself; BALANCE and CREDENTIAL do once a person has topped up the account or mended the
+    credential; LATE and REJECTS wait for a person's decision.
+    """
 
     BALANCE = "balance"
     CREDENTIAL = "credential"
     PROVIDER_DOWN = "provider_down"
     LATE = "late"
     REJECTS = "rejects"
+    PILOT = "pilot"
 
 
 class ChunkState(StrEnum):
@@ -125,6 +130,7 @@ LIST_ARROWS: dict[str, tuple[tuple[ListState, ...], ListState]] = {
     "finish_list": ((L.OPEN, L.STOPPED), L.FINISHED),
 }
 
+UPLOAD_GOES_ON = frozenset({U.SUBMITTING, U.DIALING})
 UPLOAD_ENDED = frozenset({U.FINISHED, U.CANCELLED, U.FAILED})
 CHUNK_SENT = frozenset({C.ACCEPTED, C.FINISHED})
 CHUNK_WAITING = frozenset({C.STAGED, C.READY})

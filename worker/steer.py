@@ -1,24 +1,28 @@
 """Steer: stop a list at the provider, let it dial, or change it, until it is as the upload wants it.
 
 Dialling may take several requests, each a step with a line of its own in the journal; what a step made is kept before
-the next one goes out. A step that dials and was not answered is not repeated before `settle` has passed: by then the
-provider shows whether it arrived, and the step looks before it acts.
+the next one goes out. Before each it is asked anew whether the list is still ours to steer, still wanted so, and in
+time. A step that dials and was not answered is not repeated before `settle` has passed: by then the provider shows
+whether it arrived, and the step looks before it acts. Nor is a list taken for stopped before: what comes late would
+let it dial again.
 """
 
-from datetime import timedelta
-from typing import Any
+import time
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
 from worker import accounts, retry, telemetry
 from worker.context import Context, place_of
-from worker.errors import ProviderError, Refused
+from worker.errors import NotSent, ProviderError, Refused
 from worker.models import CallList, Upload
 from worker.providers.base import Place, Provider
-from worker.states import ListState
+from worker.states import UPLOAD_GOES_ON, ListState
 from worker.store import chunks, journal, lists, uploads, withdrawals
 
 LATE = "A filled list has missed its time to start; `rollcall resume` starts it now, `rollcall cancel` drops it."
+STEP = 60.0  # seconds that a step takes at most, its look included; where that is a whole read, `read_deadline`
 
 
 def steer(ctx: Context, list_id: int) -> None:
@@ -44,43 +48,37 @@ def steer(ctx: Context, list_id: int) -> None:
 
 def _take_steps(ctx: Context, upload: Upload, call_list: CallList) -> None:
     stopping = call_list.stop_wanted
-    if not stopping and _too_late(ctx, upload, call_list):
-        return
     steps = ("stop",) if stopping else ctx.kind(upload.account).starts(call_list.campaign)
     for step in steps:
-        if _changed(ctx, call_list) or (not stopping and _in_doubt(ctx, upload, call_list, step)):
+        if not stopping and _too_late(ctx, upload, call_list):
             return
-        answer = _request(ctx, upload, call_list, step)
+        begun = _begin(ctx, upload, call_list, step)
+        if begun is None:
+            return
+        answer = _request(ctx, upload, call_list, begun)
         if isinstance(answer, Refused):
             if not stopping and _told(ctx, upload):
                 _cannot_start(ctx, upload, answer)
                 return
             break
-        if isinstance(answer, ProviderError):
+        if isinstance(answer, ProviderError) or answer not in (None, call_list.campaign):
             return
-        call_list.campaign = call_list.campaign or answer
-    with ctx.db.write() as session:
-        _arrived(ctx, session, upload, call_list)
-    telemetry.emit("steer.arrived", upload=upload.ulid, list=call_list.number, stopped=stopping)
+    _arrived(ctx, upload, call_list)
 
 
 def _tell_changes(ctx: Context, upload: Upload, call_list: CallList) -> None:
     """Tell the provider the options that were set while the list dials. What it refuses is kept with its words."""
-    answer = _request(ctx, upload, call_list, "edit")
-    if isinstance(answer, ProviderError) and not isinstance(answer, Refused):
+    begun = _begin(ctx, upload, call_list, "edit")
+    answer = None if begun is None else _request(ctx, upload, call_list, begun)
+    if begun is None or (isinstance(answer, ProviderError) and not isinstance(answer, Refused)):
         return
     with ctx.db.write() as session:
         current = uploads.lock(session, upload.id)
+        if not isinstance(answer, Refused):
+            current = uploads.change_options(session, current, call_list.changes or {})
         lists.told_changes(session, call_list, answer.message if isinstance(answer, Refused) else None)
         if call_list.deadline_at is not None:
             ctx.expect_outcomes(session, current, call_list.id)  # more attempts take longer
-
-
-def _changed(ctx: Context, call_list: CallList) -> bool:
-    """Whether somebody has decided otherwise since we began."""
-    with ctx.db.read() as session:
-        current = lists.get(session, call_list.id)
-    return current is None or current.stop_wanted != call_list.stop_wanted
 
 
 def _told(ctx: Context, upload: Upload) -> bool:
@@ -88,15 +86,52 @@ def _told(ctx: Context, upload: Upload) -> bool:
     return ctx.kind(upload.account).capabilities.starts == "when_told"
 
 
+def _dials(ctx: Context, upload: Upload) -> str:
+    """The step that lets a list dial; those before it only make what is dialled with."""
+    return ctx.kind(upload.account).starts(None)[-1]
+
+
 def _too_late(ctx: Context, upload: Upload, call_list: CallList) -> bool:
-    """Whether a list that never dialled has missed its time: nobody is to be called at night because of an outage."""
+    """Whether a list that never dialled has missed its time: nobody is to be called at night because of an outage.
+
+    Where nobody knows what became of an earlier step it may dial all the same: it is looked at, and not told again.
+    """
     if call_list.started_at is not None:
         return False
     with ctx.db.write() as session:
-        if chunks.in_time(session, call_list.id, ctx.db.now(session)):
+        now = ctx.db.now(session)
+        if chunks.in_time(session, call_list.id, now):
             return False
-        uploads.block_late(session, upload.id, LATE)
+        clear = _clear(ctx, session, upload, call_list, _dials(ctx, upload))
+        if clear is not None and now < clear:
+            lists.steer_later(session, call_list.id, clear)
+            return True
+    if clear is None or not _may_dial(ctx, upload, call_list):
+        with ctx.db.write() as session:
+            uploads.block_late(session, upload.id, LATE)
     return True
+
+
+def _may_dial(ctx: Context, upload: Upload, call_list: CallList) -> bool:
+    """Whether the provider shows that the list was started, or does not show it now: then it is asked again."""
+    place = place_of(upload, call_list)
+    found = retry.as_value(
+        lambda: retry.reading(lambda: accounts.provider(ctx, upload.account).status(place), ctx.stopping)
+    )
+    if isinstance(found, ProviderError):
+        accounts.hold(ctx, upload.account, found)
+        _again_soon(ctx, call_list)
+        return True
+    if found is None or not (found.dials or found.complete):
+        return False
+    _arrived(ctx, upload, call_list)
+    return True
+
+
+def _again_soon(ctx: Context, call_list: CallList) -> None:
+    with ctx.db.write() as session:
+        soon = ctx.db.now(session) + timedelta(seconds=ctx.settings.timing.probe_every)
+        lists.steer_later(session, call_list.id, soon)
 
 
 def _cannot_start(ctx: Context, upload: Upload, said: Refused) -> None:
@@ -105,44 +140,73 @@ def _cannot_start(ctx: Context, upload: Upload, said: Refused) -> None:
         uploads.pause_unstarted(session, upload.id, said.code, text)
 
 
-def _in_doubt(ctx: Context, upload: Upload, call_list: CallList, step: str) -> bool:
-    """Whether an earlier request of this step may still arrive; the list is steered again when it cannot any more."""
-    if not _told(ctx, upload):
-        return False
-    with ctx.db.write() as session:
-        since = journal.in_doubt(session, call_list.id, step)
-        clear = None if since is None else since + _settle(ctx, upload)
-        if clear is None or ctx.db.now(session) >= clear:
-            return False
-        lists.steer_later(session, call_list.id, clear)
-    return True
-
-
-def _settle(ctx: Context, upload: Upload) -> timedelta:
+def _clear(ctx: Context, session: Session, upload: Upload, call_list: CallList, step: str) -> datetime | None:
+    """When a request of this step, of which nobody knows what became, cannot arrive any more; None where none is."""
+    line = journal.in_doubt(session, call_list.id, step)
+    if line is None:
+        return None
     account = ctx.settings.account(upload.account)
-    return timedelta(seconds=account.settle + account.http_deadline)
+    ended = line.ended_at or line.sent_at + timedelta(seconds=_longest(ctx, upload, step))
+    return ended + timedelta(seconds=account.settle + account.http_deadline)
 
 
-def _request(ctx: Context, upload: Upload, call_list: CallList, step: str) -> str | ProviderError | None:
-    """One step; the reference of what it made, if it made something."""
+def _longest(ctx: Context, upload: Upload, step: str) -> float:
+    """Seconds in which a step is over: its last try begins within a lease."""
+    short = step in ("stop", "edit", _dials(ctx, upload))
+    takes = STEP if short else max(STEP, ctx.settings.account(upload.account).read_deadline)
+    return ctx.settings.timing.lease + takes
+
+
+class _Begun(NamedTuple):
+    """A step that is ours to take: its line in the journal, and the moment (monotonic) after which no try begins."""
+
+    step: str
+    line: int
+    deadline: float
+
+
+def _begin(ctx: Context, upload: Upload, call_list: CallList, step: str) -> _Begun | None:
+    """Say that a step goes out; None where it may not, or not now.
+
+    It may not where another worker steers the list by now, or somebody decided otherwise since we began.
+    """
+    deadline = time.monotonic() + ctx.settings.timing.lease  # before the commit: who was frozen finds his time over
     with ctx.db.write() as session:
+        state, current = uploads.lock(session, upload.id).state, lists.get(session, call_list.id)
         now = ctx.db.now(session)
+        ours = lists.extend_run(session, call_list, now, _longest(ctx, upload, step))
+        if not ours or current is None or current.state == ListState.FINISHED:
+            return None
+        if step not in ("stop", "edit"):
+            if current.stop_wanted or state not in UPLOAD_GOES_ON:
+                return None
+            clear = _clear(ctx, session, upload, call_list, step) if _told(ctx, upload) else None
+            if clear is not None and now < clear:
+                lists.steer_later(session, call_list.id, clear)
+                return None
+            withdrawals.reopen(session, upload.id, call_list.id, now)  # it may dial, and revive whom it had let go
+        elif step == "stop" and not current.stop_wanted:
+            return None
         line = journal.sending(session, now, step, upload_id=upload.id, list_id=call_list.id)
-        if step not in ("stop", "edit"):  # from now on it may dial, and revive whom it had let go
-            withdrawals.reopen(session, upload.id, call_list.id, now)
+    return _Begun(step, line, deadline)
+
+
+def _request(ctx: Context, upload: Upload, call_list: CallList, begun: _Begun) -> str | ProviderError | None:
+    """One step; the reference of what it made, if it made something. `call_list` is told which one is kept."""
+    step = begun.step
     telemetry.emit("steer.sending", upload=upload.ulid, list=call_list.number, step=step)
-    answer = _say(ctx, upload, call_list, step)
+    answer = _say(ctx, upload, call_list, begun)
     with ctx.db.write() as session:
         now = ctx.db.now(session)
         if isinstance(answer, ProviderError):
             if not isinstance(answer, Refused):
                 lists.steer_later(session, call_list.id, now + timedelta(seconds=ctx.settings.timing.probe_every))
             words = {"code": answer.code, "message": answer.message}
-            journal.came_back(session, line, now, type(answer).__name__, **words)
+            journal.came_back(session, begun.line, now, type(answer).__name__, **words)
         else:
             if answer is not None:
-                lists.dials(session, call_list.id, answer)
-            journal.came_back(session, line, now, "done", reference=answer)
+                call_list.campaign = lists.dials(session, call_list.id, answer)
+            journal.came_back(session, begun.line, now, "done", reference=answer)
     if isinstance(answer, ProviderError):
         accounts.hold(ctx, upload.account, answer)
     if step not in ("stop", "edit"):
@@ -152,11 +216,14 @@ def _request(ctx: Context, upload: Upload, call_list: CallList, step: str) -> st
     return answer
 
 
-def _say(ctx: Context, upload: Upload, call_list: CallList, step: str) -> str | ProviderError | None:
-    """A stop, and the recovery of a list that dialled before, may be said twice; a step that dials may not."""
-    place = place_of(upload, call_list)
+def _say(ctx: Context, upload: Upload, call_list: CallList, begun: _Begun) -> str | ProviderError | None:
+    """What only stops or sets may be said twice. A step that may dial is repeated only where it was not sent, and one
+    that dials when told not even then: it waits for its next turn."""
+    step, place = begun.step, place_of(upload, call_list)
 
     def once() -> str | None:
+        if time.monotonic() >= begun.deadline:
+            raise NotSent("deadline_passed", "The time for this step was over before it went out.", ours=True)
         provider = accounts.provider(ctx, upload.account)
         if step == "edit":
             _edit(provider, place, call_list.changes or {})
@@ -166,9 +233,11 @@ def _say(ctx: Context, upload: Upload, call_list: CallList, step: str) -> str | 
         provider.stop(place)
         return None
 
-    if step in ("stop", "edit") or not _told(ctx, upload):
+    if step in ("stop", "edit"):
         return retry.as_value(lambda: retry.reading(once, ctx.stopping))
-    return retry.as_value(once)
+    if _told(ctx, upload):
+        return retry.as_value(once)
+    return retry.as_value(lambda: retry.sending(once, ctx.stopping, begun.deadline))
 
 
 def _edit(provider: Provider, place: Place, changes: dict[str, Any]) -> None:
@@ -177,12 +246,23 @@ def _edit(provider: Provider, place: Place, changes: dict[str, Any]) -> None:
     provider.hands.edit(place, changes)
 
 
-def _arrived(ctx: Context, session: Session, upload: Upload, call_list: CallList) -> None:
-    if call_list.stop_wanted:
-        lists.stopped(session, call_list.id)
-    elif lists.recovered(session, call_list.id):
-        ctx.expect_outcomes(session, upload, call_list.id)
-        withdrawals.reopen(session, upload.id, call_list.id, ctx.db.now(session))
+def _arrived(ctx: Context, upload: Upload, call_list: CallList) -> None:
+    """The list is as it was wanted. It is stopped once more where a step that dials may still arrive."""
+    with ctx.db.write() as session:
+        uploads.lock(session, upload.id)
+        now = ctx.db.now(session)
+        if not lists.extend_run(session, call_list, now, ctx.settings.timing.lease):
+            return
+        clear = _clear(ctx, session, upload, call_list, _dials(ctx, upload)) if call_list.stop_wanted else None
+        if clear is not None and now < clear:
+            lists.steer_later(session, call_list.id, clear)
+            return
+        if call_list.stop_wanted:
+            lists.stopped(session, call_list.id)
+        elif lists.recovered(session, call_list.id):
+            ctx.expect_outcomes(session, upload, call_list.id)
+            withdrawals.reopen(session, upload.id, call_list.id, now)
+    telemetry.emit("steer.arrived", upload=upload.ulid, list=call_list.number, stopped=call_list.stop_wanted)
 
 
 def _wrong(call_list: CallList) -> bool:

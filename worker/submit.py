@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from worker import accounts, retry, telemetry
+from worker import accounts, retime, retry, telemetry
 from worker.context import Context, list_name, place_of
 from worker.errors import (
     AccountRefused,
@@ -85,6 +85,7 @@ def _drain(ctx: Context, upload: Upload, call_list: CallList) -> Next:
         return Next.STOP
     until = time.monotonic() + ctx.settings.timing.slice
     while time.monotonic() < until and not ctx.stopping.is_set():
+        retime.renew(ctx, upload, call_list.id)
         if submit_next(ctx, upload, call_list) is Next.STOP:
             return Next.STOP
     return Next.MORE
@@ -124,7 +125,15 @@ def _claim(ctx: Context, upload: Upload, call_list: CallList) -> Claimed | None:
         if not lists.extend_run(session, call_list, now, timing.lease):
             return None
         steps = ctx.kind(upload.account).steps(_reference(session, call_list))
-        taken = chunks.claim(session, call_list, now, lease=timing.lease, deadline=seconds, carries=steps[0].carries)
+        taken = chunks.claim(
+            session,
+            call_list,
+            now,
+            lease=timing.lease,
+            deadline=seconds,
+            carries=steps[0].carries,
+            since=retime.in_time(ctx, upload, now),
+        )
         if taken is None:
             uploads.advance(session, upload.id, now)
             return None

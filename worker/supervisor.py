@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,8 +30,7 @@ def tell(line: str) -> None:
 class StopRequest:
     """What signals have asked for: to stop, and, by one that comes later, to hurry."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._since: float | None = None
         self.hurry = False
 
@@ -41,8 +40,8 @@ class StopRequest:
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._since is None:
-            self._since = self._clock()
-        elif self._clock() - self._since > SECOND_THOUGHT:
+            self._since = time.monotonic()
+        elif time.monotonic() - self._since > SECOND_THOUGHT:
             self.hurry = True
 
 
@@ -55,15 +54,12 @@ class Supervisor:
         services: Sequence[Service],
         *,
         ports: Mapping[str, int] | None = None,
-        say: Callable[[str], None] = tell,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._home = home.absolute()
-        self._children = [Child(service, self._home / "logs", clock) for service in services]
+        self._children = [Child(service, self._home / "logs") for service in services]
         self._ports = dict(ports or {})
-        self._say = say
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
-        self._stop_request = StopRequest(clock)
+        self._stop_request = StopRequest()
         self._undertaker: Undertaker
 
     def run(self) -> int:
@@ -113,7 +109,7 @@ class Supervisor:
             self._wait_until_ready(child)
             if self._stop_request.made:
                 return
-        self._say("all up; Ctrl-C stops everything")
+        tell("all up; Ctrl-C stops everything")
 
     def _wait_until_ready(self, child: Child) -> None:
         name, log = child.service.name, child.log
@@ -138,7 +134,7 @@ class Supervisor:
     def _watch(self, others: Child | None = None) -> None:
         """Look once at everything that has been started, but for the one that is being waited for."""
         if self._undertaker.replace_if_dead():
-            self._say("undertaker: started again")
+            tell("undertaker: started again")
         for child in self._children:
             if child is not others and child.starts:
                 self._look_after(child)
@@ -154,11 +150,11 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         pid = child.start()
         self._undertaker.take(pid, child.service.stop_signal, child.service.grace)
-        self._say(f"{child.service.name}: started (pid {pid})")
+        tell(f"{child.service.name}: started (pid {pid})")
         self._publish()
 
     def _announce_ready(self, child: Child) -> None:
-        self._say(f"{child.service.name}: ready")
+        tell(f"{child.service.name}: ready")
         self._publish()
 
     def _mourn(self, child: Child, death: Death) -> None:
@@ -166,7 +162,7 @@ class Supervisor:
         line = f"{child.service.name}: {death}"
         if child.service.restart:
             line += f"; starting again in {child.plan_restart():g} s (log: {child.log})"
-        self._say(line)
+        tell(line)
         self._publish()
 
     def _stop_all(self) -> None:
@@ -184,7 +180,7 @@ class Supervisor:
                 killed = True
             time.sleep(POLL / 5)
         self._undertaker.release(death.pid)
-        self._say(f"{child.service.name}: {'killed' if killed else 'stopped'}")
+        tell(f"{child.service.name}: {'killed' if killed else 'stopped'}")
 
     def _publish(self) -> None:
         services = {

@@ -6,11 +6,11 @@ from sqlmodel import Session
 
 from worker.errors import InputError
 from worker.models import Upload
-from worker.states import Blocked, ChunkState, UploadState
-from worker.store import chunks, families, lists, outcomes, uploads
+from worker.states import CHUNK_WAITING, Blocked, ChunkState, UploadState
+from worker.store import chunks, families, gates, lists, outcomes, pilots, uploads
 
 ROWS = ("total", "accepted", "rejected", "suppressed", "duplicate", "refused", "cancelled", "waiting", "unknown")
-ENDS_BY_ITSELF = (ChunkState.STAGED, ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN)
+ENDS_BY_ITSELF = (ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN)
 
 
 def find(session: Session, ulid: str) -> Upload:
@@ -47,11 +47,16 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
         shown["continuations"] = [_continuation(session, one) for one in later]
     if upload.unsent_columns:
         shown["unsent_columns"] = upload.unsent_columns
+    if (pilot := pilots.of_upload(session, upload)) is not None:
+        shown["pilot"] = pilot._asdict()
     if upload.starts_at is not None:
         shown["starts_at"] = upload.starts_at.isoformat()
     for name in ("blocked", "code", "message"):
         if getattr(upload, name) is not None:
             shown[name] = getattr(upload, name)
+    uncompared = _uncompared(session, upload)
+    if uncompared is not None and upload.message is None:
+        shown |= {"code": "not_compared", "message": uncompared}
     waiting = needs_person(session, upload)
     if waiting:
         shown["needs_person"] = waiting
@@ -77,4 +82,21 @@ def needs_person(session: Session, upload: Upload) -> str | None:
     if doubtful and (holding or not chunks.of_upload(session, upload.id, *ENDS_BY_ITSELF)):
         rows = sum(chunk.rows for chunk in doubtful)
         return f"{rows} contacts in {len(doubtful)} chunks are in doubt; `rollcall review {upload.ulid}` shows them."
+    held = chunks.tally(session, upload.id, *CHUNK_WAITING, uncompared=True)
+    if held[0] and held == chunks.tally(session, upload.id, *ENDS_BY_ITSELF):
+        return _uncompared(session, upload)
     return None
+
+
+def _uncompared(session: Session, upload: Upload) -> str | None:
+    """What of the upload waits to be compared with the do-not-call list, and cannot be, in a sentence."""
+    gate = gates.look(session, upload.account)
+    if gate is not None and gate.listed_since and gate.compare_message and upload.ended_at is None:
+        return f"It waits to be compared with the do-not-call list: {gate.compare_message}"
+    count, rows = chunks.tally(session, upload.id, *CHUNK_WAITING, uncompared=True)
+    if not count:
+        return None
+    return (
+        f"{rows} contacts in {count} chunks wait: their files in staging are gone, so nobody can tell who of them is "
+        f"on the do-not-call list. Put the files back, or `rollcall cancel {upload.ulid}` drops what was not sent."
+    )

@@ -6,8 +6,10 @@ a chunk is on its way or in doubt, the wish waits for it to settle.
 """
 
 import logging
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -15,14 +17,15 @@ from sqlmodel import Session
 
 from worker import accounts, parts, retry, roster, telemetry, told
 from worker.context import Context, place_of
-from worker.errors import InputError, ProviderError, Refused, StagingError, Unavailable
+from worker.errors import InputError, ProviderError, Refused, StagingError, Throttled, Unavailable
 from worker.models import CallList, Chunk, Upload, Withdrawal
 from worker.providers.base import TASKS
 from worker.states import ChunkState, Disposition, WithdrawalState
-from worker.store import chunks, journal, lists, outcomes, uploads, withdrawals
+from worker.store import chunks, gates, journal, lists, outcomes, uploads, withdrawals
 from worker.view import find
 
 _log = logging.getLogger("rollcall.withdraw")
+PLACES = {"row": pl.Int64, "chunk_id": pl.Int64}
 
 
 def ask(ctx: Context, ulid: str, rows: Sequence[int], who: str, why: str) -> int:
@@ -42,18 +45,40 @@ def ask(ctx: Context, ulid: str, rows: Sequence[int], who: str, why: str) -> int
         raise InputError("no_such_contact", text)
     with ctx.db.write() as session:
         uploads.lock(session, upload.id)
-        now = ctx.db.now(session)
-        fresh = withdrawals.ask(session, [_wish(row, places[row], who, why, now) for row in wanted])
-        if fresh:
-            journal.note(session, now, "withdraw", "decided", upload_id=upload.id, who=who, message=why, count=fresh)
+        frame = pl.DataFrame({"row": wanted, "chunk_id": [places[row].id for row in wanted]}, schema=PLACES)
+        fresh = keep(session, upload.id, frame, who, why, ctx.db.now(session))
     ctx.ring("withdraw", upload.ulid)
     return fresh
 
 
-def _wish(row: int, chunk: Chunk, who: str, why: str, now: datetime) -> Withdrawal:
-    place = {"upload_id": chunk.upload_id, "row": row, "chunk_id": chunk.id}
-    times = {"asked_at": now, "since": now, "again_at": now}
-    return Withdrawal.model_validate({**place, **times, "who": who, "why": why})
+def keep(session: Session, upload_id: int, places: pl.DataFrame, who: str, why: str, now: datetime) -> int:
+    """Keep the wish of contacts, given by the columns PLACES, and say so; returns how many had not asked before."""
+    fresh = withdrawals.ask(session, upload_id, places, who, why, now)
+    if fresh:
+        journal.note(session, now, "withdraw", "decided", upload_id=upload_id, who=who, message=why, count=fresh)
+    return fresh
+
+
+@dataclass
+class _Pass:
+    """One pass over the wishes of an upload. They are hidden from others until `until`, and that is extended.
+
+    `stop` says why the provider is not asked any more in this pass.
+    """
+
+    ctx: Context
+    upload: Upload
+    until: datetime
+    stop: str | None = None
+    renewed: float = field(default_factory=time.monotonic)
+
+    def beat(self) -> None:
+        if time.monotonic() - self.renewed < self.ctx.settings.timing.probe_every / 4:
+            return
+        with self.ctx.db.write() as session:
+            until = self.ctx.db.now(session) + _lease(self.ctx, self.upload)
+            withdrawals.keep_taken(session, self.upload.id, self.until, until)
+        self.until, self.renewed = until, time.monotonic()
 
 
 def withdraw(ctx: Context, ulid: str) -> None:
@@ -64,16 +89,51 @@ def withdraw(ctx: Context, ulid: str) -> None:
     with ctx.db.write() as session:
         upload = uploads.lock(session, find(session, ulid).id)
         now = ctx.db.now(session)
-        wishes = withdrawals.take(session, upload.id, now, _later(ctx, now))
+        one = _Pass(ctx, upload, now + _lease(ctx, upload))
+        wishes = withdrawals.take(session, upload.id, now, one.until)
         every = chunks.of_upload(session, upload.id, *ChunkState) if wishes else []
-    left = {wish.row: wish for wish in wishes}
-    for chunk in sorted(every, key=lambda one: one.state != ChunkState.ACCEPTED):
-        try:
-            here = [left.pop(row) for row in _rows_in(ctx, chunk, sorted(left))]
-            if here:
-                _carry_out(ctx, upload, chunk, here)
-        except (StagingError, Unavailable) as error:
-            _log.error("who withdrew from chunk %s of upload %s must wait: %s", chunk.seq, ulid, error.message)
+        gate = gates.look(session, upload.account)
+    if gate is not None and gate.throttled_until is not None and gate.throttled_until > now:
+        one.stop = "The provider said when to come again."
+    every.sort(key=lambda chunk: chunk.state != ChunkState.ACCEPTED)
+    by_chunk: dict[int, list[Withdrawal]] = {}
+    for wish in wishes:
+        by_chunk.setdefault(wish.chunk_id, []).append(wish)
+    astray = [wish for chunk in every for wish in _attend(one, chunk, by_chunk.pop(chunk.id, []))]
+    for chunk in every:  # a person's decision may have put a contact into another chunk
+        astray = _attend(one, chunk, astray)
+    _put_off(ctx, astray, "The chunk that it lies in cannot be read now.")
+
+
+def _lease(ctx: Context, upload: Upload) -> timedelta:
+    """Longer than one request may take, however often it is tried."""
+    account = ctx.settings.accounts.get(upload.account)
+    tries = retry.TRIES * account.http_deadline if account is not None else 0
+    return timedelta(seconds=tries + 2 * ctx.settings.timing.probe_every)
+
+
+def _attend(one: _Pass, chunk: Chunk, wishes: list[Withdrawal]) -> list[Withdrawal]:
+    """Carry out those of the wishes that lie in this chunk; returns the others."""
+    if not wishes:
+        return []
+    one.beat()
+    rows: set[int] = set()
+    here: list[Withdrawal] = []
+    try:
+        rows = set(_rows_in(one.ctx, chunk, sorted(wish.row for wish in wishes)))
+        here = [wish for wish in wishes if wish.row in rows]
+        if here:
+            _carry_out(one, chunk, here)
+    except (StagingError, Unavailable) as error:
+        _log.error("who withdrew from chunk %s of upload %s waits: %s", chunk.seq, one.upload.ulid, error.message)
+        _put_off(one.ctx, here, error.message)
+    return [wish for wish in wishes if wish.row not in rows]
+
+
+def _put_off(ctx: Context, wishes: list[Withdrawal], why: str) -> None:
+    if wishes:
+        with ctx.db.write() as session:
+            withdrawals.put_off(session, wishes, _later(ctx, ctx.db.now(session)), why)
 
 
 def _rows_in(ctx: Context, chunk: Chunk, rows: Sequence[int]) -> list[int]:
@@ -85,10 +145,13 @@ def _rows_in(ctx: Context, chunk: Chunk, rows: Sequence[int]) -> list[int]:
     return index.filter(index.is_in(pl.Series(near, dtype=pl.Int64).implode())).to_list()
 
 
-def _carry_out(ctx: Context, upload: Upload, chunk: Chunk, wishes: list[Withdrawal]) -> None:
-    astray = [wish.row for wish in wishes if wish.chunk_id != chunk.id]
-    with ctx.db.write() as session:  # a person's decision may have put a contact into another chunk
-        withdrawals.moved(session, upload.id, astray, chunk.id)
+def _carry_out(one: _Pass, chunk: Chunk, wishes: list[Withdrawal]) -> None:
+    ctx, upload = one.ctx, one.upload
+    moved = [wish.row for wish in wishes if wish.chunk_id != chunk.id]
+    if moved:
+        with ctx.db.write() as session:
+            withdrawals.moved(session, upload.id, moved, chunk.id)
+    with ctx.db.read() as session:
         call_list = lists.get(session, chunk.list_id)
     match chunk.state:
         case ChunkState.STAGED | ChunkState.READY:
@@ -96,18 +159,16 @@ def _carry_out(ctx: Context, upload: Upload, chunk: Chunk, wishes: list[Withdraw
         case ChunkState.FINISHED:
             _has_ended(ctx, upload, wishes, finished=True)
         case ChunkState.ACCEPTED:
-            _take_back(ctx, upload, chunk, call_list, wishes)
+            _take_back(one, chunk, call_list, wishes)
         case ChunkState.REVIEW if _is_there(call_list):  # some of it may lie in a list that dials
-            _take_back(ctx, upload, chunk, call_list, wishes)
+            _take_back(one, chunk, call_list, wishes)
         case ChunkState.REFUSED if chunk.attempts and _is_there(call_list):
-            left = _take_back(ctx, upload, chunk, call_list, wishes)
+            left = _take_back(one, chunk, call_list, wishes)
             _end(ctx, left, WithdrawalState.TOO_LATE, "Its chunk was given up; whether it arrived nobody knows.")
         case ChunkState.REFUSED | ChunkState.CANCELLED | ChunkState.SKIPPED:
             _end(ctx, wishes, WithdrawalState.UNSENT, "It was never accepted.")
         case _:
-            with ctx.db.write() as session:
-                later = _later(ctx, ctx.db.now(session))
-                withdrawals.put_off(session, wishes, later, "Its chunk is on its way or in doubt.")
+            _put_off(ctx, wishes, "Its chunk is on its way or in doubt.")
 
 
 def _is_there(call_list: CallList | None) -> bool:
@@ -129,6 +190,7 @@ def _keep_back(ctx: Context, upload: Upload, chunk: Chunk, wishes: list[Withdraw
         now = ctx.db.now(session)
         done = chunks.skip(session, chunk, now) if everybody else chunks.shrink(session, chunk, **left)
         if not done:
+            withdrawals.put_off(session, wishes, _later(ctx, now), "Its chunk changed meanwhile.")
             return
         if not everybody:
             uploads.suppress(session, upload.id, len(wishes))
@@ -139,26 +201,30 @@ def _keep_back(ctx: Context, upload: Upload, chunk: Chunk, wishes: list[Withdraw
     ctx.ring("submit", chunk.list_id)
 
 
-def _take_back(
-    ctx: Context, upload: Upload, chunk: Chunk, call_list: CallList | None, wishes: list[Withdrawal]
-) -> list[Withdrawal]:
+def _take_back(one: _Pass, chunk: Chunk, call_list: CallList | None, wishes: list[Withdrawal]) -> list[Withdrawal]:
     """Ask the provider for those who have not come to an end yet; returns those who still may be called."""
+    ctx, upload = one.ctx, one.upload
     wishes = _has_ended(ctx, upload, wishes)
+    if not wishes:
+        return []
     most = ctx.kind(upload.account).capabilities.withdraws
-    if wishes and not most:
+    if not most:
         text = "The provider cannot take single contacts back; `rollcall cancel` stops the upload, where that can be."
         _end(ctx, wishes, WithdrawalState.TOO_LATE, text)
         return []
     left: list[Withdrawal] = []
     for start in range(0, len(wishes), most):
+        one.beat()
+        if one.stop is not None:
+            _put_off(ctx, wishes[start:], one.stop)
+            return left + wishes[start:]
         if call_list is not None:
-            left += _ask_provider(ctx, upload, call_list, chunk, wishes[start : start + most])
+            left += _ask_provider(one, call_list, chunk, wishes[start : start + most])
     return left
 
 
-def _ask_provider(
-    ctx: Context, upload: Upload, call_list: CallList, chunk: Chunk, wishes: list[Withdrawal]
-) -> list[Withdrawal]:
+def _ask_provider(one: _Pass, call_list: CallList, chunk: Chunk, wishes: list[Withdrawal]) -> list[Withdrawal]:
+    ctx, upload = one.ctx, one.upload
     rows = pl.Series([wish.row for wish in wishes], dtype=pl.Int64)
     there = roster.index(ctx.staging, chunk).filter(pl.col("row").is_in(rows.implode()))
     uuid_of = dict(zip(there["row"].to_list(), roster.uuids(upload, there), strict=True))
@@ -182,10 +248,15 @@ def _ask_provider(
             journal.came_back(session, line, now, "done", count=len(done))
             _taken_back(ctx, session, upload, call_list, done, now)
             left = [wish for wish in wishes if answer.get(uuid_of[wish.row], "") is not None]
+            alike: dict[tuple[datetime, str | None], list[Withdrawal]] = {}
             for wish in left:
-                withdrawals.put_off(session, [wish], _patiently(ctx, wish, now), answer.get(uuid_of[wish.row]))
-    if isinstance(answer, ProviderError):
-        accounts.hold(ctx, upload.account, answer)
+                alike.setdefault((wish.since, answer.get(uuid_of[wish.row])), []).append(wish)
+            for (_, said), some in alike.items():
+                withdrawals.put_off(session, some, _patiently(ctx, some[0], now), said)
+    if isinstance(answer, ProviderError) and (
+        accounts.hold(ctx, upload.account, answer) or isinstance(answer, Throttled)
+    ):
+        one.stop = answer.message
     telemetry.emit("withdraw.answered", upload=upload.ulid, chunk=chunk.seq, answer=type(answer).__name__)
     return left
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.control import mapping
+from sandbox.control import mapping, of
 from sandbox.faults import Befall, Fault
 from sandbox.formant.access import Standing
 from sandbox.formant.agents import Agent
@@ -16,7 +16,6 @@ from sandbox.formant.methods import METHODS, Asked
 from sandbox.formant.platform import CREATE, GET, LIST, METRICS, PROVIDER, Platform, too_many_calls
 from sandbox.forms import Form, NotAForm, read_form
 from sandbox.misfortune import Befallen, befall
-from sandbox.state import Sandbox
 
 
 def routes() -> list[Route]:
@@ -29,11 +28,6 @@ def routes() -> list[Route]:
         Route("/formant/limits", limits, methods=["PUT"]),
         Route("/formant/agents/{agent_id:int}", agent, methods=["PUT"]),
     ]
-
-
-def of(request: Request) -> Sandbox:
-    sandbox: Sandbox = request.app.state.sandbox
-    return sandbox
 
 
 async def keys(request: Request) -> Response:
@@ -70,8 +64,6 @@ async def answered(request: Request, method: str) -> Response:
     key = bearer(request)
     standing = sandbox.formant.limits.take(key)
     question = Question(sandbox.formant, method, request, form, key, standing, befalls)
-    if befalls.answer is None:
-        return await question.perform()
     return await befall(befalls.answer, question, sandbox.background)
 
 

@@ -2,7 +2,6 @@
 
 import time
 from functools import partial
-from math import ceil
 
 from sandbox.kore.call import Call
 from sandbox.kore.campaign import STATUSES, Campaign
@@ -10,7 +9,7 @@ from sandbox.kore.errors import KoreError
 from sandbox.kore.lists import Answer, success
 from sandbox.kore.moments import iso
 from sandbox.kore.platform import Platform, new_id, stable_id
-from sandbox.kore.reading import Body, one_of, optional_whole
+from sandbox.kore.reading import Body, one_of, optional_whole, page_of
 from sandbox.kore.run import ACTIVE, PAUSED, STOPPED
 from sandbox.kore.strategy import MODES, Brief, check_lists, read_brief
 
@@ -104,15 +103,8 @@ async def get_campaigns(kore: Platform, call: Call) -> Answer:
     chosen = in_order([one for one in mine if passes(one, body)], body)
     limit = optional_whole(body, "limit", PAGE) or PAGE
     skip = optional_whole(body, "skip", 0) or (max(1, optional_whole(body, "page", 1)) - 1) * limit
-    data: Answer = {
-        "results": [listed(one, call.version) for one in chosen[skip : skip + limit]],
-        "skip": skip,
-        "limit": limit,
-        "hasMore": skip + limit < len(chosen),
-        "totalPages": ceil(len(chosen) / limit),
-        "totalResults": len(chosen),
-    }
-    return success("Campaign  retrieved successfully", data)
+    results = [listed(one, call.version) for one in chosen[skip : skip + limit]]
+    return success("Campaign  retrieved successfully", page_of(results, skip, limit, len(chosen)))
 
 
 def passes(campaign: Campaign, body: Body) -> bool:

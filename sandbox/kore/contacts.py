@@ -1,7 +1,6 @@
 """Contacts: added by the list's name, stored after the answer, and read page by page."""
 
 import time
-from math import ceil
 
 from sandbox.faults import thinned
 from sandbox.kore.call import Call
@@ -9,7 +8,7 @@ from sandbox.kore.contactlist import Contact, ContactList
 from sandbox.kore.errors import KoreError
 from sandbox.kore.lists import Answer, success
 from sandbox.kore.platform import Platform
-from sandbox.kore.reading import from_query, sections, text
+from sandbox.kore.reading import from_query, page_of, sections, text
 
 ADDING = "Adding contacts to public list is in progress"
 ADDING_OF_OLD = {"status": "success", "message": "Contacts queued for addition."}
@@ -68,21 +67,12 @@ async def get_all_contacts(kore: Platform, call: Call) -> Answer:
     target = kore.list_of(call.iid, call.target)
     shown = target.visible(time.monotonic())
     if "partial_details" in call.faults:
-        part = call.faults["partial_details"].fraction("part")
-        shown = [place for place in shown if place * 2654435761 % 2**32 < part * 2**32]
+        shown = call.faults["partial_details"].part_of(shown)
     limit = max(1, min(from_query(call.query, "limit", PAGE), kore.switches.limit("kore_contacts_max_limit")))
     skip = skipped(kore, call, limit)
-    page = shown[skip : skip + limit]
     whole = kore.switches.choice("kore_contact_fields") == "all"
-    data: Answer = {
-        "results": [target.contact_document(place, whole) for place in page],
-        "skip": skip,
-        "limit": limit,
-        "hasMore": skip + limit < len(shown),
-        "totalPages": ceil(len(shown) / limit),
-        "totalResults": len(shown),
-    }
-    return success("Contacts retrieved successfully", data)
+    results = [target.contact_document(place, whole) for place in shown[skip : skip + limit]]
+    return success("Contacts retrieved successfully", page_of(results, skip, limit, len(shown)))
 
 
 def skipped(kore: Platform, call: Call, limit: int) -> int:

@@ -1,6 +1,7 @@
 """Reads the fields of a JSON body. Each reader raises KoreError 400 and names the field."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 
 from sandbox.kore.errors import KoreError
 
@@ -70,3 +71,15 @@ def from_query(query: Mapping[str, str], key: str, default: int) -> int:
     if not value.isascii() or not value.isdigit():
         raise KoreError(f"{key} must be a whole number")
     return int(value)
+
+
+def page_of(shown: Sequence[object], skip: int, limit: int, total: int) -> dict[str, object]:
+    """A page as the lists answer it: what is shown from `skip` on, of `total`."""
+    return {
+        "results": shown,
+        "skip": skip,
+        "limit": limit,
+        "hasMore": skip + limit < total,
+        "totalPages": ceil(total / limit),
+        "totalResults": total,
+    }

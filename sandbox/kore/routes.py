@@ -14,7 +14,7 @@ from sandbox.kore.call import Call, read_call
 from sandbox.kore.errors import RATE_TEXT, KoreError
 from sandbox.kore.methods import PLACES, Place, perform
 from sandbox.kore.platform import PROVIDER
-from sandbox.misfortune import Befallen, befall
+from sandbox.misfortune import Befallen, befall, told_to_wait
 from sandbox.refusals import ControlError, known_keys
 from sandbox.state import Sandbox
 
@@ -47,8 +47,6 @@ def endpoint(place: Place) -> Callable[[Request], Awaitable[Response]]:
 async def answer(sandbox: Sandbox, call: Call) -> Response:
     befalls = sandbox.faults.choose(call.method)
     call.faults = befalls.content
-    if befalls.answer is None:
-        return await respond(sandbox, call)
     return await befall(befalls.answer, Voice(sandbox, call), sandbox.background)
 
 
@@ -66,10 +64,7 @@ class Voice(Befallen):
 
     def throttle(self, fault: Fault) -> Response:
         document = KoreError(RATE_TEXT, fault.code() or 429).document(form(self._sandbox))
-        response = JSONResponse(document, status_code=fault.code() or 429)
-        if fault.options["retry_after"] is not None:
-            response.headers["Retry-After"] = f"{fault.options['retry_after']:g}"
-        return response
+        return told_to_wait(JSONResponse(document, status_code=fault.code() or 429), fault)
 
     def broken(self) -> Response:
         return failure(self._sandbox, KoreError("Internal Server Error", 500), as_is=True)

@@ -56,8 +56,7 @@ def shown_rows(kore: Platform, call: Call, run: Run) -> Sequence[int]:
     everybody = kore.switches.choice("kore_view_contacts") == "all"
     rows: Sequence[int] = range(len(run.contacts)) if everybody else run.attempted()
     if "partial_details" in call.faults:
-        part = call.faults["partial_details"].fraction("part")
-        rows = [index for index in rows if index * 2654435761 % 2**32 < part * 2**32]
+        rows = call.faults["partial_details"].part_of(rows)
     return rows
 
 

@@ -1,98 +1,81 @@
 """What Kore.ai's documents leave open."""
 
-from sandbox.switches import Switch
+from sandbox.switches import whole, word
 
 SWITCHES = (
-    Switch(
+    word(
         "kore_list_name_key",
-        "either",
         "the key of a new list's name: the table says name, the v1 sample name1",
-        ("either", "name", "name1"),
-    ),
-    Switch(
-        "kore_source",
         "either",
-        "the source a new list must name",
-        ("either", "passiveApi", "passiveApiIntegration"),
+        "name",
+        "name1",
     ),
-    Switch("kore_repeated_list_name", "refuse", "a new list with a name that exists", ("refuse", "accept")),
-    Switch("kore_list_by_name", "newest", "which list a name means when several bear it", ("newest", "oldest")),
-    Switch("kore_add_delay_ms", 200, "how many real milliseconds after its answer addContacts stores"),
-    Switch(
+    word("kore_source", "the source a new list must name", "either", "passiveApi", "passiveApiIntegration"),
+    word("kore_repeated_list_name", "a new list with a name that exists", "refuse", "accept"),
+    word("kore_list_by_name", "which list a name means when several bear it", "newest", "oldest"),
+    whole("kore_add_delay_ms", 200, "how many real milliseconds after its answer addContacts stores"),
+    word(
         "kore_add_answer",
-        "message",
         "addContacts' answer: a message alone, or with the status an older page shows",
-        ("message", "status_and_message"),
+        "message",
+        "status_and_message",
     ),
-    Switch("kore_unknown_list", "refuse", "addContacts to a list that is not there", ("refuse", "ignore")),
-    Switch(
-        "kore_duplicate_key",
-        "phone",
-        "what makes two contacts the same where duplicates are not allowed",
-        ("phone", "uniqueId"),
+    word("kore_unknown_list", "addContacts to a list that is not there", "refuse", "ignore"),
+    word(
+        "kore_duplicate_key", "what makes two contacts the same where duplicates are not allowed", "phone", "uniqueId"
     ),
-    Switch(
+    word(
         "kore_bad_phone",
-        "drop",
         "a contact without a usable number: dropped without a word; stored; or the request refused",
-        ("drop", "store", "refuse"),
+        "drop",
+        "store",
+        "refuse",
     ),
-    Switch("kore_max_contacts", 0, "the most contacts in one addContacts; 0 is no limit"),
-    Switch(
+    whole("kore_max_contacts", 0, "the most contacts in one addContacts; 0 is no limit"),
+    word(
         "kore_contact_fields",
-        "all",
         "what getAllContacts gives of a contact: all that was sent, or the number alone as documented",
-        ("all", "documented"),
+        "all",
+        "documented",
     ),
-    Switch("kore_paging", "skip", "what moves getAllContacts to the next page", ("skip", "page", "none")),
-    Switch("kore_contacts_max_limit", 50, "the most contacts on a page of getAllContacts"),
-    Switch("kore_prepare_delay_ms", 200, "how many real milliseconds a new campaign is Preparing"),
-    Switch("kore_repeated_campaign_name", "accept", "a new campaign with a name that exists", ("accept", "refuse")),
-    Switch("kore_dnc_list", "required", "dncLists in a campaign of version 2", ("required", "optional")),
-    Switch("kore_play_preparing", "refuse", "play while Preparing", ("refuse", "accept")),
-    Switch(
+    word("kore_paging", "what moves getAllContacts to the next page", "skip", "page", "none"),
+    whole("kore_contacts_max_limit", 50, "the most contacts on a page of getAllContacts"),
+    whole("kore_prepare_delay_ms", 200, "how many real milliseconds a new campaign is Preparing"),
+    word("kore_repeated_campaign_name", "a new campaign with a name that exists", "accept", "refuse"),
+    word("kore_dnc_list", "dncLists in a campaign of version 2", "required", "optional"),
+    word("kore_play_preparing", "play while Preparing", "refuse", "accept"),
+    word(
         "kore_play_again",
-        "dials_again",
         "play after Stopped or Completed: everybody again; what is left of a stopped run; or refused",
-        ("dials_again", "continues", "refused"),
+        "dials_again",
+        "continues",
+        "refused",
     ),
-    Switch("kore_play_active", "refused", "play while Active", ("refused", "dials_again")),
-    Switch("kore_pause", "refuse", "trigger=pause, which only the screens know", ("refuse", "accept")),
-    Switch(
+    word("kore_play_active", "play while Active", "refused", "dials_again"),
+    word("kore_pause", "trigger=pause, which only the screens know", "refuse", "accept"),
+    word(
         "kore_call_list",
-        "at_play",
         "which contacts a run dials: those stored when it was played, when its campaign was created, or also later",
-        ("at_play", "at_create", "live"),
+        "at_play",
+        "at_create",
+        "live",
     ),
-    Switch(
+    word(
         "kore_outside_hours",
-        "skips",
         "a contact whose own time zone is outside the hours when dialling begins",
-        ("skips", "waits"),
+        "skips",
+        "waits",
     ),
-    Switch(
-        "kore_priority",
-        "higher_first",
-        "whether a campaign waits until those of higher priority have ended",
-        ("higher_first", "ignored"),
+    word(
+        "kore_priority", "whether a campaign waits until those of higher priority have ended", "higher_first", "ignored"
     ),
-    Switch("kore_simultaneous", 100, "how many calls one campaign has under way at a time"),
-    Switch("kore_schedule_zone", "campaign", "the zone of a schedule's dates", ("campaign", "utc")),
-    Switch(
-        "kore_view_contacts",
-        "attempted",
-        "whom view=contacts shows: contacts that were dialled, or all",
-        ("attempted", "all"),
-    ),
-    Switch("kore_view_unique_id", "given", "uniqueId in view=contacts", ("given", "blank")),
-    Switch(
-        "kore_outcome_words",
-        "camel",
-        "the spelling of dialer outcomes; the pages show 'completed' alone",
-        ("camel", "snake"),
-    ),
-    Switch("kore_error_body", "failure", "the form of an error, which no page shows", ("failure", "error", "errors")),
-    Switch("kore_error_http_status", "4xx", "the HTTP status of an error", ("4xx", "200")),
-    Switch("kore_rate_status", "429", "the HTTP status of a request over the limit", ("429", "400", "200")),
-    Switch("kore_retry_after", "absent", "Retry-After on a request over the limit", ("absent", "present")),
+    whole("kore_simultaneous", 100, "how many calls one campaign has under way at a time"),
+    word("kore_schedule_zone", "the zone of a schedule's dates", "campaign", "utc"),
+    word("kore_view_contacts", "whom view=contacts shows: contacts that were dialled, or all", "attempted", "all"),
+    word("kore_view_unique_id", "uniqueId in view=contacts", "given", "blank"),
+    word("kore_outcome_words", "the spelling of dialer outcomes; the pages show 'completed' alone", "camel", "snake"),
+    word("kore_error_body", "the form of an error, which no page shows", "failure", "error", "errors"),
+    word("kore_error_http_status", "the HTTP status of an error", "4xx", "200"),
+    word("kore_rate_status", "the HTTP status of a request over the limit", "429", "400", "200"),
+    word("kore_retry_after", "Retry-After on a request over the limit", "absent", "present"),
 )

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.campaign import Contact
-from sandbox.control import mapping
+from sandbox.control import mapping, of
 from sandbox.faults import Befall, Fault, thinned
 from sandbox.forms import Form, NotAForm, read_form
 from sandbox.misfortune import Befallen, befall
@@ -16,7 +16,6 @@ from sandbox.plum.answers import answer, failure
 from sandbox.plum.fields import Failed, Order, call_file, campaign_name, checked, echo
 from sandbox.plum.sheet import number_in, read_sheet
 from sandbox.plum.webservice import CALL, CALLS, PROVIDER, Webservice
-from sandbox.state import Sandbox
 
 
 def routes() -> list[Route]:
@@ -28,8 +27,7 @@ def routes() -> list[Route]:
 
 
 async def account(request: Request) -> Response:
-    sandbox: Sandbox = request.app.state.sandbox
-    sandbox.plum.put_account(request.path_params["login"], await mapping(request))
+    of(request).plum.put_account(request.path_params["login"], await mapping(request))
     return JSONResponse({"login": request.path_params["login"]})
 
 
@@ -42,7 +40,7 @@ async def queuecall(request: Request) -> Response:
 
 
 async def asked(request: Request, method: str) -> Response:
-    sandbox: Sandbox = request.app.state.sandbox
+    sandbox = of(request)
     sandbox.ledger.arrived(PROVIDER, method)
     try:
         form = await read_form(request)
@@ -50,8 +48,6 @@ async def asked(request: Request, method: str) -> Response:
         return failure(sandbox.switches, method, "the request is not a form")
     befalls = sandbox.faults.choose(method)
     question = Question(sandbox.plum, method, form, befalls)
-    if befalls.answer is None:
-        return await question.perform()
     return await befall(befalls.answer, question, sandbox.background)
 
 

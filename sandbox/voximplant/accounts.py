@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from sandbox.refusals import ControlError, known_keys, number
+from sandbox.refusals import ControlError, flag, known_keys, number
 
 # Units of a currency for one US dollar. Fixed: a moving rate would make runs differ.
 RATES = {"USD": 1.0, "EUR": 0.9, "RUR": 90.0, "KZT": 500.0}
@@ -89,10 +89,10 @@ class Accounts:
         if not isinstance(roles, Mapping):
             raise ControlError("bad_value", f"'roles' must be an object of true and false; it was {roles!r}.")
         known_keys(roles, set(ROLES), "'roles'")
-        flags = {key: boolean(document, key) for key in ("active", "frozen") if key in document}
+        flags = {key: flag(document, key) for key in ("active", "frozen") if key in document}
         account = self.get(account_id)
         if "roles" in document:
-            account.roles = frozenset(role for role in roles if boolean(roles, role))
+            account.roles = frozenset(role for role in roles if flag(roles, role))
         account.name = str(document.get("account_name", account.name))
         if "api_key" in document:
             account.api_key = None if document["api_key"] is None else str(document["api_key"])
@@ -108,13 +108,6 @@ class Accounts:
         except ValueError as error:
             raise ControlError("bad_key", "'public_key' must be a public key in PEM.") from error
         self.get(account_id).keys[str(document.get("key_id", ""))] = pem
-
-
-def boolean(document: Mapping[str, object], key: str) -> bool:
-    value = document[key]
-    if not isinstance(value, bool):
-        raise ControlError("bad_value", f"'{key}' must be true or false; it was {value!r}.")
-    return value
 
 
 def checked_currency(currency: object) -> str:

@@ -25,10 +25,10 @@ class Login:
     by_api_key: bool
 
 
-def authenticate(call: Call, accounts: Accounts, now: float | None = None) -> Login:
+def authenticate(call: Call, accounts: Accounts) -> Login:
     """Raises ApiError 100, 115, 131, 433, 447, 454, 455 or 456."""
     if call.token is not None:
-        login = Login(by_token(call.token, accounts, time.time() if now is None else now), by_api_key=False)
+        login = Login(by_token(call.token, accounts, time.time()), by_api_key=False)
     else:
         login = Login(by_key(call.params, accounts), by_api_key=True)
     if not login.account.active:

@@ -2,20 +2,24 @@
 
 `__task_uuid`, `__start_at` (Unix seconds, blank or 0 for at once), `__start_execution_time` and `__end_execution_time`
 (a daily window in UTC, `HH:mm:ss`, over midnight when the start is the later one), `task_priority` (0 first, else 50).
+Of `call_schedule`, JSON of `[{"day_of_week", "start", "end"}]`, only the parts are known. Here it is in UTC, its days
+are whole names or three letters, and it narrows the daily window.
 """
 
+import json
 import re
 from array import array
 from collections.abc import Sequence
 
-from sandbox.dialer import DEFAULT_PRIORITY, Plan, Window
+from sandbox.dialer import DAY, DEFAULT_PRIORITY, Plan, Schedule, Window
 from sandbox.voximplant.csvfile import Page, bad_csv
 from sandbox.voximplant.errors import invalid
 from sandbox.voximplant.params import MAX_INT, whole
 
-UUID, START_AT, PRIORITY = "__task_uuid", "__start_at", "task_priority"
+UUID, START_AT, PRIORITY, SCHEDULE = "__task_uuid", "__start_at", "task_priority", "call_schedule"
 WINDOW = ("__start_execution_time", "__end_execution_time")
 RESERVED = frozenset({UUID, START_AT, *WINDOW})
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 valid_uuid = re.compile(r"[A-Za-z0-9:-]{0,40}").fullmatch
 clock_time = re.compile(r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)").fullmatch
@@ -38,7 +42,24 @@ def window_of(start: str, end: str) -> Window | None:
     return None if window in ((0, 86_400), (window[0], window[0])) else window
 
 
-def plan_of(start_at: str, start: str, end: str, priority: str) -> Plan:
+def schedule_of(text: str) -> Schedule | None:
+    """None where it is blank. Raises ApiError 250."""
+    if not text.strip():
+        return None
+    try:
+        return tuple(span_of(**entry) for entry in json.loads(text))
+    except (ValueError, TypeError, AttributeError):
+        raise bad_csv() from None
+
+
+def span_of(day_of_week: str, start: str, end: str) -> tuple[int, int]:
+    """Raises ValueError for an unknown day, ApiError 250 for a bad time."""
+    names = DAYS if len(day_of_week) > len("mon") else tuple(day[:3] for day in DAYS)
+    midnight = names.index(day_of_week.lower()) * DAY
+    return midnight + seconds_of_day(start, 0), midnight + seconds_of_day(end, DAY)
+
+
+def plan_of(start_at: str, start: str, end: str, priority: str, schedule: str) -> Plan:
     """Raises ApiError 250 for a bad time, 496 for a bad priority."""
     at = whole(start_at, 0, MAX_INT) if start_at.strip() else 0
     if at is None:
@@ -46,14 +67,14 @@ def plan_of(start_at: str, start: str, end: str, priority: str) -> Plan:
     urgency = whole(priority, 0, MAX_INT) if priority.strip() else DEFAULT_PRIORITY
     if urgency is None:
         raise invalid(PRIORITY)
-    return Plan(at, window_of(start, end), urgency)
+    return Plan(at, window_of(start, end), urgency, schedule_of(schedule))
 
 
 class Planner:
     """Sorts rows by plan as pages come by. Few plans, many rows: each distinct set of cells is read once."""
 
     def __init__(self, header: Sequence[str]) -> None:
-        names = (START_AT, *WINDOW, PRIORITY)
+        names = (START_AT, *WINDOW, PRIORITY, SCHEDULE)
         self._columns = [header.index(name) if name in header else None for name in names]
         self._known: dict[tuple[str, ...], Plan] = {}
         self.groups: dict[Plan, array[int]] = {}

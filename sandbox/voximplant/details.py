@@ -85,8 +85,7 @@ def select(target: CallList, call: Call) -> Selection:
     ]
     if partial is None:
         return Selection([(one, one.rows) for one in batches])
-    shown = int(partial.fraction("part") * 2**32)
-    return Selection([(one, array("I", [i for i in one.rows if i * 2654435761 % 2**32 < shown])) for one in batches])
+    return Selection([(one, array("I", partial.part_of(one.rows))) for one in batches])
 
 
 def own_columns(platform: Platform) -> tuple[str, ...]:

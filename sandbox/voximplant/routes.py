@@ -4,8 +4,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from sandbox.control import of
 from sandbox.faults import Fault
-from sandbox.misfortune import Befallen, befall
+from sandbox.misfortune import Befallen, befall, told_to_wait
 from sandbox.state import Sandbox
 from sandbox.voximplant.errors import ApiError
 from sandbox.voximplant.methods import METHODS, UPLOADS, perform
@@ -21,7 +22,7 @@ def routes() -> list[Route]:
 
 
 async def platform_api(request: Request) -> Response:
-    sandbox: Sandbox = request.app.state.sandbox
+    sandbox = of(request)
     arrival = sandbox.ledger.arrived(PROVIDER)
     try:
         call = await read_call(request)
@@ -30,8 +31,6 @@ async def platform_api(request: Request) -> Response:
     arrival.method = call.method
     befalls = sandbox.faults.choose(call.method)
     call.faults = befalls.content
-    if befalls.answer is None:
-        return await respond(sandbox, call)
     return await befall(befalls.answer, Voice(sandbox, call), sandbox.background)
 
 
@@ -53,10 +52,7 @@ class Voice(Befallen):
         error = ApiError(fault.code() or 340)
         if fault.code() is not None:
             return failure(self._sandbox, error)
-        answer = JSONResponse(envelope(self._sandbox, error), status_code=429)
-        if fault.options["retry_after"] is not None:
-            answer.headers["Retry-After"] = f"{fault.options['retry_after']:g}"
-        return answer
+        return told_to_wait(JSONResponse(envelope(self._sandbox, error), status_code=429), fault)
 
 
 async def respond(sandbox: Sandbox, call: Call) -> Response:

@@ -4,23 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from celery import Celery
 
+from tests.patience import until
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-
-
-def wait_for(what: str, condition: Callable[[], bool], within: float = 30.0) -> None:
-    give_up = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > give_up:
-            raise AssertionError(f"waited {within:g} s in vain: {what}")
-        time.sleep(0.05)
 
 
 class BellWorker:
@@ -51,17 +43,17 @@ class BellWorker:
         self._producer.send_task("bell.hold", arguments, queue=self.name, countdown=countdown)
 
     def wait_until_it_holds(self) -> None:
-        wait_for(f"{self.name} takes its message", lambda: self.said("Task bell.hold"))
+        until(lambda: self.said("Task bell.hold"), 30, f"{self.name} takes its message")
         if self.holds == "busy":
-            wait_for(f"{self.name} starts its task", Path(f"{self._mark}.started").exists)
+            until(Path(f"{self._mark}.started").exists, 30, f"{self.name} starts its task")
 
     def wait_until_it_notices(self) -> None:
-        wait_for(f"{self.name} misses the broker", lambda: self.said("Connection to broker lost") or not self.alive())
+        until(lambda: self.said("Connection to broker lost") or not self.alive(), 30, f"{self.name} misses the broker")
 
     def runs_the_next_task(self) -> bool:
         rung = Path(f"{self._mark}.rung")
         self._producer.send_task("bell.ring", [str(rung)], queue=self.name)
-        wait_for(f"{self.name} does its next task", lambda: rung.exists() or not self.alive())
+        until(lambda: rung.exists() or not self.alive(), 30, f"{self.name} does its next task")
         return rung.exists()
 
     def kill(self) -> None:

@@ -13,9 +13,11 @@ import kombu
 import pytest
 from kombu.transport.redis import Channel
 
-from tests.chaos.bell_worker import BellWorker, wait_for
+from tests.chaos.bell_worker import BellWorker
+from tests.embedded_broker import EmbeddedBroker
+from tests.patience import until
 from worker import broker_guard
-from worker.embedded import EmbeddedBroker, answers, connect
+from worker.embedded import answers, connect
 
 HELD = [(pool, holds) for pool in ("threads", "prefork") for holds in ("busy", "eta")]
 CONTROLS = [("threads", "eta"), ("prefork", "eta")]
@@ -26,9 +28,9 @@ class Outage:
     """One broker, its workers, and one end that it comes to."""
 
     def __init__(self, folder: Path) -> None:
-        self.home = folder / "home"
-        self.broker = EmbeddedBroker()
-        url = self.broker.start(self.home)
+        self.broker = EmbeddedBroker(folder / "home")
+        self.broker.start()
+        url = self.broker.url
         self.fleet: Fleet = {
             (pool, holds, guarded): BellWorker(folder, url, pool, holds, guarded=guarded)
             for pool, holds, guarded in [(*held, True) for held in HELD] + [(*held, False) for held in CONTROLS]
@@ -45,11 +47,11 @@ class Outage:
             assert client.hlen("unacked") == len(self.fleet)
             pid = client.info("server")["process_id"]
         os.kill(pid, number)
-        wait_for("the broker ends", lambda: not answers(url))
+        until(lambda: not answers(url), 30, "the broker ends")
         for worker in self.fleet.values():
             worker.wait_until_it_notices()
         self.broker.stop()
-        self.broker.start(self.home)
+        self.broker.start()
 
     def end(self) -> None:
         for worker in self.fleet.values():
@@ -80,7 +82,7 @@ def test_a_worker_without_the_guard_dies_of_exactly_the_versions_that_are_listed
 ) -> None:
     worker = outage.fleet[pool, holds, False]
     if kombu.__version__ in broker_guard.AFFECTED:
-        wait_for("the control dies", lambda: not worker.alive(), within=15.0)
+        until(lambda: not worker.alive(), 15, "the control dies")
         assert worker.said("Unrecoverable error: AttributeError")
     else:
         assert worker.runs_the_next_task(), f"add kombu {kombu.__version__} to broker_guard.AFFECTED"

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from tests.chaos.bell_worker import wait_for
 from tests.e2e.fleet import Fleet, Member, fleet
 from tests.house import adds_up, databases, some_numbers
+from tests.patience import until
 from worker import producer, view
 from worker.bells import SOCKET_TIMEOUT
 from worker.broker_socket import prepare
@@ -88,7 +88,7 @@ class Ground:
             return met(self.status(ulid))
 
         try:
-            wait_for(what, looked, within)
+            until(looked, within, what)
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.status(ulid)}") from None
 
@@ -149,7 +149,7 @@ def _fair_weather(ground: Ground) -> Iterator[None]:
 def start_broker(running: Fleet) -> Member:
     home = Path(running.env["ROLLCALL_HOME"])
     broker = running.start("broker", broker_command(home))
-    wait_for("the broker answers", lambda: answers(running.env["ROLLCALL_BROKER_URL"]))
+    until(lambda: answers(running.env["ROLLCALL_BROKER_URL"]), 30, "the broker answers")
     return broker
 
 
@@ -184,7 +184,7 @@ def test_the_worker_that_calls_is_killed_twice(ground: Ground) -> None:
         ulid = ground.upload()
         for rows in (300, 900):
             ground.wait_until_accepted(ulid, rows)
-            wait_for("a request is under way", lambda: "claimed" in ground.chunk_states(ulid))
+            until(lambda: "claimed" in ground.chunk_states(ulid), 30, "a request is under way")
             calls.kill()
             calls.start()
             calls.wait_until_it_works()
@@ -199,10 +199,10 @@ def test_the_broker_is_killed_and_comes_back_under_busy_workers(ground: Ground) 
         ulid = ground.upload()
         ground.wait_until_accepted(ulid, 300)
         with connect(url) as client:
-            wait_for("a worker holds a message", lambda: bool(client.hlen("unacked")))
+            until(lambda: bool(client.hlen("unacked")), 30, "a worker holds a message")
         ground.fleet.members["broker"].kill()
         assert not answers(url)
-        wait_for("the workers notice", lambda: "Connection to broker lost" in ground.fleet.members["calls"].said())
+        until(lambda: "Connection to broker lost" in ground.fleet.members["calls"].said(), 30, "the workers notice")
         start_broker(ground.fleet)
         ground.ends_well(ulid)
 
@@ -228,7 +228,7 @@ def test_the_broker_freezes_for_longer_than_a_socket_waits(ground: Ground) -> No
         os.kill(broker.pid, signal.SIGSTOP)
         frozen_at = time.monotonic()
         try:
-            wait_for("sockets give up", lambda: time.monotonic() > frozen_at + SOCKET_TIMEOUT + 1)
+            until(lambda: time.monotonic() > frozen_at + SOCKET_TIMEOUT + 1, 30, "sockets give up")
         finally:
             os.kill(broker.pid, signal.SIGCONT)
         ground.ends_well(ulid)

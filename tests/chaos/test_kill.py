@@ -25,6 +25,7 @@ from tests.chaos.crash_points import (
 )
 from tests.chaos.dying_worker import Strike, dies, frozen
 from tests.house import FLOWS, House, adds_up
+from tests.patience import until
 
 READ_LEASE = 240.0  # reconcile and collect hold what they look at for as long as one read may take, and a lease
 FROZEN = (Strike("submit.sending", blow=signal.SIGSTOP), Strike("submit.answered", blow=signal.SIGSTOP))
@@ -166,7 +167,7 @@ def test_a_worker_that_thaws_after_its_lease_finds_its_claim_gone(house: House, 
         began = time.monotonic()
         house.turn(LEASE)
         everybody_was_accepted_once(house, go_on_until_it_ends(house, ulid))
-        house.wait(lambda: time.monotonic() > began + house.account.http_deadline)  # real time: the socket's own
+        until(lambda: time.monotonic() > began + house.account.http_deadline)  # real time: the socket's own
         chunks = house.sql("SELECT seq, state, token, settled_at FROM chunk ORDER BY seq")
         requests = house.provider.ledger["requests"]
         worker.tell_time(house)

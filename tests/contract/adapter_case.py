@@ -19,13 +19,6 @@ NAME = f"spring [{TOKEN}-1]"
 OPTIONS = {"rule_id": 1, "priority": 1, "max_simultaneous": 100, "num_attempts": 1, "interval_seconds": 0}
 
 
-@contextmanager
-def one_sandbox() -> Iterator[Provider]:
-    """A sandbox for many tests; `as_new` makes it fit for the next."""
-    with Provider.running() as provider:
-        yield provider
-
-
 def as_new(provider: Provider) -> Provider:
     """Everything but the clock, which only runs forward, and the keys of service accounts."""
     provider.client.delete("/switches")

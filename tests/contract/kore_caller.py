@@ -1,7 +1,6 @@
 """Calls the sandbox as Kore.ai's pages write their requests: paths, headers and bodies as in their curl examples."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ import httpx
 import jwt
 
 from sandbox.server import running
+from tests.patience import until
 
 IID = "st-0603182c-7ffb-53c3-b307-47ca14b9xxxx"
 ACCOUNT = "67777ce93e25326494e9xxxx"
@@ -123,7 +123,7 @@ class Kore:
         """A list with these contacts in it, once they are stored."""
         list_id = self.make_list(name)
         self.add(name, contacts)
-        self.wait(lambda: self.count(list_id) == (len(contacts) if stored is None else stored))
+        until(lambda: self.count(list_id) == (len(contacts) if stored is None else stored))
         return list_id
 
     def count(self, list_id: str) -> int:
@@ -132,7 +132,7 @@ class Kore:
     def make_campaign(self, *lists: str, **more: Any) -> str:
         path = f"{V2}?accountId={ACCOUNT}&campaignType=voice"
         made = self.ask("POST", path, campaign_body(*lists, **more))["data"]["id"]
-        self.wait(lambda: self.status(made) == "Ready")
+        until(lambda: self.status(made) == "Ready")
         return str(made)
 
     def trigger(self, campaign: str, action: str = "play") -> Json:
@@ -161,12 +161,6 @@ class Kore:
     def ledger(self) -> Json:
         found: Json = self.client.get("/ledger").json()
         return found
-
-    def wait(self, true: Callable[[], bool], seconds: float = 10) -> None:
-        until = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < until, "what was waited for did not happen"
-            time.sleep(0.005)
 
 
 def trigger_path(campaign: str, action: str) -> str:

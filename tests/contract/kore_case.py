@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from tests.house import Provider, some_numbers
+from tests.patience import until
 from tests.unit.wire_server import Server
 from worker.errors import ProviderError
 from worker.providers.base import Accepted, Made, Opening, Pace, Place, Submission
@@ -144,14 +145,6 @@ def status(adapter: Kore, at: Place) -> str:
 
 def tasks(adapter: Kore, at: Place) -> pl.DataFrame:
     return pl.concat(adapter.tasks(at)).sort("number")
-
-
-def until(met: Callable[[], bool], seconds: float = 10) -> None:
-    """For what the provider does after its answer, in its own time."""
-    end = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.01)
 
 
 def refusal(call: Callable[..., Any], *args: Any, **told: Any) -> ProviderError:

@@ -6,17 +6,17 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from celery import Celery
 
+from tests.embedded_broker import EmbeddedBroker
+from tests.patience import until
 from worker import broker_socket, flock
-from worker.embedded import LOCKED, EmbeddedBroker, answers, broker_command, broker_url, connect, server_binary
+from worker.embedded import LOCKED, answers, broker_command, broker_url, connect, server_binary
 from worker.errors import Unavailable
 
 
@@ -30,14 +30,6 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
         shutil.rmtree(Path(urlsplit(url).path).parent)
 
 
-@pytest.fixture
-def broker(home: Path) -> Iterator[EmbeddedBroker]:
-    server = EmbeddedBroker()
-    server.start(home)
-    yield server
-    server.stop()
-
-
 def server_pid(url: str) -> int:
     with connect(url) as client:
         return int(client.info("server")["process_id"])
@@ -45,11 +37,10 @@ def server_pid(url: str) -> int:
 
 def test_it_starts_answers_and_stops(home: Path) -> None:
     assert broker_url(home, None) is None
-    server = EmbeddedBroker()
-    url = server.start(home)
-    assert server.url == url == broker_url(home, None)
-    assert server_pid(url) == int((home / "broker" / "broker.pid").read_text())
-    server.stop()
+    with EmbeddedBroker.running(home) as broker:
+        url = broker.url
+        assert url == broker_url(home, None)
+        assert server_pid(url) == int((home / "broker" / "broker.pid").read_text())
     assert not answers(url)
     assert broker_url(home, None) is None
     assert not Path(urlsplit(url).path).exists()
@@ -62,11 +53,10 @@ def test_it_keeps_what_was_written_when_it_is_killed(home: Path, broker: Embedde
         client.hset("unacked", "tag", "bell")
     os.kill(server_pid(broker.url), signal.SIGKILL)
     broker.stop()
-    again = EmbeddedBroker()
-    with connect(again.start(home)) as client:
+    broker.start()
+    with connect(broker.url) as client:
         assert client.lrange("ingest", 0, -1) == [b"bell"]
         assert client.hgetall("unacked") == {b"tag": b"bell"}
-    again.stop()
 
 
 def test_it_is_private_and_never_throws_a_message_away(broker: EmbeddedBroker) -> None:
@@ -87,14 +77,6 @@ def test_celery_and_a_redis_client_read_the_same_url(broker: EmbeddedBroker) -> 
     app.close()
 
 
-def test_a_second_start_shares_the_running_one(home: Path, broker: EmbeddedBroker) -> None:
-    pid = server_pid(broker.url)
-    second = EmbeddedBroker()
-    assert second.start(home) == broker.url
-    second.stop()
-    assert server_pid(broker.url) == pid
-
-
 def test_the_bare_command_refuses_to_run_a_second_server(home: Path, broker: EmbeddedBroker) -> None:
     refused = subprocess.run(broker_command(home), capture_output=True, text=True, timeout=30)
     assert refused.returncode == LOCKED
@@ -103,46 +85,26 @@ def test_the_bare_command_refuses_to_run_a_second_server(home: Path, broker: Emb
 
 
 def test_starters_at_the_same_moment_end_up_with_one_server(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    starters = [EmbeddedBroker() for _ in range(4)]
-    with ThreadPoolExecutor(len(starters)) as pool:
-        urls = list(pool.map(lambda starter: starter.start(home), starters))
-    assert len(set(urls)) == 1
-    log = (home / "logs" / "broker.log").read_text()
-    assert log.count("Ready to accept connections") == 1
-    for starter in starters:
-        starter.stop()
-    assert not answers(urls[0])
+    url = broker_socket.prepare(tmp_path)
+    starters = [subprocess.Popen(broker_command(tmp_path), stdout=subprocess.PIPE) for _ in range(4)]
+    try:
+        until(lambda: [one.poll() for one in starters].count(LOCKED) == 3 and answers(url))
+        [server] = [one for one in starters if one.poll() is None]
+        assert server_pid(url) == server.pid
+    finally:
+        for one in starters:
+            one.kill()
+            one.communicate()
 
 
-def test_a_lock_that_outlives_its_server_for_a_moment_is_waited_for(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    broker_socket.prepare(home)
-    lock = flock.take(home / "broker" / "broker.lock")
-    assert lock is not None
-    server = EmbeddedBroker()
-    with ThreadPoolExecutor(1) as pool:
-        starting = pool.submit(server.start, home)
-        log = home / "logs" / "broker.log"
-        while not (log.exists() and "already runs" in log.read_text()):
-            time.sleep(0.02)
-        os.close(lock)
-        assert answers(starting.result())
-    server.stop()
-
-
-def test_a_server_that_cannot_read_its_file_says_where_to_look(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    server = EmbeddedBroker()
-    server.start(home)
-    server.stop()
+def test_a_server_that_cannot_read_its_file_ends_and_leaves_the_file(home: Path, broker: EmbeddedBroker) -> None:
+    broker.stop()
     (manifest,) = (home / "broker" / "appendonlydir").glob("*.manifest")
     manifest.write_text("not a manifest\n")
-    began = time.monotonic()
-    with pytest.raises(Unavailable, match=r"logs/broker\.log says why") as caught:
-        EmbeddedBroker().start(home)
-    assert caught.value.code == "broker_failed"
-    assert time.monotonic() - began < 5  # it notices the death and does not wait for the time limit
+    ended = subprocess.run(broker_command(home), capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 1
+    assert "manifest" in ended.stdout
+    assert manifest.read_text() == "not a manifest\n"
 
 
 def test_an_old_server_on_the_path_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

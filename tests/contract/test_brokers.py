@@ -17,11 +17,12 @@ from celery import Celery
 from fakeredis import TcpFakeServer
 
 from tests.e2e.fleet import LOOPBACK, free_port
+from tests.embedded_broker import EmbeddedBroker
 from tests.house import House, some_numbers
 from worker import bells, producer, view
 from worker.bells import NOBODY, QUEUES, CeleryRing, broker_of, celery_app, task_name
 from worker.context import Context
-from worker.embedded import EmbeddedBroker, connect
+from worker.embedded import connect
 from worker.settings import Settings, Timing
 
 QUICK = 2.0  # seconds in which a push must be over although nobody carries its bell
@@ -41,11 +42,8 @@ def fake(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def valkey(folder: Path) -> Iterator[str]:
-    broker = EmbeddedBroker()
-    try:
-        yield broker.start(folder / "home")
-    finally:
-        broker.stop()
+    with EmbeddedBroker.running(folder / "home") as broker:
+        yield broker.url
 
 
 @pytest.fixture(scope="module", params=[fake, valkey], ids=["fakeredis", "valkey"])

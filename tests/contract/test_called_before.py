@@ -50,23 +50,24 @@ def test_what_was_never_sent_does_not_count(house: House) -> None:
     assert again(house, some_numbers(5), options={"priority": 3})[1]["rows"]["accepted"] == 5
 
 
+@pytest.mark.parametrize("last", ["take_in", "_leaving"], ids=["as it is read", "before the last transaction"])
 def test_two_files_that_are_read_at_the_same_time_call_nobody_twice(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
     """The second is taken in whole while the first is still being read."""
     house.account.call_again_after = 7
     first = house.upload(some_numbers(100))
     second = house.upload(some_numbers(100, first=90), options={"priority": 3})
-    take_in, began = ingest.take_in, []
+    step, began = getattr(ingest, last), []
 
     def slowly(*given: Any, **named: Any) -> Any:
-        taken = take_in(*given, **named)
+        taken = step(*given, **named)
         if not began:
             began.append(1)
             ingest.ingest(house.ctx, second)
         return taken
 
-    monkeypatch.setattr(ingest, "take_in", slowly)
+    monkeypatch.setattr(ingest, last, slowly)
     house.lose_bells()
     ingest.ingest(house.ctx, first)
     statuses = [house.finish(ulid) for ulid in (first, second)]
@@ -77,12 +78,20 @@ def test_two_files_that_are_read_at_the_same_time_call_nobody_twice(
 
 
 def test_only_types_and_countries_that_are_asked_for(small_house: House) -> None:
+    """What is left out as it was asked for is no sign of a bad file, however much it is."""
     house = small_house
     numbers = ["+447912345678", "+442079460018", "+12025550123", "+16135550123", "+18005550123"]
-    house.ctx.settings.reject_threshold = 1
     ulid, status = again(house, numbers, only=["mobile", "fixed_line_or_mobile"], countries=["GB", "US"])
     assert (status["rows"]["accepted"], status["rows"]["rejected"]) == (2, 3)
     assert codes(house, ulid) == {2: "other_type", 4: "other_country", 5: "other_type"}
+
+
+def test_what_is_not_asked_for_hides_no_bad_file(small_house: House) -> None:
+    ulid = small_house.upload(
+        ["+12025550123", "nobody", *(f"+1613555{row}" for row in range(1000, 1018))], countries=["US"]
+    )
+    small_house.work()
+    assert "1 of 2 rows were rejected" in small_house.status(ulid)["message"]
 
 
 @pytest.mark.parametrize("wrong", [{"only": ["cell"]}, {"only": []}, {"countries": ["United States"]}])

@@ -230,7 +230,7 @@ def test_what_is_not_said_again_is_as_it_was(small_house: House) -> None:
 
 def test_every_field_of_a_job_is_inherited_or_of_the_file_itself() -> None:
     """A new field has to be thought about: the calling hours of a campaign must hold for its continuation as well."""
-    itself = {"source", "account", "options", "starts_at", "idempotency_key", "continues"}
+    itself = {"source", "account", "options", "starts_at", "idempotency_key", "continues", "pilot"}
     itself |= {"delimiter", "encoding", "quote", "escape"}
     assert {*continuation.INHERITED} | itself == {*Job.model_fields}
 

@@ -1,5 +1,7 @@
 """Options that are changed while a campaign runs: each list is told, and lists that come later carry them."""
 
+import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -75,6 +77,24 @@ def test_what_the_provider_refuses_is_told_with_its_words(house: House) -> None:
     control.edit(house.ctx, ulid, {"max_simultaneous": 6}, "anna")
     house.work()
     assert "changes_refused" not in house.status(ulid)["lists"][0]
+
+
+def test_what_was_refused_is_not_carried_by_a_list_that_is_made_later(house: House) -> None:
+    path = house.folder / "starts.csv"
+    later = int((house.now + timedelta(minutes=10)).timestamp())
+    path.write_text(f"phone,__start_at\n+12022000001,\n+12022000002,{later}\n")
+    ulid = house.upload(source=path, options={"max_simultaneous": 2})
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == 1, step=0.01)
+    house.provider.faults({"fault": "refuse", "share": 1, "methods": [EDIT]})
+    control.edit(house.ctx, ulid, {"max_simultaneous": 5}, "anna")
+    house.work()
+    house.provider.faults()
+    control.edit(house.ctx, ulid, {"num_attempts": 4}, "anna")
+    house.work()
+    (job,) = house.sql("SELECT job FROM upload")[0]
+    told = (json.loads(job) if isinstance(job, str) else job)["options"]
+    assert (told["max_simultaneous"], told["num_attempts"]) == (2, 4)
+    assert house.finish(ulid, step=60, limit=3600)["rows"]["accepted"] == 2
 
 
 def test_what_changes_again_meanwhile_is_told_too(house: House) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.house import House, adds_up
+from tests.patience import until
 
 CREATE, APPEND = "CreateCallList", "AppendToCallList"
 STEPS = [CREATE, APPEND]
@@ -49,7 +50,7 @@ def test_what_is_stored_after_we_hung_up_is_found(house: House, method: str) -> 
     ulid = house.upload(250)
     house.run(ulid, until=lambda s: looked(house, ulid), step=0.6)
     before = 200 if method == APPEND else 100
-    house.wait(lambda: bool(house.provider.ledger["contacts"] >= before))
+    until(lambda: bool(house.provider.ledger["contacts"] >= before))
     all_accepted_once(house, house.finish(ulid))
     assert "absent" not in attempts(house, ulid)
 
@@ -123,7 +124,7 @@ def test_what_is_in_doubt_and_becomes_visible_late_is_found(house: House, method
     house.provider.faults(once("accept_then_hang_up", method), once("late_visible", method, seconds=2))
     ulid = house.upload(250)
     house.run(ulid, until=lambda s: looked(house, ulid), step=0.6)
-    house.wait(lambda: visible(house) >= (100 if method == CREATE else 200))
+    until(lambda: visible(house) >= (100 if method == CREATE else 200))
     all_accepted_once(house, house.finish(ulid))
     assert "absent" not in attempts(house, ulid)
 

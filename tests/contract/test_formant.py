@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract.called_back import ACCOUNT, ends, events, inbound, told
+from tests.patience import until
 from tests.unit.sandbox_stage import TOKEN, Stage
 from worker.errors import AccountRefused, CallbackRefused, NotSent, ProviderError, Refused, Throttled, Unknown
 from worker.providers.base import Accepted, Opening, Place, Provider, Submission
@@ -170,7 +171,7 @@ class TestFaults:
         reference = submit(formant).reference
         assert formant.find(NAME) == []
         assert formant.status(Place(reference)) is None
-        stage.until(lambda: [one.reference for one in formant.find(NAME)] == [reference])
+        until(lambda: [one.reference for one in formant.find(NAME)] == [reference])
 
     @pytest.mark.parametrize("fault", ["cut_body", "not_json", "accept_then_500", "accept_then_hang_up"])
     def test_a_read_that_fails_is_no_read(self, stage: Stage, formant: Provider, fault: str) -> None:

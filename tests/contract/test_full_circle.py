@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.house import House, adds_up
+from tests.patience import until
 from worker.context import Context
 from worker.providers.plum.results import Results
 from worker.settings import AccountSettings
@@ -47,7 +48,7 @@ def finish(house: House, ulid: str) -> dict[str, object]:
 
     def ended(status: dict[str, object]) -> bool:
         assert adds_up(status)
-        house.wait(lambda: house.provider.client.get("/callbacks").json()["queued"] == 0, seconds=30)
+        until(lambda: house.provider.client.get("/callbacks").json()["queued"] == 0, 30)
         return status["state"] in ("finished", "failed")
 
     status: dict[str, object] = house.run(ulid, until=ended, step=90, limit=3 * 24 * 3600)

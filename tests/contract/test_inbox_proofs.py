@@ -1,6 +1,7 @@
 """What a callback proves of a chunk that nobody could be asked about, or that was taken for not sent."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,8 @@ from schedules import sweep
 from tests.chaos.crash_points import in_doubt, list_id
 from tests.house import FLOWS, House
 from tests.letters import Letters, letter, signed
-from worker import heard, reconcile
+from worker import heard, reconcile, review
+from worker.errors import InputError
 from worker.providers.base import Inbound
 from worker.reconcile import Doubt, Seen
 from worker.states import ChunkState
@@ -139,6 +141,45 @@ def test_what_is_told_of_is_never_taken_for_absent(house: House) -> None:
         house.work()
     assert chunk_states(house) == [("review", "heard_after_absent")]
     assert house.provider.ledger["contacts"] == 0
+
+
+def test_what_was_told_of_and_is_not_found_by_its_name_cannot_be_sent_again(house: House) -> None:
+    """Its contacts are called and its list is not shown: a second one would call them again."""
+    hidden = {"fault": "late_visible", "share": 1, "methods": ["batch-call"], "seconds": 10**7}
+    house.provider.faults(hidden, {"fault": "accept_then_hang_up", "share": 1, "methods": ["batch-call"], "times": 1})
+    ulid = house.upload(50, account="formant")
+    house.run(ulid, until=lambda s: s["rows"]["unknown"] == 50, step=0.01)
+    hear(house, "formant", letter("a", f"{ulid}:7"))
+    house.run(ulid, until=lambda s: "needs_person" in s, step=10)
+    assert chunk_states(house) == [("review", "heard_after_absent")]
+    house.turn(3600)
+    with pytest.raises(InputError) as raised:
+        review.decide(house.ctx, ulid, 1, "resend", "anna", "it is not there")
+    assert raised.value.code == "nothing_missing"
+    review.decide(house.ctx, ulid, 1, "accept", "anna", "they are called")
+    status = house.finish(ulid, step=3600, limit=30 * 24 * 3600)
+    assert status["rows"]["accepted"] == sum(status["outcomes"].values()) == 50
+    assert house.provider.ledger["contacts"] == 50
+
+
+def test_what_is_told_of_while_a_person_decides_is_not_sent_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ulid, look = unanswered(house), review._look
+
+    def looking(*args: Any) -> review.Evidence:
+        evidence = look(*args)
+        hear(house, PLUM, letter("a", f"{ulid}:7"))
+        return evidence
+
+    with house.ctx.db.write() as session:
+        chunk = chunks.of_upload(session, 1, *ChunkState)[0]
+        chunk.code = "absent"  # so that a callback does not settle it
+        session.add(chunk)
+    monkeypatch.setattr(review, "_look", looking)
+    with pytest.raises(InputError, match="has just told of contacts"):
+        review.decide(house.ctx, ulid, 1, "resend", "anna", "nobody answers")
+    assert chunk_states(house)[0] == ("review", "absent")
 
 
 def test_a_claimed_chunk_is_left_to_its_worker(house: House) -> None:

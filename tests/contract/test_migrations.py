@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 from ulid import ULID
 
@@ -235,6 +236,25 @@ def counted(url: str) -> dict[str, int]:
             table: connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
             for table in ("upload", "call_list", "chunk")
         }
+
+
+def test_what_waits_for_a_pilot_waits_for_an_older_versions_question(url: str) -> None:
+    """Its rest is not lost, and not sent by itself."""
+    migrate.upgrade(settings(url))
+    filled(url)
+    with connected(url) as connection:
+        connection.execute(text("UPDATE upload SET state = 'blocked', blocked = 'pilot'"))
+        connection.commit()
+        with pytest.raises(IntegrityError):
+            connection.execute(text("UPDATE upload SET blocked = 'nonsense'"))
+    database = Database(url)
+    with database.write() as session:
+        command.downgrade(migrate.config(session.connection()), "0004")
+    with database.read() as session:
+        assert session.connection().execute(text("SELECT state, blocked FROM upload")).one() == ("blocked", "rejects")
+        if database.is_sqlite:
+            assert session.connection().execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+    database.dispose()
 
 
 def test_a_database_in_use_goes_up_and_down(url: str) -> None:

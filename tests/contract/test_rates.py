@@ -8,26 +8,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.embedded_broker import EmbeddedBroker
 from tests.unit.wire_server import OK, Line, serving
-from worker.embedded import EmbeddedBroker, connect
+from worker.embedded import connect
 from worker.rates import MARGIN, REDIS_TIMEOUT, REST, SharedRates, rates_for
 
 NEVER = threading.Event()
 SOON = 20.0  # seconds after which a test gives up waiting
 _processes = multiprocessing.get_context("forkserver")
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
-    server = EmbeddedBroker()
-    server.start(tmp_path)
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -186,9 +178,9 @@ def test_a_redis_that_forgets_costs_no_process_its_own_count(broker: EmbeddedBro
 
 
 def test_without_redis_a_process_keeps_to_what_it_knows_and_shares_again_later(
-    broker: EmbeddedBroker, rates: SharedRates, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    broker: EmbeddedBroker, rates: SharedRates, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other, url = shared(broker), broker.url
+    other = shared(broker)
     assert rates.wait("madrid", 0.2, within(SOON), NEVER)
     other.hold("lima", 60)
     assert not rates.wait("lima", None, within(50), NEVER)
@@ -201,8 +193,8 @@ def test_without_redis_a_process_keeps_to_what_it_knows_and_shares_again_later(
         rates.hold("rome", 60)
         assert not rates.wait("rome", None, within(10), NEVER)
         assert [record.levelname for record in caplog.records] == ["WARNING"]
-        assert url not in caplog.text
-        assert broker.start(tmp_path) == url
+        assert broker.url not in caplog.text
+        broker.start()
         assert not NEVER.wait(REST)
         assert rates.wait("oslo", 0.2, within(0), NEVER)
         assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.patience import until
 from tests.unit.receiver import Received
 from tests.unit.sandbox_stage import TOKEN, Stage
 
@@ -383,7 +384,7 @@ class TestFaults:
         path = f"/{create(formant)['id']}"
         assert error(ask(formant, path)) == (404, "not_found")
         assert ask(formant).json() == {"data": []}
-        formant.until(lambda: len(ask(formant).json()["data"]) == 1)
+        until(lambda: len(ask(formant).json()["data"]) == 1)
         assert ask(formant, path).status_code == 200
 
     def test_called_twice(self, formant: Stage) -> None:

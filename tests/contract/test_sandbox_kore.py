@@ -1,7 +1,6 @@
 """Kore.ai's contact lists and who may ask for them: each request as its page writes it gets the documented answer."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -21,6 +20,7 @@ from tests.contract.kore_caller import (
     people,
     token,
 )
+from tests.patience import until
 
 NAME = "Renewal Due - July 2025"
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -31,17 +31,6 @@ CREATE_KEYS = {
 }
 LISTED_KEYS = CREATE_KEYS - {"isActive", "createdBy", "updatedBy", "createdAt", "allowDuplicates"}
 OF_V2 = {"isGlobalDNC", "isDefault", "columns"}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Kore]:
-    with Kore.running() as told:
-        yield told
-
-
-@pytest.fixture
-def kore(running: Kore) -> Kore:
-    return running.as_new()
 
 
 class TestLists:
@@ -93,7 +82,7 @@ class TestLists:
         assert all(set(one) == LISTED_KEYS for one in first["data"])
         kore.turn(1)
         kore.add("List 7", people(2))
-        kore.wait(lambda: kore.count(ids[7]) == 2)
+        until(lambda: kore.count(ids[7]) == 2)
         second = kore.ask("POST", f"{V2}/contactList/getAllListDetails?accountId={ACCOUNT}&type=call")["data"]
         assert set(second[0]) == LISTED_KEYS | {"columns"}
         assert (second[0]["_id"], second[0]["totalRecordCount"]) == (ids[7], 2)
@@ -133,7 +122,7 @@ class TestContacts:
         list_id = kore.make_list()
         told = kore.add(NAME, [{"phoneNumber": "9122333445566"}])
         assert told == {"message": "Adding contacts to public list is in progress"}
-        kore.wait(lambda: kore.count(list_id) == 1)
+        until(lambda: kore.count(list_id) == 1)
 
     @pytest.mark.parametrize("root", [V1, V2])
     def test_read_with_the_token_alone(self, kore: Kore, root: str) -> None:

@@ -1,28 +1,17 @@
 """Kore.ai's contacts in the sandbox: stored later, lost without a word, taken for duplicates; limits and faults."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.contract.kore_caller import ACCOUNT, ADD, V2, Kore, campaign_body, headers, list_body, people, trigger_path
+from tests.patience import until
 
 NAME = "Renewal Due - July 2025"
 IN_PROGRESS = {"message": "Adding contacts to public list is in progress"}
 OVER_LIMIT = "You've exceeded the per-minute rate limit. Please wait for sometime before retrying."
 LISTS = f"{V2}/contactList/getAllListDetails?type=call"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Kore]:
-    with Kore.running() as told:
-        yield told
-
-
-@pytest.fixture
-def kore(running: Kore) -> Kore:
-    return running.as_new()
 
 
 def adding(contacts: list[dict[str, Any]], name: str = NAME) -> dict[str, Any]:
@@ -41,25 +30,25 @@ class TestStoring:
         assert kore.add(NAME, people(5)) == IN_PROGRESS
         assert kore.count(list_id) == 0
         assert stored(kore, list_id) == []
-        kore.wait(lambda: kore.count(list_id) == 5)
+        until(lambda: kore.count(list_id) == 5)
         assert kore.ledger["lists"][0]["stored"] == 5
 
     def test_some_are_lost_and_nobody_says_so(self, kore: Kore) -> None:
         kore.put("/faults", [{"fault": "lose_contacts", "drop": 0.25, "times": 1}])
         list_id = kore.make_list()
         assert kore.add(NAME, people(40)) == IN_PROGRESS
-        kore.wait(lambda: kore.count(list_id) == 30)
+        until(lambda: kore.count(list_id) == 30)
         kore.add(NAME, people(1, first=40))
-        kore.wait(lambda: kore.count(list_id) == 31)
+        until(lambda: kore.count(list_id) == 31)
         assert set(stored(kore, list_id)) < {one["phoneNumber"] for one in people(41)}
 
     def test_late_visible(self, kore: Kore) -> None:
         kore.put("/faults", [{"fault": "late_visible", "methods": ["addContacts"], "seconds": 1.5}])
         list_id = kore.make_list()
         kore.add(NAME, people(3))
-        kore.wait(lambda: kore.ledger["lists"][0]["stored"] == 3)
+        until(lambda: kore.ledger["lists"][0]["stored"] == 3)
         assert kore.count(list_id) == 0
-        kore.wait(lambda: kore.count(list_id) == 3)
+        until(lambda: kore.count(list_id) == 3)
 
     @pytest.mark.parametrize("key", ["phone", "uniqueId"])
     def test_duplicates_are_dropped_where_they_are_not_allowed(self, kore: Kore, key: str) -> None:
@@ -68,14 +57,14 @@ class TestStoring:
         one, two = people(2)
         kore.add(NAME, [one, one | {"uniqueId": "another"}])
         kore.add(NAME, [two | {"uniqueId": one["uniqueId"]}, one])
-        kore.wait(lambda: kore.count(list_id) == 2)
+        until(lambda: kore.count(list_id) == 2)
         second = {"phone": two["phoneNumber"], "uniqueId": one["phoneNumber"]}[key]
         assert stored(kore, list_id) == [one["phoneNumber"], second]
 
     def test_duplicates_stay_where_they_are_allowed(self, kore: Kore) -> None:
         list_id = kore.make_list()
         kore.add(NAME, people(2) * 2)
-        kore.wait(lambda: kore.count(list_id) == 4)
+        until(lambda: kore.count(list_id) == 4)
 
     @pytest.mark.parametrize(("policy", "count"), [("drop", 2), ("store", 4)])
     def test_contacts_without_a_usable_number(self, kore: Kore, policy: str, count: int) -> None:
@@ -88,7 +77,7 @@ class TestStoring:
         list_id = kore.make_list()
         assert kore.refused("POST", ADD, adding([*people(2), {"phoneNumber": ""}]))[0] == 400
         kore.add(NAME, people(1))
-        kore.wait(lambda: kore.count(list_id) == 1)
+        until(lambda: kore.count(list_id) == 1)
 
     def test_the_numbers_alone_come_back(self, kore: Kore) -> None:
         kore.switch(contact_fields="documented")
@@ -118,10 +107,10 @@ class TestStoring:
         kore.switch(repeated_list_name="accept")
         second = kore.make_list()
         kore.add(NAME, people(1))
-        kore.wait(lambda: kore.count(second) == 1)
+        until(lambda: kore.count(second) == 1)
         kore.switch(list_by_name="oldest")
         kore.add(NAME, people(1))
-        kore.wait(lambda: kore.count(first) == 1)
+        until(lambda: kore.count(first) == 1)
 
     @pytest.mark.parametrize(
         ("paging", "query", "begins"),
@@ -180,7 +169,7 @@ class TestFaults:
         if method == "addContacts":
             return ADD, adding(people(5))
         kore.add(NAME, people(5))
-        kore.wait(lambda: kore.count(list_id) == 5)
+        until(lambda: kore.count(list_id) == 5)
         return trigger_path(kore.make_campaign(NAME), "play"), {}
 
     def done(self, kore: Kore, method: str) -> bool:
@@ -200,7 +189,7 @@ class TestFaults:
             told = kore.send("POST", path, body)
             assert told.status_code == (500 if fault == "accept_then_500" else 200)
             assert ("message" in told.text) == (fault == "accept_then_500")
-        kore.wait(lambda: self.done(kore, method))
+        until(lambda: self.done(kore, method))
 
     @pytest.mark.parametrize("method", ["addContacts", "triggerCampaign"])
     @pytest.mark.parametrize("fault", ["refuse", "throttle", "no_answer"])
@@ -218,7 +207,7 @@ class TestFaults:
             assert told.headers.get("retry-after") == {"refuse": None, "throttle": "7"}[fault]
         assert not self.done(kore, method)
         kore.ask("POST", path, body)
-        kore.wait(lambda: self.done(kore, method))
+        until(lambda: self.done(kore, method))
 
     @pytest.mark.parametrize("method", ["createContactList", "createCampaign"])
     def test_what_is_visible_late(self, kore: Kore, method: str) -> None:
@@ -227,12 +216,12 @@ class TestFaults:
         if method == "createContactList":
             assert kore.send("GET", f"{V2}/contactList/{list_id}").status_code == 404
             assert kore.ask("POST", LISTS)["data"] == []
-            kore.wait(lambda: kore.send("GET", f"{V2}/contactList/{list_id}").status_code == 200)
+            until(lambda: kore.send("GET", f"{V2}/contactList/{list_id}").status_code == 200)
             return
         campaign = kore.ask("POST", f"{V2}?campaignType=voice", campaign_body(NAME))["data"]["id"]
         assert kore.send("GET", f"{V2}/{campaign}").status_code == 404
         assert kore.ask("POST", f"{V2}/getAllCampaignDetails", {"type": "voice"})["data"]["results"] == []
-        kore.wait(lambda: kore.send("GET", f"{V2}/{campaign}").status_code == 200)
+        until(lambda: kore.send("GET", f"{V2}/{campaign}").status_code == 200)
 
     def test_partial_details(self, kore: Kore) -> None:
         list_id = kore.fill(NAME, people(40))

@@ -1,29 +1,18 @@
 """Kore.ai's voice campaigns: each request as its page writes it gets the documented answer from the sandbox."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.contract.kore_caller import ACCOUNT, IID, OFFICE, V1, V2, Kore, campaign_body, people, trigger_path
+from tests.patience import until
 
 NAME = "Renewal Due - July 2025"
 CAMPAIGN_KEYS = {
     *("name", "lname", "description", "priority", "dialingMode", "dialingStrategy", "experienceFlow", "status"),
     *("createdAt", "updatedAt", "contactLists", "enableMachineDetect"),
 }
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Kore]:
-    with Kore.running() as told:
-        yield told
-
-
-@pytest.fixture
-def kore(running: Kore) -> Kore:
-    return running.as_new()
 
 
 def test_create_version_1_and_read_it(kore: Kore) -> None:
@@ -38,7 +27,7 @@ def test_create_version_1_and_read_it(kore: Kore) -> None:
     assert told["data"]["dialingStrategy"] == body["dialingStrategy"]
     campaign = told["data"]["id"]
     assert campaign.startswith("cd-")
-    kore.wait(lambda: kore.status(campaign) == "Ready")
+    until(lambda: kore.status(campaign) == "Ready")
     for read in (kore.ask("GET", f"{V1}/{campaign}"), kore.send("PUT", f"{V1}/{campaign}", json=None).json()):
         assert read["message"] == "Campaign Product Feedback Voice Campaign retrieved successfully"
         assert read["data"]["_id"] == campaign

@@ -1,26 +1,15 @@
 """Kore.ai's campaigns in the sandbox: when they dial, whom, and what the ledger makes of a second time."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.contract.kore_caller import ALWAYS, OFFICE, TOKEN, V2, Kore, campaign_body, people, trigger_path
+from tests.patience import until
 
 NAME = f"Renewal Due [{TOKEN}-1]"
 HOUR = 3600
 MONDAY, FRIDAY, SATURDAY = 0, 4, 5
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Kore]:
-    with Kore.running() as told:
-        yield told
-
-
-@pytest.fixture
-def kore(running: Kore) -> Kore:
-    return running.as_new()
 
 
 def attempts(kore: Kore, campaign: str) -> list[int]:
@@ -122,10 +111,10 @@ class TestLedger:
         list_id = kore.fill(NAME, people(2))
         campaign = kore.make_campaign(NAME)
         kore.add(NAME, people(2, first=2))
-        kore.wait(lambda: kore.count(list_id) == 4)
+        until(lambda: kore.count(list_id) == 4)
         kore.trigger(campaign)
         kore.add(NAME, people(2, first=4))
-        kore.wait(lambda: kore.count(list_id) == 6)
+        until(lambda: kore.count(list_id) == 6)
         kore.turn(HOUR)
         assert len(called(kore, campaign)) == kore.ledger["contacts"] == count
 
@@ -137,7 +126,7 @@ class TestLife:
         campaign = kore.ask("POST", f"{V2}?campaignType=voice", campaign_body(NAME))["data"]["id"]
         assert kore.status(campaign) == "Preparing"
         assert kore.refused("POST", trigger_path(campaign, "play"), {})[0] == 400
-        kore.wait(lambda: kore.status(campaign) == "Ready")
+        until(lambda: kore.status(campaign) == "Ready")
         kore.trigger(campaign)
         assert kore.status(campaign) == "Active"
 

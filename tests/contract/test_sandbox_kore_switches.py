@@ -1,6 +1,5 @@
 """The rest of what Kore.ai's documents leave open: each switch changes what it says."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,21 +18,11 @@ from tests.contract.kore_caller import (
     token,
     trigger_path,
 )
+from tests.patience import until
 
 NAME = "Renewal Due - July 2025"
 HOUR = 3600
 CREATE_LIST, CREATE = f"{V2}/contactList/createContactList", f"{V2}?campaignType=voice"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Kore]:
-    with Kore.running() as told:
-        yield told
-
-
-@pytest.fixture
-def kore(running: Kore) -> Kore:
-    return running.as_new()
 
 
 def played(kore: Kore, **more: Any) -> str:
@@ -150,7 +139,7 @@ def test_the_zone_of_a_schedule(kore: Kore, zone: str, hour: int) -> None:
     kore.turn(hour * HOUR - 60)
     assert kore.ledger["contacts"] == 0
     kore.turn(120)
-    kore.wait(lambda: kore.ledger["contacts"] == 1)
+    until(lambda: kore.ledger["contacts"] == 1)
 
 
 def test_a_schedule_must_name_a_campaign_and_a_truth(kore: Kore) -> None:
@@ -203,7 +192,7 @@ def test_large_lists_are_read_whole(kore: Kore) -> None:
     list_id = kore.make_list()
     for first in range(0, 5000, 1000):
         kore.ask("POST", ADD, {"contact_list_name": NAME, "data": contacts[first : first + 1000]})
-    kore.wait(lambda: kore.count(list_id) == 5000)
+    until(lambda: kore.count(list_id) == 5000)
     path = f"{V2}/contactList/{list_id}/getAllContacts?limit=1000"
     pages = [kore.ask("GET", f"{path}&skip={skip}")["data"]["results"] for skip in range(0, 5000, 1000)]
     assert {one["uniqueId"] for page in pages for one in page} == {str(at) for at in range(5000)}

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
+from tests.patience import until
 from tests.unit.sandbox_stage import TOKEN, Stage
 
 START = "https://example.com/outbound/start.php"
@@ -345,7 +346,7 @@ class TestFaults:
         plum.fault("store_late", seconds=0.2)
         with pytest.raises(httpx.RemoteProtocolError):
             raw(plum)
-        plum.until(lambda: plum.ledger["contacts"] == 3)
+        until(lambda: plum.ledger["contacts"] == 3)
 
 
 class TestLedger:

@@ -2,24 +2,11 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.unit.sandbox_fixtures import LIST, ROWS, TOKEN, Vox, sandboxed
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Vox]:
-    with sandboxed() as running:
-        yield running
-
-
-@pytest.fixture
-def vox(served: Vox) -> Vox:
-    served.reset()
-    return served
+from tests.unit.sandbox_fixtures import LIST, ROWS, TOKEN, Vox
 
 
 def cancel(vox: Vox, list_id: int, **tasks: str) -> list[dict[str, Any]]:

@@ -2,24 +2,9 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from tests.unit.sandbox_fixtures import LIST, ROWS, Vox, sandboxed
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Vox]:
-    with sandboxed() as running:
-        yield running
-
-
-@pytest.fixture
-def vox(served: Vox) -> Vox:
-    served.reset()
-    return served
+from tests.unit.sandbox_fixtures import LIST, ROWS, Vox
 
 
 def create(vox: Vox, file: str = ROWS, **params: Any) -> int:

@@ -1,27 +1,14 @@
 """Every request of the reference page "CallLists" as the page writes it, in the shapes that clients send it in."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.unit.sandbox_fixtures import KEY, ROWS, Vox, sandboxed
+from tests.unit.sandbox_fixtures import KEY, ROWS, Vox
 
 LIST = {"rule_id": "1", "priority": "0", "max_simultaneous": "2", "num_attempts": "1", "name": "page"}
 MORE = "phone;__task_uuid;name\n+14155550009;b-1;Dan\n"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Vox]:
-    with sandboxed() as running:
-        yield running
-
-
-@pytest.fixture
-def vox(served: Vox) -> Vox:
-    served.reset()
-    return served
 
 
 def send(vox: Vox, shape: str, method: str, file: str | None = None, **params: Any) -> httpx.Response:

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from schedules.sweep import sweep
+from tests.chaos.crash_points import bring_staging_back
 from tests.house import START, House, adds_up, some_numbers
 from worker import ingest, submit, suppress
 from worker.intake import read_rejects
-from worker.store import suppressions
+from worker.store import gates, suppressions
 from worker.store.suppressions import EVERYWHERE
 
 
@@ -78,18 +80,71 @@ def test_nothing_is_sent_between_the_list_and_the_comparison(house: House) -> No
     assert house.sql("SELECT listed_since FROM gate WHERE account = 'sandbox'") == [(None,)]
 
 
+def later(house: House, rows: int = 250) -> str:
+    ulid = house.upload(rows, starts_at=START.timestamp() + 3600)
+    house.run(ulid, until=lambda s: s["rows"]["waiting"] == rows)
+    return ulid
+
+
+def test_a_chunk_that_cannot_be_read_is_not_sent_and_holds_up_no_other(house: House) -> None:
+    """Who is in it nobody can tell. It is tried again, since the file may come back."""
+    ulid = later(house)
+    (digest,) = house.sql("SELECT index_digest FROM chunk WHERE seq = 2")[0]
+    index = house.ctx.staging.read(digest)
+    house.ctx.staging.delete(digest)
+    listed(house, 7, 120)
+    house.work()
+    assert "nobody can tell" in house.status(ulid)["message"]
+    house.turn(3600)
+    status = house.run(ulid, until=lambda s: "needs_person" in s)
+    assert (status["code"], status["rows"]["accepted"], status["rows"]["waiting"]) == ("not_compared", 149, 100)
+    assert house.sql("SELECT code FROM attempt WHERE step = 'suppress'") == [("not_compared",)]
+    house.ctx.staging.put(index)
+    assert house.finish(ulid)["rows"]["accepted"] == 248
+    assert not sent(house) & {"7", "120"}
+
+
+def test_while_staging_is_away_the_account_waits_and_says_so(house: House) -> None:
+    ulid = later(house)
+    staging = house.ctx.settings.home / "staging"
+    staging.rename(staging.with_name("away"))
+    staging.touch()
+    listed(house, 7)
+    house.turn(3600)
+    house.work()
+    assert "waits to be compared with the do-not-call list" in house.status(ulid)["message"]
+    bring_staging_back(house, ulid)
+    assert house.finish(ulid)["rows"]["accepted"] == 249
+    assert "7" not in sent(house)
+
+
+def test_one_worker_compares_and_the_others_leave_it_alone(house: House) -> None:
+    ulid = later(house, 90)
+    listed(house, 5, account="sandbox")
+    with house.ctx.db.write() as session:
+        assert gates.claim_compare(session, "sandbox", house.now, 60) is not None
+    house.work()
+    assert house.sql("SELECT count(*) FROM withdrawal") == [(0,)]
+    house.lose_bells()
+    assert sweep(house.ctx) == 0
+    house.turn(61)
+    house.work()
+    assert house.status(ulid)["rows"]["suppressed"] == 1
+
+
+@pytest.mark.parametrize("last", ["take_in", "_leaving"], ids=["as it is read", "before the last transaction"])
 def test_a_number_that_is_listed_while_the_file_is_read_is_not_called(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
-    take_in = ingest.take_in
+    step = getattr(ingest, last)
 
     def slowly(*given: object, **named: object) -> object:
-        taken = take_in(*given, **named)  # type: ignore[arg-type]
+        taken = step(*given, **named)
         listed(house, 5)
         suppress.compare(house.ctx, "sandbox")
         return taken
 
-    monkeypatch.setattr(ingest, "take_in", slowly)
+    monkeypatch.setattr(ingest, last, slowly)
     ulid = house.upload(90)
     status = house.finish(ulid)
     assert (status["rows"]["accepted"], status["rows"]["suppressed"]) == (89, 1)
@@ -110,4 +165,5 @@ def test_numbers_are_listed_once_and_may_be_taken_off(house: House) -> None:
 def test_a_long_list_is_kept_in_batches(house: House, tmp_path: Path) -> None:
     numbers = np.arange(12022000000, 12022000000 + 20_001).tolist()
     assert suppress.add(house.ctx, EVERYWHERE, numbers, "imported", "anna") == 20_001
+    assert suppress.add(house.ctx, EVERYWHERE, [*numbers[-5001:], 12022100000], "again", "anna") == 1
     assert house.finish(house.upload(some_numbers(3, first=20_000)))["rows"]["suppressed"] == 1

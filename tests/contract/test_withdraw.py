@@ -8,6 +8,7 @@ from tests.chaos.crash_points import in_doubt, lose, taken_in
 from tests.house import House, adds_up
 from worker import control, review, submit, withdraw
 from worker.errors import InputError
+from worker.models import Outcome
 
 CREATE, CANCEL = "CreateCallList", "CancelCallListTask"
 WHY = "asked by mail"
@@ -166,11 +167,22 @@ def test_where_contacts_cannot_be_taken_back_it_says_so(house: House) -> None:
     house.provider.put("/switches", {"kore_add_delay_ms": 0, "kore_prepare_delay_ms": 0})
     ulid = house.upload(10, account="kore")
     house.run(ulid, until=lambda s: s["rows"]["accepted"] == 10, step=1)
+    answered(house, 5)
+    ask(house, ulid, 5)
+    house.work()
     ask(house, ulid, 3)
     house.work()
-    ((state, message),) = house.sql("SELECT state, message FROM withdrawal")
-    assert state == "too_late"
-    assert "cannot take single contacts back" in message
+    assert wishes(house) == {3: "too_late", 5: "too_late"}
+    told = dict(map(tuple, house.sql('SELECT "row", message FROM withdrawal')))
+    assert "cannot take single contacts back" in told[3]
+    assert "before it could be taken back" in told[5]
+
+
+def answered(house: House, row: int) -> None:
+    """Somebody's call has ended, and we know."""
+    ended = {"upload_id": 1, "row": row, "list_id": 1, "disposition": "answered", "terminal": True, "version": 1}
+    with house.ctx.db.write() as session:
+        session.add(Outcome(**ended, updated_at=house.now))
 
 
 def in_review(house: House) -> str:
@@ -283,6 +295,39 @@ def test_what_is_refused_is_asked_for_ever_less_often(house: House) -> None:
     assert wishes(house) == {1: "wanted"}
     asked = house.sql("SELECT count(*) FROM attempt WHERE step = 'withdraw' AND result <> 'decided'")[0][0]
     assert 5 < asked < 30
+
+
+def requests(house: House) -> int:
+    return int(house.sql("SELECT count(*) FROM attempt WHERE step = 'withdraw' AND result <> 'decided'")[0][0])
+
+
+def test_a_provider_that_is_away_is_asked_once_in_a_pass(house: House) -> None:
+    ulid = dialling(house)
+    house.provider.faults({"fault": "throttle", "share": 1, "methods": [CANCEL]})
+    ask(house, ulid, 50, 150, 250)
+    house.work()
+    assert requests(house) == 1
+    assert wishes(house) == {50: "wanted", 150: "wanted", 250: "wanted"}
+    house.provider.faults()
+    house.run(ulid, until=lambda s: set(wishes(house).values()) == {"taken_back"}, step=10)
+
+
+def test_a_pass_that_lasts_is_not_begun_again_beside_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    ulid = dialling(house)
+    hands = house.ctx.provider("sandbox").hands
+    assert hands is not None
+    takes_back = hands.withdraw
+
+    def slowly(*given: Any) -> Any:
+        house.turn(2 * house.ctx.settings.timing.probe_every)
+        withdraw.withdraw(house.ctx, ulid)
+        return takes_back(*given)
+
+    monkeypatch.setattr(hands, "withdraw", slowly)
+    ask(house, ulid, 150, 250)
+    house.work()
+    assert requests(house) == 2
+    assert wishes(house) == {150: "taken_back", 250: "taken_back"}
 
 
 def test_rows_of_a_chunk_in_doubt_wait_for_it(house: House) -> None:

@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.chaos.bell_worker import ROOT, wait_for
+from tests.chaos.bell_worker import ROOT
+from tests.patience import until
 from worker import heartbeat
 from worker.lifeline import bound
 
@@ -77,11 +78,11 @@ class Member:
 
     def wait_until_it_works(self) -> None:
         """For a worker or a beat: until it takes tasks, or rings."""
-        wait_for(f"{self.name} is up", lambda: self.alive_file.exists() or not self.alive())
+        until(lambda: self.alive_file.exists() or not self.alive(), 30, f"{self.name} is up")
         assert self.alive(), self.said()
 
     def wait_until_it_listens(self, port: int) -> None:
-        wait_for(f"{self.name} listens", lambda: listens(port) or not self.alive())
+        until(lambda: listens(port) or not self.alive(), 30, f"{self.name} listens")
         assert self.alive(), self.said()
 
     def stop(self, within: float = GRACE) -> int:

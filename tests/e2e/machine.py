@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 import psutil
 
+from tests.patience import until
 from tests.ran import Ran
 from worker import up_state
 
@@ -68,7 +68,7 @@ def machine(folder: Path, toml: str = "") -> Iterator[Machine]:
     with (folder / "up.log").open("wb") as log:
         process = subprocess.Popen([*ROLLCALL, "up", *ports], env=environment(home), stderr=log, cwd=folder)
     try:
-        wait(lambda: all_ready(home) or process.poll() is not None, 90)
+        until(lambda: all_ready(home) or process.poll() is not None, 90)
         assert process.poll() is None, (folder / "up.log").read_text()
         yield Machine(home, f"http://127.0.0.1:{sandbox}", environment(home))
     finally:
@@ -92,13 +92,6 @@ def left_behind(home: Path) -> list[str]:
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     return found
-
-
-def wait(met: Any, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.05)
 
 
 def free_ports(count: int) -> list[int]:

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.machine import ROLLCALL, Machine, environment, free_ports, left_behind, machine, wait
+from tests.e2e.machine import ROLLCALL, Machine, environment, free_ports, left_behind, machine
+from tests.patience import until
 
 DOWN = """
 [accounts.away]
@@ -100,6 +101,23 @@ def test_where_most_rows_are_bad_a_person_is_asked_first(rollcall: Machine, tmp_
     assert "nothing_accepted" in ended.err
 
 
+def test_a_dry_run_sends_nothing_and_a_pilot_asks_before_the_rest(rollcall: Machine, tmp_path: Path) -> None:
+    before = rollcall.ledger["contacts"]
+    job = ["upload", file(tmp_path), "--account", "sandbox", "--pilot", "3", "--json"]
+    shown = rollcall(*job, "--dry-run")
+    assert (shown.code, shown.last["rows"]["to_call"], shown.last["pilot"]) == (0, 40, 3)
+    assert rollcall.ledger["contacts"] == before
+    ran = rollcall(*job, "--wait")
+    assert (ran.code, ran.last["blocked"], ran.last["rows"]["waiting"]) == (3, "pilot", 37)
+    error = json.loads(ran.err.splitlines()[-1])["error"]
+    assert error == {"code": "pilot", "message": ran.last["needs_person"]}
+    assert rollcall.ledger["contacts"] == before + 3
+    assert rollcall("resume", ran.last["id"]).code == 0
+    ended = rollcall("watch", ran.last["id"], "--json")
+    assert (ended.code, ended.last["rows"]["accepted"]) == (0, 40)
+    assert rollcall.ledger["called_twice"] == 0
+
+
 def test_what_can_only_be_seen_while_reading_fails_the_upload(rollcall: Machine, tmp_path: Path) -> None:
     path = tmp_path / "open.csv"
     lines = [b'Ann,"an address that is never closed', *(b"Bob,+12022000001" for _ in range(120_000))]
@@ -114,7 +132,7 @@ def test_a_paused_upload_sends_nothing_until_it_is_resumed(rollcall: Machine, tm
     before = rollcall.ledger["contacts"]
     start = ["--start-at", "2099-01-01T09:00:00Z"]
     ulid = rollcall("upload", file(tmp_path), "--account", "sandbox", *start).out.strip()
-    wait(lambda: rollcall("status", ulid, "--json").last["rows"]["waiting"] == 40, 20)
+    until(lambda: rollcall("status", ulid, "--json").last["rows"]["waiting"] == 40, 20)
     assert rollcall("pause", ulid, "--json").last["state"] == "paused"
     assert rollcall("resume", ulid, "--json").last["state"] == "submitting"
     cancelled = rollcall("cancel", ulid, "--json").last
@@ -135,7 +153,7 @@ def test_where_no_worker_runs_the_wait_says_so_and_goes_on(tmp_path: Path) -> No
         process = subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, stderr=err, text=True)
     assert process.stdout is not None
     ulid = json.loads(process.stdout.readline())["id"]
-    wait(lambda: "has not been read" in (tmp_path / "err").read_text(), 20)
+    until(lambda: "has not been read" in (tmp_path / "err").read_text(), 20)
     assert "No worker is running" in (tmp_path / "err").read_text()
     assert "rollcall up" in (tmp_path / "err").read_text()
     assert process.poll() is None
@@ -152,7 +170,7 @@ def test_the_sandbox_alone(tmp_path: Path) -> None:
     assert process.stdout is not None
     url = json.loads(process.stdout.readline())["url"]
     assert url == f"http://127.0.0.1:{port}"
-    wait(lambda: answers(f"{url}/ledger"), 20)
+    until(lambda: answers(f"{url}/ledger"), 20)
     taken = subprocess.run([*command[:-1]], env=environment(tmp_path), capture_output=True, text=True)
     assert (taken.returncode, taken.stderr.split(": ")[1]) == (2, "port_busy")
     process.send_signal(signal.SIGTERM)

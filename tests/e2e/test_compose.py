@@ -16,11 +16,12 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from sandbox.server import PORT
-from tests.chaos.bell_worker import ROOT, wait_for
+from tests.chaos.bell_worker import ROOT
 from tests.e2e import compose
 from tests.e2e.compose import Here, option
 from tests.e2e.fleet import LOOPBACK, Fleet, clean_environment, fleet, free_port
 from tests.house import adds_up
+from tests.patience import until
 from worker import producer, view
 from worker.bells import QUEUES
 from worker.embedded import answers, server_binary
@@ -117,13 +118,13 @@ class Deployment:
         for name in ("sandbox", "worker-intake", "worker", "beat", "web", "flower"):
             self._start(name)
         for name in (*WORKERS, "beat"):
-            wait_for(f"{name} works", partial(self._works, name))
+            until(partial(self._works, name), 30, f"{name} works")
 
     def _redis(self) -> None:
         _, *options = compose.services()["redis"]["command"]
         where = ["--port", str(self.redis), "--bind", LOOPBACK, "--dir", str(self.here.home("redis"))]
         self.fleet.start("redis", [str(server_binary()), *options, *where])
-        wait_for("redis answers", lambda: answers(f"redis://{LOOPBACK}:{self.redis}/0"))
+        until(lambda: answers(f"redis://{LOOPBACK}:{self.redis}/0"), 30, "redis answers")
 
     def _run(self, service: str) -> None:
         command = self.here.command(service, compose.services()[service]["command"])
@@ -187,7 +188,7 @@ def finished(deployment: Deployment) -> dict[str, Any]:
         return bool(status["state"] in ("finished", "failed") or "needs_person" in status)
 
     try:
-        wait_for("the upload is finished", ended, within=60)
+        until(ended, 60, "the upload is finished")
     finally:
         ctx.close()
     return status

@@ -5,7 +5,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.e2e.machine import ROLLCALL, ROOT, all_ready, environment, left_behind, wait
+from tests.e2e.machine import ROLLCALL, ROOT, all_ready, environment, left_behind
+from tests.patience import until
 
 ROWS = 7596  # of the sample
 
@@ -31,7 +32,7 @@ def test_a_demo_that_is_stopped_leaves_nothing_behind(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*ROLLCALL, "demo"], env=environment(tmp_path), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    wait(lambda: all_ready(home), 90)
+    until(lambda: all_ready(home), 90)
     again = subprocess.run([*ROLLCALL, "demo"], env=environment(tmp_path), cwd=ROOT, capture_output=True, text=True)
     assert (again.returncode, again.stderr.split(": ")[1]) == (2, "already_running")
     process.send_signal(signal.SIGTERM)

@@ -11,13 +11,12 @@ import httpx
 import pytest
 from celery import Celery
 
-from tests.chaos.bell_worker import wait_for
 from tests.e2e.fleet import CELERY, LOOPBACK, Fleet, fleet, free_port
+from tests.embedded_broker import EmbeddedBroker
 from tests.house import databases, some_numbers
+from tests.patience import until
 from worker import producer, view
 from worker.bells import QUEUES, task_name
-from worker.broker_socket import prepare
-from worker.embedded import EmbeddedBroker
 from worker.settings import Settings
 
 ROWS = 400
@@ -50,7 +49,7 @@ def carry(folder: Path, settings: Settings) -> str:
     ctx = producer.connect(settings)
     try:
         ulid = producer.enqueue({"source": str(people), "account": "sandbox"}, context=ctx).id
-        wait_for("the upload is finished", lambda: state(ctx, ulid) == "finished", within=60)
+        until(lambda: state(ctx, ulid) == "finished", 60, "the upload is finished")
     finally:
         ctx.close()
     return ulid
@@ -74,13 +73,17 @@ def push_by_hand(broker: str) -> str:
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     folder = tmp_path_factory.mktemp("watched")
-    home, broker = folder / "home", EmbeddedBroker()
+    home = folder / "home"
     home.mkdir()
-    with databases(home, None) as database, fleet(folder) as running, pytest.MonkeyPatch.context() as patch:
+    with (
+        databases(home, None) as database,
+        EmbeddedBroker.running(home) as broker,
+        fleet(folder) as running,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         patch.setenv("ROLLCALL_SANDBOX_KEY", SECRET)
-        broker.start(home)
         sandbox = running.start_sandbox("--speed", "600")
-        told = {"database_url": database, "broker_url": prepare(home), "sandbox_url": sandbox}
+        told = {"database_url": database, "broker_url": broker.url, "sandbox_url": sandbox}
         settings = Settings(home=home, **told)  # type: ignore[arg-type]
         running.env = {f"ROLLCALL_{name.upper()}": value for name, value in told.items()}
         running.env |= {"ROLLCALL_HOME": str(home), "ROLLCALL_SANDBOX_KEY": SECRET}
@@ -88,10 +91,9 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         running.start_workers()
         ulid, message_id = carry(folder, settings), push_by_hand(told["broker_url"])
         with httpx.Client(base_url=address, auth=(USER, PASSWORD), timeout=20) as client:
-            wait_for("Flower has seen the last task", lambda: message_id in client.get("/api/tasks").text)
+            until(lambda: message_id in client.get("/api/tasks").text, 30, "Flower has seen the last task")
             yield Watched(running, client, ulid, list(client.get("/api/tasks").json().values()))
         assert running.stop() == dict.fromkeys(running.members, 0)
-    broker.stop()
 
 
 def test_tasks_are_called_after_what_they_do(watched: Watched) -> None:

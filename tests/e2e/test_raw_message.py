@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from kombu import Connection, Queue
 
-from tests.chaos.bell_worker import wait_for
 from tests.e2e.fleet import INTAKE, Member, fleet
+from tests.embedded_broker import EmbeddedBroker
 from tests.house import databases, some_numbers
+from tests.patience import until
 from worker import producer
-from worker.broker_socket import prepare
 from worker.context import Context
-from worker.embedded import EmbeddedBroker, connect
+from worker.embedded import connect
 from worker.models import Upload
 from worker.settings import Settings
 from worker.store import uploads
@@ -72,14 +72,14 @@ class Door:
 
     def heard(self, key: str) -> Upload:
         """The upload that a message became."""
-        wait_for(f"the message {key} is heard", lambda: self.by_key(key) is not None or not self.worker.alive())
+        until(lambda: self.by_key(key) is not None or not self.worker.alive(), 30, f"the message {key} is heard")
         found = self.by_key(key)
         assert found is not None, self.worker.said()
         return found
 
     def taken_in(self, key: str) -> Upload:
         self.heard(key)
-        wait_for("the file is read", lambda: self.heard(key).total > 0)
+        until(lambda: self.heard(key).total > 0, 30, "the file is read")
         return self.heard(key)
 
     def nothing_waits(self) -> bool:
@@ -99,11 +99,13 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     home, open_folder, closed_folder = folder / "home", folder / "exports", folder / "private"
     for made in (home, open_folder, closed_folder):
         made.mkdir()
-    broker = EmbeddedBroker()
     (home / "staging").mkdir()
-    with databases(home, None) as database, fleet(folder) as running:
-        settings = Settings(home=home, database_url=database, broker_url=prepare(home), source_folders=[open_folder])
-        broker.start(home)
+    with (
+        databases(home, None) as database,
+        EmbeddedBroker.running(home) as broker,
+        fleet(folder) as running,
+    ):
+        settings = Settings(home=home, database_url=database, broker_url=broker.url, source_folders=[open_folder])
         running.env = {
             "ROLLCALL_HOME": str(home),
             "ROLLCALL_BROKER_URL": str(settings.broker_url),
@@ -117,7 +119,6 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         yield Door(ctx, worker, open_folder, closed_folder)
         ctx.close()
         worker.stop()
-    broker.stop()
 
 
 def test_a_message_without_a_key_has_its_own_id_for_one(door: Door) -> None:
@@ -140,7 +141,7 @@ def test_a_message_that_comes_twice_makes_one_upload(door: Door) -> None:
     for _ in range(2):
         door.push(job, message_id)
     door.taken_in(message_id)
-    wait_for("both are heard", door.nothing_waits)
+    until(door.nothing_waits, 30, "both are heard")
     assert door.count() == before + 1
 
 
@@ -150,7 +151,7 @@ def test_the_key_of_the_job_wins_over_the_message(door: Door) -> None:
     for _ in range(2):
         door.push(job, str(uuid.uuid4()))
     door.taken_in(key)
-    wait_for("both are heard", door.nothing_waits)
+    until(door.nothing_waits, 30, "both are heard")
     assert door.count() == before + 1
 
 
@@ -159,7 +160,7 @@ def test_a_library_and_a_message_with_the_same_key_are_one_upload(door: Door) ->
     job = {"source": str(door.file(door.open_folder)), "account": "sandbox", "idempotency_key": key}
     pushed = producer.enqueue(job, context=door.ctx)
     door.push(job, str(uuid.uuid4()))
-    wait_for("it is heard", door.nothing_waits)
+    until(door.nothing_waits, 30, "it is heard")
     assert door.heard(key).ulid == pushed.id
     assert door.count() == before + 1
 
@@ -185,7 +186,7 @@ def test_a_job_that_cannot_be_is_a_failed_upload_with_a_code(door: Door, job: An
     assert (upload.state, upload.code) == ("failed", code)
     assert upload.message
     assert upload.ended_at is not None
-    wait_for("it is acknowledged", door.nothing_waits)
+    until(door.nothing_waits, 30, "it is acknowledged")
 
 
 @pytest.mark.parametrize("way", ["straight", "around", "through a link", "with a scheme"])
@@ -240,13 +241,13 @@ def test_a_message_that_cannot_be_stored_yet_comes_again_until_it_can(door: Door
     staging.touch()
     try:
         door.push({"source": str(door.file(door.open_folder, 11)), "account": "sandbox"}, message_id)
-        wait_for("it is put off", lambda: f"rollcall.upload[{message_id}] retry" in door.worker.said())
+        until(lambda: f"rollcall.upload[{message_id}] retry" in door.worker.said(), 30, "it is put off")
         assert door.by_key(message_id) is None
     finally:
         staging.unlink()
         away.rename(staging)
     assert door.taken_in(message_id).total == 11
-    wait_for("it is acknowledged", door.nothing_waits)
+    until(door.nothing_waits, 30, "it is acknowledged")
 
 
 def test_a_failed_message_that_comes_again_stays_one_failure(door: Door) -> None:
@@ -254,7 +255,7 @@ def test_a_failed_message_that_comes_again_stays_one_failure(door: Door) -> None
     for _ in range(2):
         door.push({"account": "sandbox"}, message_id)
     door.heard(message_id)
-    wait_for("both are heard", door.nothing_waits)
+    until(door.nothing_waits, 30, "both are heard")
     assert door.count() == before + 1
 
 

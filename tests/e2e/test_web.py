@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.chaos.bell_worker import wait_for
 from tests.e2e.fleet import LOOPBACK, Member, fleet, free_port
+from tests.patience import until
 
 SECRET, KEY, PHONE = "quiet-harbour", "sharp-lantern", "+12025550123"
 CONFIG = """
@@ -53,7 +53,7 @@ def door(tmp_path: Path) -> Iterator[Door]:
     with fleet(tmp_path) as running:
         member = running.start("web", [*WEB, "--port", str(port)], **told, PLAZA_KEY=KEY, PLAZA_SECRET=SECRET)
         opened = Door(member, home, f"http://{LOOPBACK}:{port}")
-        wait_for("the door is open", opened.answers)
+        until(opened.answers, 30, "the door is open")
         yield opened
 
 
@@ -77,13 +77,13 @@ def test_what_was_acknowledged_outlives_a_kill(door: Door) -> None:
     senders = [threading.Thread(target=send, args=(name,), daemon=True) for name in range(6)]
     for sender in senders:
         sender.start()
-    wait_for("many were acknowledged", lambda: len(acknowledged) > 100)
+    until(lambda: len(acknowledged) > 100, 30, "many were acknowledged")
     door.member.process.send_signal(signal.SIGKILL)
     for sender in senders:
         sender.join(20)
     assert set(acknowledged) <= door.stored()
     door.member.start()
-    wait_for("the door is open again", door.answers)
+    until(door.answers, 30, "the door is open again")
     with httpx.Client(base_url=door.url) as client:
         assert post(client, acknowledged[-1]) == 200  # the provider never learned of it
     assert set(acknowledged) <= door.stored()

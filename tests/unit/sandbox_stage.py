@@ -2,8 +2,7 @@
 
 import csv
 import io
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import httpx
 
 from sandbox.server import running
+from tests.patience import until
 from tests.unit.receiver import Receiver, receiving
 
 TOKEN = "01JD3K5M7N8P9QRSTVWXYZ0123"
@@ -75,14 +75,7 @@ class Stage:
     def callbacks(self) -> dict[str, Any]:
         return dict(self.get("/callbacks"))
 
-    def until(self, met: Callable[[], bool], seconds: float = 10) -> None:
-        """For what the sandbox does in its own time."""
-        end = time.monotonic() + seconds
-        while not met():
-            assert time.monotonic() < end, "it did not come about"
-            time.sleep(0.01)
-
     def settled(self) -> dict[str, Any]:
         """The counts once every callback has been delivered, given up or dropped."""
-        self.until(lambda: self.callbacks["queued"] == 0)
+        until(lambda: self.callbacks["queued"] == 0)
         return self.callbacks

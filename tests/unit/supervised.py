@@ -5,22 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from tests.patience import until
+
 ROOT = Path(__file__).parents[2]
-
-
-def wait_for(what: str, condition: Callable[[], bool], within: float = 10.0) -> None:
-    give_up = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > give_up:
-            raise AssertionError(f"waited {within:g} s in vain: {what}")
-        time.sleep(0.02)
 
 
 def shell(name: str, script: str, **more: Any) -> dict[str, Any]:
@@ -49,7 +42,7 @@ class Supervised:
         return self.said_file.read_text()
 
     def wait_until_it_says(self, words: str) -> None:
-        wait_for(f"it says {words!r}", lambda: words in self.said or self.process.poll() is not None)
+        until(lambda: words in self.said or self.process.poll() is not None, what=f"it says {words!r}")
         assert words in self.said
 
     def below(self) -> list[psutil.Process]:

@@ -1,26 +1,18 @@
 """`rollcall check`: what is configured, and whether it answers."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.embedded_broker import EmbeddedBroker
 from tests.house import Provider
 from tests.unit.cli_runs import Cli
-from worker.embedded import EmbeddedBroker
 
 
 @pytest.fixture
 def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
     return Cli.at(tmp_path / "home", capsys, monkeypatch)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[str]:
-    started = EmbeddedBroker()
-    yield started.start(tmp_path / "home")
-    started.stop()
 
 
 def by_name(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -52,7 +44,7 @@ def test_where_nothing_runs_each_thing_is_named(cli: Cli) -> None:
     assert "FAIL broker: embedded" in shown.out
 
 
-def test_where_everything_answers_it_is_well(cli: Cli, provider: Provider, broker: str) -> None:
+def test_where_everything_answers_it_is_well(cli: Cli, provider: Provider, broker: EmbeddedBroker) -> None:
     cli.monkeypatch.setenv("ROLLCALL_SANDBOX_URL", provider.url)
     ran = cli("check", "--json")
     assert ran.code == 0, ran.out
@@ -60,7 +52,9 @@ def test_where_everything_answers_it_is_well(cli: Cli, provider: Provider, broke
     assert "balance 100 USD" in by_name(ran.last)["account sandbox"]["told"]
 
 
-def test_a_wrong_key_is_said_with_the_roles_that_are_needed(cli: Cli, provider: Provider, broker: str) -> None:
+def test_a_wrong_key_is_said_with_the_roles_that_are_needed(
+    cli: Cli, provider: Provider, broker: EmbeddedBroker
+) -> None:
     provider.put("/accounts/7", {"api_key": "right"})
     cli.monkeypatch.setenv("MADRID_KEY", "wrong-key-of-madrid")
     ran = cli.configured(account(provider.url))("check", "--json")
@@ -73,13 +67,15 @@ def test_a_wrong_key_is_said_with_the_roles_that_are_needed(cli: Cli, provider: 
     assert "wrong-key-of-madrid" not in ran.out + ran.err
 
 
-def test_a_key_that_is_not_there(cli: Cli, provider: Provider, broker: str) -> None:
+def test_a_key_that_is_not_there(cli: Cli, provider: Provider, broker: EmbeddedBroker) -> None:
     ran = cli.configured(account(provider.url))("check", "--account", "madrid", "--json")
     assert ran.code == 2
     assert by_name(ran.last)["account madrid"]["error"]["code"] == "no_secret"
 
 
-def test_a_role_that_may_not_read_the_balance_is_a_warning(cli: Cli, provider: Provider, broker: str) -> None:
+def test_a_role_that_may_not_read_the_balance_is_a_warning(
+    cli: Cli, provider: Provider, broker: EmbeddedBroker
+) -> None:
     provider.put("/accounts/7", {"roles": {"no_account_info": True}})
     cli.monkeypatch.setenv("MADRID_KEY", "k")
     ran = cli.configured(account(provider.url))("check", "--json")
@@ -90,7 +86,38 @@ def test_a_role_that_may_not_read_the_balance_is_a_warning(cli: Cli, provider: P
     assert "warn account madrid" in cli("check").out
 
 
-def test_a_low_balance_is_a_warning(cli: Cli, provider: Provider, broker: str) -> None:
+def test_each_account_says_at_which_hours_it_calls(cli: Cli, provider: Provider, broker: EmbeddedBroker) -> None:
+    cli.monkeypatch.setenv("MADRID_KEY", "k")
+    ran = cli.configured(account(provider.url))("check")
+    assert ran.code == 0
+    assert "calls at any hour" in ran.out
+    hours = cli.home / "hours.toml"
+    hours.write_text('[ES]\nmon-fri = "10:00-18:00"\n')
+    windowed = cli.configured('calling_hours = "hours.toml"\n' + account(provider.url, 'window = "legal"\n'))
+    ran = windowed("check", "--json")
+    assert ran.code == 0, ran.out
+    assert by_name(ran.last)["account madrid"]["told"].endswith("calling window legal")
+    assert str(hours) in by_name(ran.last)["calling hours"]["told"]
+    hours.write_text("[ES]\nmontag = []\n")
+    ran = windowed("check", "--json")
+    assert ran.code == 2
+    assert by_name(ran.last)["calling hours"]["error"]["code"] == "bad_calling_hours"
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [('window = "9-5"\n', "bad_calling_hours"), ('provider = "plum"\nwindow = "legal"\n', "window_unsupported")],
+)
+def test_a_window_that_cannot_be_kept_is_a_fault(
+    cli: Cli, provider: Provider, broker: EmbeddedBroker, more: str, code: str
+) -> None:
+    cli.monkeypatch.setenv("MADRID_KEY", "k")
+    ran = cli.configured(account(provider.url, more))("check", "--json")
+    assert ran.code == 2
+    assert by_name(ran.last)["account madrid"]["error"]["code"] == code
+
+
+def test_a_low_balance_is_a_warning(cli: Cli, provider: Provider, broker: EmbeddedBroker) -> None:
     cli.monkeypatch.setenv("MADRID_KEY", "k")
     ran = cli.configured(account(provider.url, "min_balance = 500\n"))("check", "--json")
     assert ran.code == 0

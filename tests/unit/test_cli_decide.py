@@ -57,6 +57,22 @@ def test_many_rejects_wait_until_they_are_accepted(small_house: House, cli: Cli)
     assert small_house.finish(ulid)["rows"]["accepted"] == 1
 
 
+def test_a_pilot_is_shown_and_its_end_asks(small_house: House, cli: Cli) -> None:
+    source = str(small_house.file([f"+1202{2000000 + n}" for n in range(9)]))
+    ulid = cli("upload", source, "--account", "sandbox", "--pilot", "2").out.strip()
+    small_house.run(ulid, until=lambda status: status["rows"]["accepted"] == 2, step=0.1)
+    assert cli("list", "--json").last[0]["state"] == "submitting (pilot)"
+    assert "A pilot of 2 contacts goes first; 7 wait for it." in cli("status", ulid).out
+    small_house.run(ulid, until=lambda status: status.get("blocked") == "pilot", step=5)
+    assert cli("list", "--json").last[0]["state"] == "blocked (pilot)"
+    shown = cli("status", ulid).out
+    assert "The pilot of 2 contacts has ended: " in shown
+    assert "goes first" not in shown
+    assert cli("resume", ulid, "--json").last["state"] == "submitting"
+    assert small_house.finish(ulid)["rows"]["accepted"] == 9
+    assert "pilot" not in cli("list", "--json").last[0]["state"]
+
+
 def test_review_shows_the_doubt_with_its_journal(small_house: House, cli: Cli) -> None:
     ulid = in_review(small_house)
     (told,) = cli("review", ulid, "--json").last["chunks"]

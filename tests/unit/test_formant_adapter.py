@@ -111,12 +111,6 @@ class TestSubmit:
         failed = fails(said(document))
         assert (type(failed), failed.code) == (Unknown, "broken_answer")
 
-    @pytest.mark.parametrize("told", [{"reference": "7890"}, {"step": "append"}])
-    def test_nothing_is_added_to_a_batch(self, told: dict[str, Any]) -> None:
-        with facing(says()) as (formant, requests), pytest.raises(NotSent) as raised:
-            formant.submit(submission(**told), time.monotonic() + SOON)
-        assert (raised.value.code, raised.value.fault, requests) == ("cannot_append", True, [])
-
     @given(data=st.data())
     @settings(max_examples=60, deadline=None)
     def test_no_part_of_an_answer_is_taken_for_the_whole(self, data: Any) -> None:
@@ -363,22 +357,3 @@ class TestOpening:
         with opened() as deaf, opened(callback_secret="s") as hearing:
             assert deaf.inbox is None
             assert hearing.inbox is not None
-
-    def test_one_step_and_none_to_start(self) -> None:
-        assert [(step.name, step.carries) for step in KIND.steps(None)] == [("create", True)]
-        assert KIND.starts(None) == ()
-
-    def test_what_cannot_be_asked(self) -> None:
-        place = Place("7890")
-        with opened() as formant:
-            asked = (
-                lambda: formant.contacts("7890"),
-                lambda: formant.tasks(place),
-                lambda: formant.stop(place),
-                lambda: formant.start("play", place),
-            )
-            for ask in asked:
-                with pytest.raises(Refused) as raised:
-                    ask()
-                assert raised.value.code in ("cannot_look", "cannot_stop", "cannot_start")
-                assert raised.value.message.endswith(".")

@@ -229,3 +229,29 @@ def test_now_is_the_callers_clock(take: Taking) -> None:
     text = f"phone,__start_at\n{phone(1)},{NOW + 10}\n"
     assert take(text).intake.rejected == 0
     assert take(text, now=NOW + 100).intake.reasons == {"start_in_past": 1}
+
+
+@pytest.mark.parametrize("block_bytes", [30, 1 << 20])
+@pytest.mark.parametrize(("pilot", "rows"), [(0, []), (1, [1]), (4, [3, 1]), (6, [3, 3]), (10, [3, 3, 3, 1]), (11, [])])
+def test_the_first_contacts_lie_in_chunks_of_their_own(
+    take: Taking, pilot: int, rows: list[int], block_bytes: int
+) -> None:
+    text = "phone\nnone\n" + "".join(f"{phone(n)}\n" for n in range(10))
+    taken = take(text, pilot=pilot, max_rows=3, block_bytes=block_bytes)
+    chunks = taken.intake.chunks
+    assert [one.rows for one in chunks if one.pilot] == (rows or [3, 3, 3, 1] if pilot else [])
+    assert [one.pilot for one in chunks] == sorted((one.pilot for one in chunks), reverse=True)
+    assert [entry["row"] for entry in taken.index()] == list(range(2, 12))
+    assert_accounted(taken)
+
+
+def test_the_first_are_those_without_a_start_of_their_own_then_by_start(take: Taking) -> None:
+    starts = [NOW + 90, "", NOW + 60, NOW + 90, ""]
+    text = "phone,__start_at\n" + "".join(f"{phone(n)},{start}\n" for n, start in enumerate(starts))
+    taken = take(text, pilot=4)
+    assert [(one.starts_at, one.rows, one.first_row, one.pilot) for one in taken.intake.chunks] == [
+        (None, 2, 2, True),
+        (NOW + 60, 1, 3, True),
+        (NOW + 90, 1, 1, True),
+        (NOW + 90, 1, 4, False),
+    ]

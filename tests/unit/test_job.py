@@ -12,6 +12,7 @@ from worker.job import DIALECT, Job, parse
 LEAST = {"source": "people.csv", "account": "sandbox"}
 NINE = datetime(2030, 1, 7, 9, 0, tzinfo=UTC)
 UNIX = int(NINE.timestamp())
+DIGEST_OF_BEFORE = "cbabeb655424927a2feed7bbfb1e8f28d189ca40e20c7521e0f42bbcd2e31a79"
 
 
 def job(**said: Any) -> Job:
@@ -174,6 +175,10 @@ class TestFields:
         assert sentence.isprintable()
         assert len(sentence) < 200
 
+    @pytest.mark.parametrize("code", ["USA", "us", "UK", "XX"])
+    def test_what_is_no_country_is_said(self, code: str) -> None:
+        assert "not the ISO code of a country, such as US" in refused({**LEAST, "countries": [code]})
+
     def test_a_value_is_never_repeated(self) -> None:
         assert "secret-key" not in refused({**LEAST, "region": "secret-key"})
 
@@ -207,6 +212,9 @@ class TestDigest:
             {"only": ["mobile"]},
             {"countries": ["US"]},
             {"continues": "01ARZ3NDEKTSV4RRFFQ69G5FAV"},
+            {"window": "any"},
+            {"zone_column": "zone"},
+            {"pilot": 1},
             {"delimiter": ","},
             {"encoding": "utf-8"},
             {"quote": "'"},
@@ -221,8 +229,12 @@ class TestDigest:
 
     def test_every_field_counts_but_the_key_and_the_place(self) -> None:
         counted = set(job().model_dump()) - {"idempotency_key", "source"}
-        told = {"account", "options", "starts_at", "phone_column", "region", "only", "countries", "continues", *DIALECT}
-        assert counted == told
+        told = {"account", "options", "starts_at", "phone_column", "region", "only", "countries", "pilot", *DIALECT}
+        assert counted == told | {"window", "zone_column", "continues"}
+
+    def test_a_job_of_before_keeps_its_digest(self) -> None:
+        """Whatever fields were added since: its key, used again, must find it."""
+        assert job(options={"priority": 2}).digest("a" * 64) == DIGEST_OF_BEFORE
 
     def test_it_survives_the_database(self) -> None:
         told = job(starts_at=UNIX, options={"delimiter": "|", "name": "Ü"}, region="US")

@@ -190,33 +190,11 @@ class TestOpening:
 
 
 class TestNotOffered:
-    @pytest.mark.parametrize("told", [{"reference": "77"}, {"step": "append"}])
-    def test_nothing_is_added_to_a_campaign(self, told: dict[str, Any]) -> None:
-        with serving(says(QUEUED)) as server, opened(url=server.url) as plum:
-            with pytest.raises(NotSent) as raised:
-                plum.submit(submission(**told), time.monotonic() + 5)
-            assert server.connections == 0
-        assert (raised.value.code, raised.value.fault) == ("cannot_append", True)
-
-    def test_one_step_and_none_to_start(self) -> None:
-        assert [(step.name, step.carries) for step in KIND.steps(None)] == [("create", True)]
-        assert KIND.starts(None) == ()
-
-    def test_what_cannot_be_asked(self) -> None:
-        place = Place("77")
+    def test_no_campaign_is_shown(self) -> None:
         with opened() as plum:
-            asked = (
-                lambda: plum.find(NAME),
-                lambda: plum.status(place),
-                lambda: plum.contacts("77"),
-                lambda: plum.tasks(place),
-                lambda: plum.stop(place),
-                lambda: plum.start("play", place),
-            )
-            for ask in asked:
+            for look in (lambda: plum.find(NAME), lambda: plum.status(Place("77"))):
                 with pytest.raises(Refused) as raised:
-                    ask()
-                assert raised.value.code in ("cannot_look", "cannot_stop", "cannot_start")
-                assert raised.value.message.endswith(".")
-            assert plum.tallies(place) is None
+                    look()
+                assert raised.value.code == "cannot_look"
+            assert plum.tallies(Place("77")) is None
             assert plum.account() is None

@@ -1,7 +1,9 @@
 """Dialling as a pure function of time: starts, windows, attempts, intervals, places, and the same luck every time."""
 
+import json
 from array import array
 from collections import Counter
+from datetime import UTC, datetime
 from zlib import crc32
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from sandbox.dialer import DAY, ERROR, IN_PROGRESS, NEW, PROCESSED, WAITING, Dialer, Pace, Plan, opens_after
 from sandbox.odds import DEFAULT_MIX, WORDS, Odds
-from sandbox.voximplant.columns import window_of
+from sandbox.voximplant.columns import schedule_of, window_of
 
 MONDAY = 1_700_006_400.0 - 1_700_006_400.0 % DAY  # midnight
 
@@ -102,6 +104,29 @@ def test_calls_fall_inside_the_window_over_days() -> None:
     of_day = [second % DAY for second in told.last]
     assert all(second >= seconds("23:30:00") or second < seconds("00:30:00") for second in of_day)
     assert told.last[-1] - told.last[0] > DAY
+
+
+def test_calls_fall_inside_the_hours_of_the_week() -> None:
+    week = [
+        {"day_of_week": "Monday", "start": "09:00:00", "end": "09:30:00"},
+        {"day_of_week": "sat", "start": "23:50:00", "end": ""},
+        {"day_of_week": "sunday", "start": "", "end": "00:10:00"},
+    ]
+    plan = Plan(window=window_of("09:10:00", "00:05:00"), schedule=schedule_of(json.dumps(week)))
+    told = dialer(400, plan, odds(no_answer=1), max_simultaneous=1)
+    told.advance(MONDAY + 60 * DAY)
+    assert set(told.state) == {ERROR}
+    called = {datetime.fromtimestamp(second, UTC).strftime("%a %H:%M")[:8] for second in told.last}
+    assert called == {"Mon 09:1", "Mon 09:2", "Sat 23:5", "Sun 00:0"}
+    assert all(datetime.fromtimestamp(second, UTC).strftime("%a %H:%M") < "Sun 00:05" for second in told.last)
+
+
+def test_hours_that_never_come_are_waited_for() -> None:
+    for schedule in ("[]", '[{"day_of_week": "mon", "start": "10:00:00", "end": "11:00:00"}]'):
+        told = dialer(1, Plan(window=window_of("12:00:00", "13:00:00"), schedule=schedule_of(schedule)))
+        told.advance(MONDAY + 60 * DAY)
+        assert told.state[0] == NEW
+    assert schedule_of(" ") is None
 
 
 def test_a_contact_that_is_not_reached_is_tried_again_after_the_interval() -> None:

@@ -3,7 +3,6 @@
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ import httpx
 import pytest
 
 from sandbox.faults import OPTIONS
+from tests.patience import until
 from tests.unit.sandbox_fixtures import KEY, LIST, ROWS, Vox
 
 
@@ -21,15 +21,6 @@ def befall(vox: Vox, fault: str, **options: Any) -> None:
 def stored(vox: Vox) -> int:
     contacts: int = vox.ledger()["contacts"]
     return contacts
-
-
-def soon(condition: Callable[[], bool], within: float = 5.0) -> bool:
-    end = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def bare(vox: Vox, method: str, body: bytes = b"") -> bytes:
@@ -56,14 +47,15 @@ def test_store_late_hangs_up_and_stores_afterwards(vox: Vox) -> None:
     befall(vox, "store_late", seconds=0.3)
     assert bare(vox, "CreateCallList", ROWS.encode()) == b""
     assert stored(vox) == 0
-    assert soon(lambda: stored(vox) == 3)
+    until(lambda: stored(vox) == 3)
 
 
 def test_what_was_to_be_stored_late_is_dropped_by_a_reset(vox: Vox) -> None:
     befall(vox, "store_late", seconds=0.2)
     bare(vox, "CreateCallList", ROWS.encode())
     vox.http.delete("/ledger")
-    assert not soon(lambda: stored(vox) > 0, within=0.5)
+    with pytest.raises(AssertionError, match="in vain"):
+        until(lambda: stored(vox) > 0, 0.5)
 
 
 def test_accept_then_500_stores(vox: Vox) -> None:
@@ -147,7 +139,7 @@ def test_late_visible_hides_a_list_from_reads(vox: Vox) -> None:
     assert vox.error("GetCallListDetails", list_id=list_id) == 255
     befall(vox, "late_visible", seconds=0.2)
     vox.create()
-    assert soon(lambda: bool(vox.call("GetCallLists")["total_count"] == 1))
+    until(lambda: vox.call("GetCallLists")["total_count"] == 1)
 
 
 def test_late_visible_hides_appended_rows(vox: Vox) -> None:
@@ -156,7 +148,7 @@ def test_late_visible_hides_appended_rows(vox: Vox) -> None:
         befall(vox, "late_visible", seconds=seconds, methods=["AppendToCallList"])
         assert vox.append(list_id, ROWS)["count"] == 3
     assert stored(vox) == 9
-    assert soon(lambda: len(vox.tasks(list_id)) == 6)
+    until(lambda: len(vox.tasks(list_id)) == 6)
 
 
 def test_partial_details_show_a_part_until_cleared(vox: Vox) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from sandbox.server import CannotListen, listen, running
+from tests.patience import until
 from tests.unit.sandbox_fixtures import KEY, LIST, ROWS
 
 
@@ -49,8 +50,7 @@ def test_it_ends_promptly_although_requests_are_held(by: signal.Signals) -> None
         slow = threading.Thread(target=httpx.get, args=[f"{url}/platform_api/GetAccountInfo"], kwargs={"params": KEY})
         held.start()
         slow.start()
-        while httpx.get(f"{url}/ledger").json()["requests"] < 2:
-            time.sleep(0.01)
+        until(lambda: httpx.get(f"{url}/ledger").json()["requests"] >= 2)
         began = time.monotonic()
         started.send_signal(by)
         assert started.wait(10) == 0

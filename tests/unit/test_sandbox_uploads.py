@@ -163,6 +163,9 @@ def test_the_wrong_delimiter_makes_one_column(vox: Vox) -> None:
         "phone;__start_at\n+14155550001;2026-01-01\n",
         "phone;__start_execution_time;__end_execution_time\n+14155550001;9:00;18:00:00\n",
         "phone;__start_execution_time;__end_execution_time\n+14155550001;09:00:00;24:00:00\n",
+        "phone;call_schedule\n+14155550001;monday\n",
+        "phone;call_schedule\n+14155550001;[1]\n",
+        'phone;call_schedule\n+1415;[{"day_of_week": "Montag", "start": "09:00:00", "end": "18:00:00"}]\n',
     ],
 )
 def test_a_bad_file_is_250_and_leaves_nothing(vox: Vox, file: str | bytes) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.unit.supervised import Supervised, alive, shell, wait_for
+from tests.patience import until
+from tests.unit.supervised import Supervised, alive, shell
 from worker import up_state
 from worker.child import LARGEST_LOG, Backoff, Child, Phase, Service
 from worker.errors import Exit
@@ -48,7 +49,7 @@ def test_services_start_in_order_each_after_the_one_before_is_ready(start: Start
         shell("second", f"test -e {ready} && touch {tmp_path}/in-order; {SLEEPS}"),
     )
     up.wait_until_it_says("all up")
-    wait_for("the second service", (tmp_path / "in-order").exists)
+    until((tmp_path / "in-order").exists, what="the second service")
     lines = [line.split(" (")[0] for line in up.said.splitlines()]
     assert lines[:4] == ["first: started", "first: ready", "second: started", "second: ready"]
 
@@ -56,11 +57,11 @@ def test_services_start_in_order_each_after_the_one_before_is_ready(start: Start
 def test_they_stop_in_reverse_and_nothing_is_left(start: Start) -> None:
     up = start(shell("first", SLEEPS), shell("second", WITH_CHILD))
     up.wait_until_it_says("all up")
-    wait_for("the grandchild", lambda: len(up.below()) == 4)  # two services, a grandchild, the undertaker
+    until(lambda: len(up.below()) == 4, what="the grandchild")  # two services, a grandchild, the undertaker
     processes = up.below()
     assert up.stop(signal.SIGINT) == Exit.OK
     assert up.said.splitlines()[-2:] == ["second: stopped", "first: stopped"]
-    wait_for("all are gone", lambda: not alive(processes))
+    until(lambda: not alive(processes), what="all are gone")
     assert not up_state.state_file(up.home).exists()
     assert up_state.running(up.home) is None
 
@@ -68,7 +69,7 @@ def test_they_stop_in_reverse_and_nothing_is_left(start: Start) -> None:
 def test_what_dies_is_started_again_and_what_it_left_is_killed(start: Start) -> None:
     up = start(shell("worker", WITH_CHILD))
     up.wait_until_it_says("all up")
-    wait_for("the grandchild", lambda: len(up.below()) == 3)
+    until(lambda: len(up.below()) == 3, what="the grandchild")
     state = up_state.running(up.home)
     assert state is not None
     first = psutil.Process(int(str(state.services["worker"]["pid"])))
@@ -76,8 +77,8 @@ def test_what_dies_is_started_again_and_what_it_left_is_killed(start: Start) -> 
     assert orphans
     first.kill()
     up.wait_until_it_says("worker: was ended by SIGKILL; starting again in 0.5 s")
-    wait_for("the grandchild is gone", lambda: not alive(orphans))
-    wait_for("the second start", lambda: up.said.count("worker: ready") == 2)
+    until(lambda: not alive(orphans), what="the grandchild is gone")
+    until(lambda: up.said.count("worker: ready") == 2, what="the second start")
     state = up_state.running(up.home)
     assert state is not None
     assert state.services["worker"]["starts"] == 2
@@ -129,8 +130,8 @@ def test_a_signal_that_is_repeated_kills_what_has_not_stopped(start: Start, tmp_
         up.process.send_signal(signal.SIGINT)
         return not alive([service])
 
-    wait_for("the end of the service", killed_by_asking_again)
-    wait_for("the word about it", lambda: up.said.endswith("deaf: killed\n"))
+    until(killed_by_asking_again, what="the end of the service")
+    until(lambda: up.said.endswith("deaf: killed\n"), what="the word about it")
 
 
 def test_an_echo_of_a_signal_is_no_second_request() -> None:
@@ -149,12 +150,12 @@ def test_an_echo_of_a_signal_is_no_second_request() -> None:
 def test_nothing_outlives_a_supervisor_that_is_killed(start: Start) -> None:
     up = start(shell("plain", SLEEPS), shell("with-child", WITH_CHILD, grace=0.5))
     up.wait_until_it_says("all up")
-    wait_for("the grandchild", lambda: len(up.below()) == 4)
+    until(lambda: len(up.below()) == 4, what="the grandchild")
     processes = up.below()
     up.process.kill()
     up.process.wait()
-    wait_for("all are gone", lambda: not alive(processes))
-    wait_for("the lock is free", lambda: up_state.running(up.home) is None)
+    until(lambda: not alive(processes), what="all are gone")
+    until(lambda: up_state.running(up.home) is None, what="the lock is free")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="the parent-death signal is Linux's")
@@ -167,7 +168,7 @@ def test_services_stop_even_when_the_undertaker_is_killed_with_the_supervisor(st
     undertaker.kill()
     up.process.kill()
     up.process.wait()
-    wait_for("all are gone", lambda: not alive(processes))
+    until(lambda: not alive(processes), what="all are gone")
 
 
 def test_an_undertaker_that_dies_is_replaced_and_knows_whom_to_bury(start: Start) -> None:
@@ -179,7 +180,7 @@ def test_an_undertaker_that_dies_is_replaced_and_knows_whom_to_bury(start: Start
     processes = up.below()
     up.process.kill()
     up.process.wait()
-    wait_for("all are gone", lambda: not alive(processes))
+    until(lambda: not alive(processes), what="all are gone")
 
 
 def test_a_service_that_fails_before_it_is_ready_ends_everything(start: Start, tmp_path: Path) -> None:
@@ -231,7 +232,7 @@ def test_a_killed_one_whose_services_still_stop_is_told_apart(start: Start, tmp_
     second = Supervised(up.home, [shell("plain", SLEEPS)])
     assert second.process.wait(20) == Exit.INPUT
     assert "is still stopping; try again" in second.said
-    wait_for("the lock is free", lambda: up_state.running(up.home) is None)
+    until(lambda: up_state.running(up.home) is None, what="the lock is free")
 
 
 def test_a_command_that_does_not_exist_says_so_in_its_log(start: Start, tmp_path: Path) -> None:
@@ -252,7 +253,7 @@ def test_a_restart_waits_for_its_time(tmp_path: Path) -> None:
     now = 1000.0
     child = Child(Service("brief", ["true"]), tmp_path, clock=lambda: now)
     pid = child.start()
-    wait_for("it ends", lambda: child.pid is not None and psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    until(lambda: child.pid is not None and psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, what="it ends")
     death = child.ended()
     assert death is not None
     assert (death.pid, death.code, child.phase) == (pid, 0, Phase.ENDED)
@@ -271,7 +272,7 @@ def test_a_log_that_has_grown_is_put_aside_at_the_next_start(tmp_path: Path) -> 
     os.truncate(log, LARGEST_LOG + 1)
     child = Child(Service("talker", ["echo", "anew"]), tmp_path)
     child.start()
-    wait_for("it ends", lambda: child.ended() is not None)
+    until(lambda: child.ended() is not None, what="it ends")
     assert log.read_text() == "anew\n"
     assert (tmp_path / "talker.log.1").stat().st_size == LARGEST_LOG + 1
 
@@ -281,7 +282,7 @@ def test_a_service_does_not_inherit_what_python_does_to_its_own_signals(tmp_path
     child.start()
     pid = child.pid
     assert pid is not None
-    wait_for("it ends", lambda: psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    until(lambda: psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, what="it ends")
     death = child.ended()
     assert death is not None
     assert death.code == -signal.SIGPIPE

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from worker.windows.circle import DAY, WEEK, Span, Spans, arcs, every_day, folded, outside
 from worker.windows.hours import Hours, read_hours
 from worker.windows.window import MONDAY, Window, compiled
-from worker.windows.written import daily, schedule
+from worker.windows.written import daily, read_daily, read_schedule, schedule
 
 MINUTE = 60
 Marks = npt.NDArray[np.bool_]
@@ -206,3 +206,14 @@ def test_the_circle() -> None:
     assert outside(((0, 20), (90, 100)), 100) == ((20, 90),)
     assert arcs(((0, 20), (40, 50), (90, 100)), 100) == ((40, 50), (90, 120))
     assert arcs(((0, 100),), 100) == ((0, 100),)
+
+
+@pytest.mark.parametrize("arc", [(0, DAY), (9 * 3600, 18 * 3600), (22 * 3600, DAY + 7200), (18 * 3600, DAY), (0, 60)])
+def test_what_is_written_is_read_and_allowed_and_a_second_more_is_not(arc: Span) -> None:
+    window = Window((), DAY, (arc,))
+    assert window.allows(read_daily(*daily(arc)))
+    assert arc[1] - arc[0] == DAY or not window.allows(folded([(arc[0], arc[1] + 1)], DAY))
+    week = Window((), WEEK, ((6 * DAY + arc[0], 6 * DAY + arc[1]),))
+    assert week.allows(read_schedule(schedule(week)))
+    assert not week.allows(folded([(6 * DAY + arc[0] - 1, 6 * DAY + arc[1])], WEEK))
+    assert not Window((), WEEK, ()).allows(read_schedule(schedule(week)))

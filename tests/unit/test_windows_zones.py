@@ -59,7 +59,7 @@ def test_zones_are_the_librarys() -> None:
 def test_zones_of_a_beginning_are_the_librarys() -> None:
     given = list(beginnings())
     assert len(given) > 5000
-    fixed = pl.DataFrame({"type": ["fixed_line"] * len(given)})
+    fixed = pl.DataFrame({"type": ["fixed_line"] * len(given)}, schema={"type": pl.Enum(["fixed_line"])})
     places = zones_of(digits_of(given), fixed)
     expected = [time_zones_for_geographical_number(number) for number in given]
     assert [sets()[place] for place in places] == [WORLD if zones == UNKNOWN else zones for zones in expected]

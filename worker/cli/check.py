@@ -34,9 +34,10 @@ def check(
     chosen = place.settings()
     if account is not None:
         chosen.account(account)
-    findings = [_settings(chosen), _database(chosen), _staging(chosen), _broker(chosen), _workers(chosen)]
+    findings = [_settings(chosen), *_hours(chosen)]
+    findings += [_database(chosen), _staging(chosen), _broker(chosen), _workers(chosen)]
     ctx = connect(chosen)
-    findings += [_account(ctx, name) for name in _accounts(chosen, account)]
+    findings += [_with_window(ctx, name, _account(ctx, name)) for name in _accounts(chosen, account)]
     ctx.close()
     _show(findings, as_json)
     return next((finding.problem.exit for finding in findings if finding.problem is not None), Exit.OK)
@@ -48,6 +49,19 @@ def _settings(chosen: "Settings") -> Finding:
     file = config_file()
     told = f"{file}" if file.exists() else f"no {file.name} here; defaults and the environment"
     return Finding("settings", f"{told}; home {chosen.home.absolute()}")
+
+
+def _hours(chosen: "Settings") -> list[Finding]:
+    """Of the user's own table of calling hours, where there is one."""
+    from worker.windows import load_rules
+
+    if chosen.calling_hours is None:
+        return []
+    try:
+        load_rules(chosen.calling_hours)
+    except ConfigError as error:
+        return [Finding("calling hours", "", error)]
+    return [Finding("calling hours", f"{chosen.calling_hours}, laid over ours")]
 
 
 def _database(chosen: "Settings") -> Finding:
@@ -141,6 +155,21 @@ def _account(ctx: "Context", name: str) -> Finding:
         text = f"The balance is below {settings.min_balance:g}, so nothing is dialled until it is topped up."
         return Finding(what, held, warning=text)
     return Finding(what, held)
+
+
+def _with_window(ctx: "Context", name: str, found: Finding) -> Finding:
+    """At which hours the account calls, and whether that can be kept."""
+    from worker import calling
+    from worker.windows import is_asked
+
+    settings = ctx.settings.account(name)
+    hours = f"calling window {settings.window}" if is_asked(settings.window) else "calls at any hour"
+    found = found._replace(told=f"{found.told}; {hours}")
+    try:
+        calling.check_account(ctx, name, settings.options)
+    except (InputError, ConfigError) as error:
+        return found._replace(problem=found.problem or error)
+    return found
 
 
 def _url(ctx: "Context", name: str) -> str:

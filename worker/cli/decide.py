@@ -30,7 +30,7 @@ def resume(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a paused or blocked upload; what came too late is sent now."""
+    """Go on with a paused or blocked upload, or with the rest after its pilot; what came too late is sent now."""
     from worker import control
 
     _decide(lambda ctx: control.resume(ctx, ulid, who(), accept_rejects=accept_rejects), ulid, as_json)

@@ -71,7 +71,7 @@ def _why(status: Status) -> str:
     """The code of what a person has to decide."""
     if status["state"] == UploadState.PAUSED:
         return "paused"
-    return str(status["code"]) if status["state"] == UploadState.BLOCKED else "in_review"
+    return str(status.get("code", "in_review"))
 
 
 def ended(status: Status, *_: float) -> End | None:

@@ -35,10 +35,16 @@ def figures(status: Status) -> tuple[int, int, int, int]:
     return settled, to_send, final, rows["accepted"]
 
 
+def state_of(status: Status) -> str:
+    """The state, with what it waits for, or that only a pilot is on its way."""
+    aside = status.get("blocked") or ("pilot" if "pilot" in status else None)
+    return f"{status['state']} ({aside})" if aside else str(status["state"])
+
+
 def describe(status: Status) -> str:
     """One line that says how far an upload has come."""
     _, to_send, final, accepted = figures(status)
-    state = status["state"] + (f" ({status['blocked']})" if "blocked" in status else "")
+    state = state_of(status)
     if not status["rows"]["total"]:
         return f"{state}: {status['message'] if state == 'failed' else 'the file has not been read yet'}"
     text = f"{state}: {accepted:,} of {to_send:,} contacts accepted, {final:,} outcomes"
@@ -80,7 +86,7 @@ def bars(progress: "Progress") -> Show:
 
     def show(status: Status) -> None:
         settled, to_send, final, accepted = figures(status)
-        state = status["state"] + (f" ({status['blocked']})" if "blocked" in status else "")
+        state = state_of(status)
         progress.update(sent, description=f"{state}: sent", completed=settled, total=to_send or None)
         progress.update(outcomes, completed=final, total=accepted or None)
 

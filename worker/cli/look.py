@@ -45,14 +45,18 @@ def list_uploads(
 
 
 def _listed(database: Any, limit: int) -> list[dict[str, Any]]:
-    from worker.store import uploads
+    from worker.store import pilots, uploads
 
     with database.read() as session:
-        return [_line(upload, uploads.counts(session, upload)) for upload in uploads.newest(session, limit)]
+        return [
+            _line(upload, uploads.counts(session, upload), piloting=pilots.of_upload(session, upload) is not None)
+            for upload in uploads.newest(session, limit)
+        ]
 
 
-def _line(upload: Any, counts: dict[str, int]) -> dict[str, Any]:
-    state = upload.state if upload.blocked is None else f"{upload.state} ({upload.blocked})"
+def _line(upload: Any, counts: dict[str, int], *, piloting: bool) -> dict[str, Any]:
+    aside = upload.blocked or ("pilot" if piloting else None)
+    state = f"{upload.state} ({aside})" if aside else upload.state
     return {
         "id": upload.ulid,
         "state": state,

@@ -48,12 +48,30 @@ def upload(
     country: Annotated[
         str | None, typer.Option(metavar="CC,CC", help="Call numbers of these countries only, such as US,CA.")
     ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(metavar="W", help="Call at these local hours: legal, or within that 09:00-18:00; any: no window."),
+    ] = None,
+    zone_column: Annotated[
+        str | None, typer.Option(metavar="C", help="Column with time zones, as Europe/Berlin; by the number if blank.")
+    ] = None,
     continues: Annotated[
         str | None,
         typer.Option(metavar="ID", help="The upload whose rejected rows these are, corrected; see `rollcall rejects`."),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended or needs a person.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Take a file that this account was given before.")] = False,
+    pilot: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Call N contacts first (without a start of their own, then by start) and ask before the rest.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show who would be called when; send nothing and store nothing.")
+    ] = False,
     as_json: AsJson = False,
     patience: Patience = 20,
 ) -> int:
@@ -72,10 +90,19 @@ def upload(
         "encoding": encoding,
         "only": only or None,
         "countries": [code.strip().upper() for code in country.split(",")] if country else None,
+        "window": window,
+        "zone_column": zone_column,
         "starts_at": start_at,
         "continues": continues,
         "idempotency_key": key,
+        "pilot": pilot,
     }
+    if dry_run:
+        from worker.cli import foretell
+
+        if wait:
+            raise typer.BadParameter("--wait has nothing to wait for with --dry-run; leave one of them out.")
+        return foretell.foretell(chosen, job, again, as_json)
     ulid = _enqueue(chosen, job, again, as_json)
     if (nobody := presence.missing(chosen)) is not None:
         out.say(f"note: {nobody}")

@@ -11,9 +11,9 @@ from rich.text import Text
 
 MEANING = {
     "accepted": "the provider has confirmed them",
-    "rejected": "cannot be called as they stand in the file",
+    "rejected": "cannot be called as they stand in the file, or not of the types and countries asked for",
     "suppressed": "on a do-not-call list",
-    "duplicate": "a number that an earlier row has",
+    "duplicate": "a number that an earlier row has, or another upload where call_again_after is set",
     "refused": "the provider said no",
     "cancelled": "not sent, since somebody cancelled",
     "waiting": "not sent yet",
@@ -59,6 +59,8 @@ def card(told: dict[str, Any]) -> Group:
     parts += [Text(told[name]) for name in ("needs_person",) if name in told]
     if "continues" in told:
         parts.append(Text(_continues(**told["continues"])))
+    if "pilot" in told and told.get("blocked") != "pilot":
+        parts.append(Text("A pilot of {contacts:,} contacts goes first; {rest:,} wait for it.".format(**told["pilot"])))
     parts.append(rows_table(told["rows"]))
     if "continuations" in told:
         parts.append(_continuations(told["continuations"]))

@@ -29,27 +29,30 @@ LINES = 1000  # that are shown at a time
 
 
 @app.command("add")
-def add(numbers: Numbers, reason: Reason, account: Account = None, region: Region = None) -> None:
+def add(
+    numbers: Numbers, reason: Reason, account: Account = None, region: Region = None, as_json: AsJson = False
+) -> None:
     """Put numbers on the list. Contacts of running campaigns are left out, or taken back."""
     import polars as pl
 
-    _add(pl.Series(numbers, dtype=pl.Utf8), reason, account, region)
+    _add(_digits(pl.Series(numbers, dtype=pl.Utf8), region), reason, account, as_json)
 
 
 @app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file with a header.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file with a header, of any kind that upload reads.")],
     reason: Reason,
     phone_column: Annotated[str | None, typer.Option("--phone-column", metavar="C")] = None,
     account: Account = None,
     region: Region = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Put every number of a CSV file on the list."""
-    _add(_column(file, phone_column), reason, account, region)
+    """Put every number of a file on the list."""
+    _add(_of_file(file, phone_column, region), reason, account, as_json)
 
 
 @app.command("remove")
-def remove(numbers: Numbers, account: Account = None, region: Region = None) -> None:
+def remove(numbers: Numbers, account: Account = None, region: Region = None, as_json: AsJson = False) -> None:
     """Take numbers off the list again."""
     import polars as pl
 
@@ -62,7 +65,10 @@ def remove(numbers: Numbers, account: Account = None, region: Region = None) -> 
             gone = suppressions.remove(session, name, digits)
     finally:
         ctx.close()
-    out.say(f"{gone} of {len(digits)} numbers were on the list and are off it now.")
+    if as_json:
+        out.json_line({"removed": gone})
+    else:
+        out.say(f"{gone} of {len(digits)} numbers were on the list and are off it now.")
 
 
 @app.command("list")
@@ -80,26 +86,29 @@ def show(account: Account = None, as_json: AsJson = False) -> None:
                     for account_, number, reason, at in lines:
                         out.json_line({"account": account_, "number": number, "reason": reason, "added_at": at})
                 else:
-                    rows = [[str(cell) for cell in line] for line in lines]
+                    rows = [[name, number, reason, f"{at:%Y-%m-%d %H:%M:%S} UTC"] for name, number, reason, at in lines]
                     shown.console().print(shown.table(("account", "number", "reason", "since"), rows))
     finally:
         ctx.close()
 
 
-def _add(cells: "pl.Series", reason: str, account: str | None, region: str | None) -> None:
+def _add(digits: list[int], reason: str, account: str | None, as_json: bool) -> None:
     from worker import suppress
     from worker.cli.decide import who
 
     if not reason.strip():
         raise InputError("no_reason", 'Say why, for the list: --reason "asked by mail".')
-    digits = _digits(cells, region)
     ctx, name = _context(account)
     try:
         fresh = suppress.add(ctx, name, digits, reason.strip(), who())
     finally:
         ctx.close()
-    where = f"account {account}" if account else "every account"
-    out.say(f"{fresh} numbers were added to the list of {where}, {len(digits) - fresh} were on it already.")
+    known = len(digits) - fresh
+    if as_json:
+        out.json_line({"added": fresh, "known": known})
+    else:
+        where = f"account {account}" if account else "every account"
+        out.say(f"{fresh} numbers were added to the list of {where}, {known} were on it already.")
 
 
 def _digits(cells: "pl.Series", region: str | None) -> list[int]:
@@ -109,23 +118,41 @@ def _digits(cells: "pl.Series", region: str | None) -> list[int]:
     read = Phones(region).read(cells)
     for place, digits in enumerate(read, 1):
         if digits <= 0:
-            text = f"Number {place} cannot be read as a phone number; write it with its country code, or give --region."
-            raise InputError("bad_number", text)
+            raise _bad_number(f"Number {place}")
     return sorted({int(digits) for digits in read})
 
 
-def _column(file: Path, name: str | None) -> "pl.Series":
-    import polars as pl
+def _bad_number(which: str) -> InputError:
+    text = f"{which} cannot be read as a phone number; write it with its country code, or give --region."
+    return InputError("bad_number", text)
 
-    from worker.intake import resolve_phone_column
 
+def _of_file(file: Path, column: str | None, region: str | None) -> list[int]:
+    """Digits of every number in the file; blank cells are passed over, a line that cannot be read is not.
+
+    Raises InputError `no_file`, `bad_number` with the line, and as `open_list` and `resolve_phone_column` do.
+    """
+    from worker.intake import Dialect, open_list, resolve_phone_column
+    from worker.intake.phones import Phones
+
+    phones, found = Phones(region), set[int]()
     try:
-        frame = pl.read_csv(file, infer_schema=False, encoding="utf8-lossy")
-    except (OSError, pl.exceptions.PolarsError) as error:
-        text = f"The file {file} cannot be read as CSV ({type(error).__name__}); give a CSV file with a header."
+        with file.open("rb") as source:
+            records = open_list(source, Dialect())
+            at = str(records.columns.index(resolve_phone_column(records.columns, column)))
+            for block in records.blocks():
+                if block.flaws:
+                    flaw = block.flaws[0]
+                    raise InputError("bad_number", f"Line {flaw.line} of {file} cannot be read: {flaw.sentence}")
+                filled = block.cells[at].str.strip_chars() != ""
+                read = phones.read(block.cells[at].filter(filled))
+                for line in block.lines[filled.to_numpy()][read <= 0]:
+                    raise _bad_number(f"The number on line {line} of {file}")
+                found.update(read.tolist())
+    except OSError as error:
+        text = f"The file {file} cannot be read ({error.strerror}); check its path and rights."
         raise InputError("no_file", text) from None
-    column = resolve_phone_column(frame.columns, name)
-    return frame[column].drop_nulls()
+    return sorted(found)
 
 
 def _context(account: str | None) -> "tuple[Context, str]":

@@ -4,7 +4,7 @@ from worker.intake.correct import header_to_correct, rows_to_correct
 from worker.intake.cut import StagedChunk
 from worker.intake.dialect import DELIMITERS, Dialect
 from worker.intake.header import ROW, resolve_phone_column
-from worker.intake.opened import peek
+from worker.intake.opened import open_list, peek
 from worker.intake.rejects import SENTENCES, Code, read_rejects, sentence
 from worker.intake.run import Intake, Order, take_in
 from worker.intake.stage import Staging
@@ -20,6 +20,7 @@ __all__ = [
     "StagedChunk",
     "Staging",
     "header_to_correct",
+    "open_list",
     "peek",
     "read_rejects",
     "resolve_phone_column",

@@ -14,6 +14,7 @@ from worker.intake.rejects import Code, Flaw
 from worker.intake.scan import Ints, Marks
 from worker.intake.seen import Seen
 from worker.intake.starts import UPLOADS_OWN, read_start
+from worker.intake.timetable import Timed, Timetable
 from worker.intake.wire import CORRECTS, Wire
 
 TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
@@ -58,8 +59,11 @@ class Rules:
 class Checks:
     """Judges block after block of one upload; remembers its numbers and task uuids."""
 
-    def __init__(self, wire: Wire, columns: list[str], phone_column: str, rules: Rules) -> None:
+    def __init__(
+        self, wire: Wire, columns: list[str], phone_column: str, rules: Rules, timetable: Timetable | None = None
+    ) -> None:
         self._wire = wire
+        self._timetable = timetable
         self._columns = columns
         self._phone_column = phone_column
         self._rules = rules
@@ -75,15 +79,17 @@ class Checks:
         _mark(verdicts, self._beside_the_header(block), Code.SURPLUS_CELLS)
         _mark(verdicts, e164 < 0, -e164)
         _mark(verdicts, self._out_of_reach(e164), Code.OUT_OF_REACH)
-        self._mark_unwanted(verdicts, e164)
+        told = kinds(e164) if self._rules.only or self._rules.countries or self._timetable else None
+        self._mark_unwanted(verdicts, told)
         starts = self._starts(block)
         _mark(verdicts, starts < 0, -starts)
         _mark(verdicts, ~self._windows_fit(block), Code.BAD_WINDOW)
+        timed = self._timed(verdicts, block, e164, told, starts)
         uuids, bad = self._users_uuids(block)
         _mark(verdicts, bad, Code.BAD_TASK_UUID)
         tasks = self._tasks(block, uuids)
         self._mark_unfit_cells(verdicts, block)
-        self._mark_too_large(verdicts, block, e164, tasks)
+        self._mark_too_large(verdicts, block, timed.cells, e164, tasks)
         _mark(verdicts, _among(e164, self._rules.suppressed), Code.SUPPRESSED)
         _mark(verdicts, _among(e164, self._rules.taken), Code.ALREADY_TAKEN_IN)
         _mark(verdicts, _among(e164, self._rules.called), Code.CALLED_BEFORE)
@@ -91,13 +97,16 @@ class Checks:
         flaws = [*block.flaws, *self._flaws(block, verdicts)]
         flaws += self._repeated_uuids(block, verdicts, uuids)
         flaws += self._repeated_numbers(block, verdicts, e164)
+        if self._timetable:
+            self._timetable.count(timed.plans[verdicts == timed.codes])
         fine = np.flatnonzero(verdicts == Code.FINE)
-        contacts = self._wire.frame(block.cells[fine], e164[fine], tasks[fine]).with_columns(
+        contacts = self._wire.frame(timed.cells[fine], e164[fine], tasks[fine]).with_columns(
             pl.Series("row", block.rows[fine]),
             pl.Series("line", block.lines[fine]),
             pl.Series("e164", e164[fine]),
             uuids[fine].alias("uuid"),
             pl.Series("start", starts[fine]),
+            *(cells[fine] for cells in timed.index.values()),
             *self._rows_before(block, fine),
         )
         return Checked(contacts, flaws)
@@ -136,19 +145,24 @@ class Checks:
         reached: Marks = np.isin(e164 // 10**10, list(codes)) & (e164 < 10 ** (10 + CODE_DIGITS))
         return ~reached
 
-    def _mark_unwanted(self, verdicts: Ints, e164: Ints) -> None:
+    def _mark_unwanted(self, verdicts: Ints, told: pl.DataFrame | None) -> None:
         """What the upload itself leaves out: types and countries that it does not ask for."""
         rules = self._rules
-        if not rules.only and not rules.countries:
-            return
-        fine = np.flatnonzero(verdicts == Code.FINE)
-        told = kinds(e164[fine])
-        if rules.only:
-            wanted = told["type"].cast(pl.String).is_in(list(rules.only)).fill_null(False).to_numpy()
-            verdicts[fine[~wanted]] = Code.OTHER_TYPE
-        if rules.countries:
-            wanted = told["region"].cast(pl.String).is_in(list(rules.countries)).fill_null(False).to_numpy()
-            _mark(verdicts, np.isin(np.arange(len(verdicts)), fine[~wanted]), Code.OTHER_COUNTRY)
+        for column, asked, code in (
+            ("type", rules.only, Code.OTHER_TYPE),
+            ("region", rules.countries, Code.OTHER_COUNTRY),
+        ):
+            if asked and told is not None:
+                wanted = told[column].cast(pl.String).is_in(list(asked)).fill_null(False).to_numpy()
+                _mark(verdicts, ~wanted, code)
+
+    def _timed(self, verdicts: Ints, block: Block, e164: Ints, told: pl.DataFrame | None, starts: Ints) -> Timed:
+        """The calling windows of the rows that may be sent so far; those that get none are marked."""
+        if self._timetable is None or told is None:
+            return Timed(block.cells, {}, np.zeros(len(e164), np.int64), np.zeros(0, np.int64))
+        timed = self._timetable.of(block.cells, e164, told, starts, np.flatnonzero(verdicts == Code.FINE))
+        _mark(verdicts, timed.codes != Code.FINE, timed.codes)
+        return timed
 
     def _mark_unfit_cells(self, verdicts: Ints, block: Block) -> None:
         for column in self._wire.sent() if self._wire.layout.one_line else []:
@@ -198,12 +212,12 @@ class Checks:
     def _prefix(self) -> str:
         return f"{self._rules.token}:"
 
-    def _mark_too_large(self, verdicts: Ints, block: Block, e164: Ints, tasks: pl.Series) -> None:
+    def _mark_too_large(self, verdicts: Ints, block: Block, cells: pl.DataFrame, e164: Ints, tasks: pl.Series) -> None:
         """Only rows whose size could reach the limit if every character were a quote are measured."""
-        room = QUOTING_ROOM + len(self._prefix) + 3 * len(self._columns)
+        room = QUOTING_ROOM + len(self._prefix) + 3 * len(self._columns) + self._wire.room_of_window(cells)
         large = np.flatnonzero((2 * block.sizes + room > self._row_limit) & (verdicts == Code.FINE))
         if len(large):
-            _, ends = self._wire.serialise(self._wire.frame(block.cells[large], e164[large], tasks[large]))
+            _, ends = self._wire.serialise(self._wire.frame(cells[large], e164[large], tasks[large]))
             verdicts[large[np.diff(ends, prepend=0) > self._row_limit]] = Code.ROW_TOO_LARGE
 
     def _flaws(self, block: Block, verdicts: Ints) -> list[Flaw]:

@@ -53,9 +53,7 @@ def resolve_phone_column(columns: list[str], wanted: str | None) -> str:
     Raises InputError `no_phone_column`, which names the columns there are.
     """
     if wanted is not None:
-        if wanted in columns:
-            return wanted
-        found = [name for name in columns if name.strip().casefold() == wanted.strip().casefold()]
+        found = _called(columns, wanted)
         fault = f"There is no phone column {wanted!r}" if not found else f"More than one column could be {wanted!r}"
     else:
         found = [name for name in columns if bare(name) in PHONE_NAMES]
@@ -67,6 +65,21 @@ def resolve_phone_column(columns: list[str], wanted: str | None) -> str:
     if len(found) == 1:
         return found[0]
     raise InputError("no_phone_column", f"{fault}; name the phone column. The columns are: {_listed(columns)}.")
+
+
+def column_named(columns: list[str], wanted: str) -> str:
+    """The column of this name, in whatever case; raises InputError `no_such_column`, which names those there are."""
+    found = _called(columns, wanted)
+    if len(found) == 1:
+        return found[0]
+    fault = "More than one column could be" if found else "The file has no column"
+    raise InputError("no_such_column", f"{fault} {wanted!r}; name one of these: {_listed(columns)}.")
+
+
+def _called(columns: list[str], wanted: str) -> list[str]:
+    if wanted in columns:
+        return [wanted]
+    return [name for name in columns if name.strip().casefold() == wanted.strip().casefold()]
 
 
 def surplus(columns: list[str]) -> list[str]:

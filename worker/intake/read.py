@@ -131,7 +131,8 @@ class Reading:
         except UnicodeDecodeError as error:
             raise InputError(
                 "undecodable_header",
-                f"The header is not written in {self._text.encoding}; name the file's encoding, such as cp1252.",
+                f"The header is not text in {self._text.encoding}; name the file's encoding, such as cp1252, or save "
+                "the list as CSV or .xlsx if it is something else.",
             ) from error
 
     def _first_record(self) -> OddRecord | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from worker import windows
 from worker.intake.stage import Staging
 
 
@@ -43,8 +44,11 @@ class Code(IntEnum):
     OTHER_TYPE = 21
     OTHER_COUNTRY = 22
     CALLED_BEFORE = 23
-    ALREADY_TAKEN_IN = 30
-    SURPLUS_CELLS = 31
+    UNKNOWN_ZONE = 24
+    NO_ZONE = 25
+    NO_WINDOW = 26
+    ALREADY_TAKEN_IN = 27
+    SURPLUS_CELLS = 28
 
     @property
     def word(self) -> str:
@@ -57,6 +61,9 @@ class Code(IntEnum):
         if self in (Code.CALLED_BEFORE, Code.ALREADY_TAKEN_IN):
             return Code.DUPLICATE.word
         return self.word if self in (Code.DUPLICATE, Code.SUPPRESSED) else "rejected"
+
+
+UNASKED = (Code.OTHER_TYPE, Code.OTHER_COUNTRY)  # left out as the upload wants it: no sign of a bad file
 
 
 SENTENCES: dict[Code, str] = {
@@ -90,6 +97,7 @@ SENTENCES: dict[Code, str] = {
     ),
     Code.SURPLUS_CELLS: "Cells stand to the right of the last named column; move or empty them.",
     Code.CELL_TOO_LONG: "A cell that is sent is longer than this account's provider allows; shorten it.",
+    **{Code[fault.name]: text for fault, text in windows.SENTENCES.items()},
 }
 
 DETAILED: dict[Code, str] = {

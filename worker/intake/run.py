@@ -20,9 +20,11 @@ from worker.intake.rejects import Rejects
 from worker.intake.scan import Ints
 from worker.intake.stage import Staging
 from worker.intake.starts import UPLOADS_OWN
+from worker.intake.timetable import Timetable, written
 from worker.intake.unpack import EXPANDED_LIMIT
 from worker.intake.wire import Wire
 from worker.layout import Layout
+from worker.windows import Asked, Summary
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class Order:
     More than `max_starts` different starts of rows are rounded up to the minute. `first_row` lets a continuation
     number on from the last row. `suppressed` are the digits of numbers that are not called, `called` of those that
     other uploads have called a short while ago, both in ascending order; `taken`, `taken_uuids`, `only` and `countries`
-    are those of `Rules`.
-    A packed file may unpack to `max_expanded` bytes.
+    are those of `Rules`. A packed file may unpack to `max_expanded` bytes. `asked` is the calling window that is to be
+    kept. The first `pilot` contacts lie in chunks of their own.
     """
 
     token: str
@@ -57,6 +59,8 @@ class Order:
     taken_uuids: pl.Series = field(default_factory=lambda: pl.Series([], dtype=pl.String))
     only: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
+    asked: Asked | None = None
+    pilot: int = 0
 
     def __post_init__(self) -> None:
         if min(self.max_rows, self.max_bytes, self.max_starts, self.block_bytes) < 1:
@@ -69,7 +73,7 @@ class Intake:
 
     `reasons` counts the rejected by code. `rejects_digest` is None where every row was good. `dialect` is the file's as
     it was found. Chunks come with the upload's own start first, then by start. `unsent_columns` are those that the
-    provider has no place for.
+    provider has no place for. `windows`: when the contacts would be called where they are; None without calling hours.
     """
 
     total: int
@@ -84,6 +88,7 @@ class Intake:
     custom_uuids: bool
     dialect: Dialect
     unsent_columns: list[str]
+    windows: Summary | None = None
 
 
 def take_in(source: BinaryIO, order: Order, staging: Staging, beat: Callable[[], None] = no_beat) -> Intake:
@@ -112,7 +117,9 @@ class _Run:
         )
         columns = self._reading.columns
         self._phone = resolve_phone_column(columns, order.phone_column)
-        wire = Wire(columns, self._phone, order.layout)
+        start = order.now if order.starts_at is None else order.starts_at
+        self._timetable = None if order.asked is None else Timetable(order.asked, columns, order.layout, start)
+        wire = Wire(columns, self._phone, order.layout, {} if order.asked is None else written(order.layout))
         self._unsent = wire.unsent
         rules = Rules(
             order.token,
@@ -126,8 +133,10 @@ class _Run:
             order.only,
             order.countries,
         )
-        self._checks = Checks(wire, columns, self._phone, rules)
-        self._cutter = Cutter(wire, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat)
+        self._checks = Checks(wire, columns, self._phone, rules, self._timetable)
+        self._cutter = Cutter(
+            wire, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat, pilot=order.pilot
+        )
         self._late = LateStarts(folder, order.max_starts)
         self._rejects = Rejects(folder / "rejects.parquet")
         self._total = 0
@@ -167,4 +176,5 @@ class _Run:
             custom_uuids=self._custom,
             dialect=self._reading.dialect,
             unsent_columns=self._unsent,
+            windows=None if self._timetable is None else self._timetable.summary(),
         )

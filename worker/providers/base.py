@@ -111,7 +111,7 @@ class Accepted:
 class Found:
     """A list at the provider. `complete`: it says that it will not dial any more. `count`: its contacts, if told.
 
-    `settings` are the options it shows, under our names.
+    `dials`: it says that it was started and is not stopped. `settings` are the options it shows, under our names.
     """
 
     reference: str
@@ -120,6 +120,7 @@ class Found:
     complete: bool
     count: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    dials: bool = False
 
 
 @dataclass(frozen=True)
@@ -205,8 +206,6 @@ class Hands(Protocol):
 class Provider(Protocol):
     """What every adapter does. `deadline` is a moment of `time.monotonic()` at which the socket is closed."""
 
-    name: str
-    capabilities: Capabilities
     inbox: Inbox | None
     hands: Hands | None
 
@@ -309,7 +308,8 @@ class Kind:
     `dialing_time` is in seconds, from the last start to the last attempt, for checked options. `steps` are those that
     a submission still has to take when the list's reference is this one; `starts` those towards dialling, when what
     dials is this one. `check_filters` checks what lists are to be shown by, and raises InputError `bad_filter`.
-    `by_hand`: with these options the next contact is dialled only when told.
+    `by_hand`: with these options the next contact is dialled only when told. `schedule` is the column that takes a
+    calling window by weekday, for checked settings of its own; None: it gets a daily window, if any.
     """
 
     capabilities: Capabilities
@@ -323,3 +323,4 @@ class Kind:
     connect: Callable[[Opening], Provider]
     check_filters: Callable[[dict[str, Any]], dict[str, Any]] = no_filters
     by_hand: Callable[[dict[str, Any]], bool] = lambda _options: False
+    schedule: Callable[[dict[str, Any]], str | None] = lambda _own: None

@@ -26,6 +26,7 @@ Verdict = Callable[[httpx.Response], None]
 
 _deadline: contextvars.ContextVar[float] = contextvars.ContextVar("deadline")
 _WRITE = 65536
+LONGEST_WAIT = 3600.0  # seconds that a Retry-After may hold us
 
 # exception of httpx -> (what it proves, stable code). The first class that fits counts.
 PROOFS: tuple[tuple[type[Exception], type[ProviderError], str], ...] = (
@@ -72,13 +73,13 @@ def judge_status(response: httpx.Response, host: str) -> None:
     raise Unknown(f"http_{status}", f"{text[:-1]}; it may have been stored.", http_status=status)
 
 
-def retry_after(headers: Mapping[str, str], cap: float = 3600) -> float | None:
-    """Seconds of a Retry-After header (delta or HTTP date), at most `cap`; None where there is none to read."""
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a Retry-After header (delta or HTTP date), at most an hour; None where there is none to read."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
-        return min(float(value), cap)
+        return min(float(value), LONGEST_WAIT)
     moment = http_date(value)
-    return None if moment is None else min(max(moment - time.time(), 0.0), cap)
+    return None if moment is None else min(max(moment - time.time(), 0.0), LONGEST_WAIT)
 
 
 def http_date(value: str) -> float | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 from ulid import ULID
 
@@ -22,6 +23,12 @@ def change(session: Session, table: type[SQLModel], *where: Condition, **values:
     """UPDATE `table`; returns how many rows it changed."""
     result = session.connection().execute(update(table).where(*where).values(**values))
     return int(result.rowcount)
+
+
+def insert(session: Session, table: type[SQLModel]) -> Any:
+    """INSERT into `table` that leaves what is there as it is."""
+    of = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    return of.insert(table).on_conflict_do_nothing()
 
 
 def _from(column: Any, sources: Sequence[str]) -> Condition:

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from worker.models import Callback
 from worker.states import CallbackState
+from worker.store.arrows import insert
 
 
 class Arrival(NamedTuple):
@@ -30,9 +30,8 @@ def keep(session: Session, arrivals: Iterable[Arrival], now: datetime) -> set[tu
 
     In the order of their keys: two writers that are given the same ones would else wait for each other.
     """
-    insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert
     rows = [{**one._asdict(), "state": CallbackState.NEW, "received_at": now} for one in sorted(arrivals, key=_key)]
-    statement = insert(Callback).on_conflict_do_nothing().returning(col(Callback.account), col(Callback.external_id))
+    statement = insert(session, Callback).returning(col(Callback.account), col(Callback.external_id))
     return {(row.account, row.external_id) for row in session.connection().execute(statement, rows)}
 
 

@@ -1,10 +1,11 @@
 """Chunks: each arrow is one guarded statement. Whatever leaves `claimed` matches the claim's token, and whatever
 leaves `unknown` matches the token of the worker that looked."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy import and_, exists, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
@@ -17,7 +18,14 @@ DECIDED = "accepted_by_person"  # code of a chunk that no comparison questions a
 UNSEEN = "cannot_look"  # code of a chunk in review about which the provider could not be asked
 
 
+def release_first(session: Session, upload: Upload) -> int:
+    """What may be sent once the file was read: all of it, or its pilot where the job asks for one."""
+    first = col(Chunk.pilot) == true() if upload.job.get("pilot") else true()
+    return move_chunks(session, "release", col(Chunk.upload_id) == upload.id, first)
+
+
 def release(session: Session, upload_id: int) -> int:
+    """A person has seen the pilot's end: the rest may be sent too."""
     return move_chunks(session, "release", col(Chunk.upload_id) == upload_id)
 
 
@@ -29,17 +37,25 @@ def due(now: datetime) -> tuple[Any, ...]:
         col(Chunk.not_after) > now,
         or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now),
         ~withdrawals.holds(),
+        col(Chunk.uncompared_since).is_(None),
     )
 
 
 def claim(
-    session: Session, call_list: CallList, now: datetime, *, lease: float, deadline: float, carries: bool = True
+    session: Session,
+    call_list: CallList,
+    now: datetime,
+    *,
+    lease: float,
+    deadline: float,
+    carries: bool = True,
+    since: datetime | None = None,
 ) -> tuple[Chunk, CallList] | None:
     """Claim the next due chunk of a list whose runner we are; None where there is none, or where something holds it.
 
     Upload and list are locked first, so claims of one list come one after another; a second chunk in flight is refused
     by the database's own index. `deadline` is in seconds from now. `carries`: contacts travel in the request that makes
-    a list.
+    a list. `since`: nothing that started before is claimed.
     """
     upload = uploads.lock(session, call_list.upload_id)
     if upload.state != UploadState.SUBMITTING or gates.comparing(session, upload.account):
@@ -47,8 +63,9 @@ def claim(
     held = _lock_run(session, call_list, now)
     if held is None or not _may_send(session, held):
         return None
-    query = select(col(Chunk.id)).where(col(Chunk.list_id) == held.id, *due(now)).order_by(col(Chunk.seq)).limit(1)
-    chosen = session.scalars(query).first()
+    fresh = () if since is None else (col(Chunk.not_before) >= since,)
+    query = select(col(Chunk.id)).where(col(Chunk.list_id) == held.id, *due(now), *fresh).order_by(col(Chunk.seq))
+    chosen = session.scalars(query.limit(1)).first()
     if chosen is None:
         return None
     creates = held.reference is None and carries
@@ -56,6 +73,13 @@ def claim(
     if not taken:
         return None
     return session.scalars(select(Chunk).where(col(Chunk.id) == chosen)).one(), held
+
+
+def outdated(session: Session, list_id: int, now: datetime, since: datetime) -> Chunk | None:
+    """The next chunk of a list that might be sent now, and started before `since`."""
+    late_one = (col(Chunk.state) == ChunkState.READY, col(Chunk.not_before) < since, col(Chunk.not_after) > now)
+    query = select(Chunk).where(col(Chunk.list_id) == list_id, *late_one).order_by(col(Chunk.seq)).limit(1)
+    return session.scalars(query).first()
 
 
 def _take(session: Session, chunk_id: int, creates: bool, now: datetime, lease: float, deadline: float) -> bool:
@@ -293,6 +317,21 @@ def give_more_time(session: Session, upload_id: int, not_after: datetime) -> int
     waiting = or_(col(Chunk.state) == ChunkState.READY, and_(col(Chunk.state) == ChunkState.ACCEPTED, unstarted))
     late_ones = (col(Chunk.upload_id) == upload_id, waiting)
     return change(session, Chunk, *late_ones, col(Chunk.not_after) < not_after, not_after=not_after)
+
+
+def compared(session: Session, chunk_ids: Sequence[int], uncompared_since: datetime | None) -> None:
+    """Say of chunks that they were compared with the do-not-call list, or that what was listed since could not be."""
+    change(session, Chunk, col(Chunk.id).in_(chunk_ids), uncompared_since=uncompared_since)
+
+
+def tally(session: Session, upload_id: int, *states: ChunkState, uncompared: bool = False) -> tuple[int, int]:
+    """How many chunks are in these states, and their contacts; of those alone that could not be compared with the
+    do-not-call list, where `uncompared`."""
+    query = select(func.count(), func.coalesce(func.sum(col(Chunk.rows)), 0)).where(
+        col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states)
+    )
+    count, rows = session.execute(query.where(col(Chunk.uncompared_since).is_not(None)) if uncompared else query).one()
+    return int(count), int(rows)
 
 
 def of_upload(session: Session, upload_id: int, *states: ChunkState) -> list[Chunk]:

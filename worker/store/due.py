@@ -11,7 +11,7 @@ from sqlalchemy import and_, exists, func, or_, select, true
 from sqlmodel import Session, col
 
 from worker.models import Callback, CallList, Chunk, Gate, Upload
-from worker.states import CallbackState, ChunkState, ListState, UploadState
+from worker.states import UPLOAD_GOES_ON, CallbackState, ChunkState, ListState, UploadState
 from worker.store import withdrawals
 from worker.store.arrows import change
 
@@ -68,6 +68,7 @@ def submissions(session: Session, now: datetime, horizon: float, rung: float | N
             _quiet(col(Gate.throttled_until), now),
             ~_in_doubt(),
             ~withdrawals.holds(),
+            col(Chunk.uncompared_since).is_(None),
             col(Gate.listed_since).is_(None),
         )
         .group_by(col(CallList.id))
@@ -120,7 +121,7 @@ def verifications(session: Session, now: datetime, rung: float | None) -> list[i
 def steers(session: Session, now: datetime, rung: float | None) -> list[int]:
     """Lists that run and should be stopped, are stopped and may go on, or are to be told changed options."""
     running = col(CallList.state) == ListState.OPEN
-    may_go_on = col(Upload.state).in_([UploadState.SUBMITTING, UploadState.DIALING])
+    may_go_on = col(Upload.state).in_(UPLOAD_GOES_ON)
     wrong = or_(and_(col(CallList.stop_wanted), running), and_(~col(CallList.stop_wanted), ~running, may_go_on))
     changed = col(CallList.changes).is_not(None)
     live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None))
@@ -144,9 +145,9 @@ def probes(session: Session, now: datetime, _rung: float | None) -> list[str]:
     )
 
 
-def listings(session: Session, _now: datetime, _rung: float | None) -> list[str]:
+def listings(session: Session, now: datetime, _rung: float | None) -> list[str]:
     """Accounts whose running campaigns are to be compared with new numbers of the do-not-call list."""
-    return list(session.scalars(select(col(Gate.account)).where(col(Gate.listed_since).is_not(None))))
+    return list(session.scalars(select(col(Gate.account)).where(col(Gate.compare_at) <= now)))
 
 
 def _quiet(column: Any, now: datetime) -> Any:

@@ -3,33 +3,55 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, not_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import and_, func, not_, or_, select
 from sqlmodel import Session, col
 
 from worker.models import Gate
 from worker.states import Blocked
-from worker.store.arrows import change, new_token
+from worker.store.arrows import Condition, change, insert, new_token
 
 
 def get(session: Session, account: str) -> Gate:
     """The account's gate, held until the transaction ends; made open where there was none."""
-    insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert
-    session.connection().execute(insert(Gate).values(account=account).on_conflict_do_nothing())
+    session.connection().execute(insert(session, Gate).values(account=account))
     query = select(Gate).where(col(Gate.account) == account).with_for_update()
     return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def list_changed(session: Session, accounts: Sequence[str], now: datetime) -> None:
+def look(session: Session, account: str) -> Gate | None:
+    """The account's gate as it is, held by nobody; None where there was none yet."""
+    return session.scalars(select(Gate).where(col(Gate.account) == account)).first()
+
+
+def list_changed(session: Session, accounts: Sequence[str], now: datetime, compare_at: datetime) -> None:
     """Numbers are to be called by these accounts no more: nothing is sent before their campaigns were compared."""
     since = func.coalesce(col(Gate.listed_since), now)
-    change(session, Gate, col(Gate.account).in_(accounts), listed_since=since, listed_token=new_token())
+    values = {"listed_since": since, "listed_token": new_token(), "compare_at": compare_at}
+    change(session, Gate, col(Gate.account).in_(accounts), **values)
 
 
-def compared(session: Session, gate: Gate) -> bool:
-    """Every campaign was compared with what was listed as `gate` was read; False where more was listed since."""
-    same = col(Gate.listed_token) == gate.listed_token
-    return bool(change(session, Gate, col(Gate.account) == gate.account, same, listed_since=None, listed_token=None))
+def claim_compare(session: Session, account: str, now: datetime, lease: float) -> Gate | None:
+    """One worker compares an account's campaigns; the others leave it alone for `lease` seconds."""
+    due = (col(Gate.account) == account, col(Gate.compare_at) <= now)
+    return get(session, account) if change(session, Gate, *due, compare_at=now + timedelta(seconds=lease)) else None
+
+
+def compare_later(session: Session, gate: Gate, at: datetime, message: str | None = None) -> bool:
+    """Go on comparing, or put it off and say why; False where more was listed since `gate` was read."""
+    return bool(change(session, Gate, *_as_listed(gate), compare_at=at, compare_message=message))
+
+
+def compared(session: Session, gate: Gate, again_at: datetime | None) -> bool:
+    """Every campaign was compared with what was listed as `gate` was read; False where more was listed since.
+
+    `again_at`: when to try the chunks once more that could not be read; None where there are none.
+    """
+    values = {"listed_since": None, "listed_token": None, "compare_message": None, "compare_at": again_at}
+    return bool(change(session, Gate, *_as_listed(gate), **values))
+
+
+def _as_listed(gate: Gate) -> tuple[Condition, Condition]:
+    return col(Gate.account) == gate.account, col(Gate.listed_token) == gate.listed_token
 
 
 def comparing(session: Session, account: str) -> bool:
@@ -57,8 +79,10 @@ def open_again(session: Session, account: str) -> None:
 
 
 def throttle(session: Session, account: str, until: datetime) -> None:
+    """Nothing is sent before `until`, or before what was said earlier, where that is later."""
     get(session, account)
-    change(session, Gate, col(Gate.account) == account, throttled_until=until)
+    longer = or_(col(Gate.throttled_until).is_(None), col(Gate.throttled_until) < until)
+    change(session, Gate, col(Gate.account) == account, longer, throttled_until=until)
 
 
 def note_balance(session: Session, account: str, balance: float | None, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlmodel import Session, col
 
 from worker.models import Attempt
@@ -32,16 +32,11 @@ def came_back(session: Session, attempt_id: int, now: datetime, result: str, **v
     change(session, Attempt, col(Attempt.id) == attempt_id, ended_at=now, result=result, **values)
 
 
-def in_doubt(session: Session, list_id: int, step: str) -> datetime | None:
-    """When the newest request of this step went out, if nobody knows what became of it."""
-    query = (
-        select(Attempt)
-        .where(col(Attempt.list_id) == list_id, col(Attempt.step) == step)
-        .order_by(col(Attempt.id).desc())
-        .limit(1)
-    )
-    newest = session.scalars(query).first()
-    return newest.sent_at if newest is not None and newest.result in (None, "Unknown") else None
+def in_doubt(session: Session, list_id: int, step: str) -> Attempt | None:
+    """The newest request of this step of which nobody knows what became, whatever came after it."""
+    unknown = or_(col(Attempt.result).is_(None), col(Attempt.result) == "Unknown")
+    query = select(Attempt).where(col(Attempt.list_id) == list_id, col(Attempt.step) == step, unknown)
+    return session.scalars(query.order_by(col(Attempt.id).desc()).limit(1)).first()
 
 
 def note(session: Session, now: datetime, step: str, result: str, *, upload_id: int, **values: Any) -> None:
@@ -52,9 +47,4 @@ def note(session: Session, now: datetime, step: str, result: str, *, upload_id: 
 
 def of_chunk(session: Session, chunk_id: int) -> list[Attempt]:
     query = select(Attempt).where(col(Attempt.chunk_id) == chunk_id).order_by(col(Attempt.id))
-    return list(session.scalars(query))
-
-
-def of_upload(session: Session, upload_id: int) -> list[Attempt]:
-    query = select(Attempt).where(col(Attempt.upload_id) == upload_id).order_by(col(Attempt.id))
     return list(session.scalars(query))

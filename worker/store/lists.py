@@ -87,10 +87,12 @@ def sent(session: Session, list_id: int, now: datetime, deadline: datetime, poll
     )
 
 
-def dials(session: Session, list_id: int, campaign: str) -> int:
-    """Keep what dials the list; one that is known stays."""
+def dials(session: Session, list_id: int, campaign: str) -> str:
+    """Keep what dials the list; one that is known stays. Returns the one that is kept."""
     unset = col(CallList.campaign).is_(None)
-    return change(session, CallList, col(CallList.id) == list_id, unset, campaign=campaign)
+    if change(session, CallList, col(CallList.id) == list_id, unset, campaign=campaign):
+        return campaign
+    return session.scalars(select(col(CallList.campaign)).where(col(CallList.id) == list_id)).one() or campaign
 
 
 def prolong(session: Session, list_id: int, deadline: datetime) -> None:

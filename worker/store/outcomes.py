@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 from sqlmodel import Session, col
 
 from worker.models import Outcome
+from worker.store.arrows import Condition
 
 COLUMNS = [
     "upload_id",
@@ -25,20 +26,34 @@ COLUMNS = [
     "updated_at",
 ]
 BOUND = 5000  # values that a statement binds at a time
+SPARSE = 4  # rows whose range is so many times their number are not asked for by range
 _CHANGING = [c for c in COLUMNS if c not in ("upload_id", "row")]
 
 
 def known(session: Session, upload_id: int, rows: pl.Series) -> pl.DataFrame:
-    """What we hold of the contacts between the first and the last of `rows`: `row`, `version`, `terminal`, `left`.
+    """What we hold of the contacts `rows`, and maybe of others: `row`, `version`, `terminal`, `left`.
 
-    By range, since a list comes in the order of its rows: one frame's part is held in memory, never a whole list.
+    A list mostly comes in the order of its rows, and is asked for by range. Rows that lie far apart, as callbacks tell
+    of them or as their starts sort them, are asked for one by one: never is a whole list held in memory.
     """
     query: Any = select(
         col(Outcome.row), col(Outcome.version), col(Outcome.terminal), col(Outcome.attempts_left).label("left")
-    ).where(col(Outcome.upload_id) == upload_id, col(Outcome.row).between(rows.min(), rows.max()))
-    found = session.execute(query).all()
+    ).where(col(Outcome.upload_id) == upload_id)
+    found = [tuple(one) for among in _among(rows) for one in session.execute(query.where(among))]
     schema = {"row": pl.Int64, "version": pl.Int64, "terminal": pl.Boolean, "left": pl.Int64}
-    return pl.DataFrame([tuple(one) for one in found], schema=schema, orient="row")
+    return pl.DataFrame(found, schema=schema, orient="row")
+
+
+def _among(rows: pl.Series) -> Iterator[Condition]:
+    rows = rows.drop_nulls().unique().sort()
+    if rows.is_empty():
+        return
+    first, last = int(rows[0]), int(rows[-1])
+    if last - first < SPARSE * rows.len():
+        yield col(Outcome.row).between(first, last)
+        return
+    for start in range(0, rows.len(), BOUND):
+        yield col(Outcome.row).in_(rows[start : start + BOUND].to_list())
 
 
 def store(session: Session, frame: pl.DataFrame, now: datetime) -> int:

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from worker.models import Suppression
-from worker.store.arrows import Condition
+from worker.store.arrows import Condition, insert
 
 EVERYWHERE = ""  # the account of a number that nobody calls
 BATCH = 5000
@@ -23,18 +22,13 @@ NONE: Numbers = np.zeros(0, np.int64)
 
 
 def add(session: Session, account: str, numbers: Sequence[int], reason: str, who: str, now: datetime) -> int:
-    """Keep numbers (digits of E.164); returns how many were new. Of one that is there the first reason stays."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    """Keep up to BATCH numbers (digits of E.164); returns how many were new. Of one that is there the first reason
+    stays."""
     same = {"account": account, "reason": reason, "who": who, "added_at": now}
-    before = count(session, account)
-    for start in range(0, len(numbers), BATCH):
-        rows = [{**same, "number": number} for number in numbers[start : start + BATCH]]
-        session.connection().execute(insert(Suppression).on_conflict_do_nothing(), rows)
-    return count(session, account) - before
-
-
-def count(session: Session, account: str) -> int:
-    return int(session.scalars(select(func.count()).where(col(Suppression.account) == account)).one())
+    these = (col(Suppression.account) == account, col(Suppression.number).in_(numbers))
+    held = session.scalars(select(func.count()).where(*these)).one()
+    session.connection().execute(insert(session, Suppression), [{**same, "number": number} for number in numbers])
+    return len(set(numbers)) - int(held)
 
 
 def remove(session: Session, account: str, numbers: Sequence[int]) -> int:

@@ -1,6 +1,5 @@
 """Uploads: received, taken in, submitted, dialled, ended."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
 from worker.states import Blocked, ChunkState, ListState, UploadState
+from worker.store import pilots
 from worker.store.arrows import change, move_chunks, move_lists, move_uploads, new_token
 
 LIVE = col(Upload.ended_at).is_(None)
@@ -44,9 +44,9 @@ def recent(session: Session, upload: Upload, since: datetime) -> list[Upload]:
     return list(session.scalars(select(Upload).where(*others, young).order_by(col(Upload.id))))
 
 
-def running(session: Session, accounts: Sequence[str]) -> list[Upload]:
-    """Uploads of these accounts that have not ended."""
-    return list(session.scalars(select(Upload).where(LIVE, col(Upload.account).in_(accounts)).order_by(col(Upload.id))))
+def running(session: Session, account: str) -> list[Upload]:
+    """Uploads of the account that have not ended."""
+    return list(session.scalars(select(Upload).where(LIVE, col(Upload.account) == account).order_by(col(Upload.id))))
 
 
 def newest(session: Session, limit: int) -> list[Upload]:
@@ -152,9 +152,10 @@ def unblock(session: Session, upload_id: int) -> int:
 def pause(session: Session, upload_id: int, *, stop_lists: bool = True) -> bool:
     """Hold what has not been sent and ask for the lists to be stopped, where that can be. Safe to repeat.
 
-    What waits for its rejects to be accepted holds already, and pausing it must not be a way around the question.
+    What waits for its rejects to be accepted, or for a look at its pilot, holds already, and pausing it must not be a
+    way around the question.
     """
-    no_question = or_(col(Upload.blocked).is_(None), col(Upload.blocked) != Blocked.REJECTS)
+    no_question = or_(col(Upload.blocked).is_(None), col(Upload.blocked).not_in([Blocked.REJECTS, Blocked.PILOT]))
     of_this = (col(Upload.id) == upload_id, no_question)
     moved = move_uploads(session, "pause", *of_this, blocked=None, code=None, message=None)
     if moved and stop_lists:
@@ -195,10 +196,14 @@ def cancel_unsent(session: Session, upload_id: int, now: datetime) -> int:
 
 
 def want_stopped(session: Session, upload_id: int, wanted: bool) -> int:
-    """Say how the lists should be. One that may just be going on counts as running, so that it is stopped again."""
+    """Say how the lists should be. One that may just be going on counts as running, so that it is stopped again; one
+    that may just be stopped counts as stopped, so that it is told to go on."""
     of_this = col(CallList.upload_id) == upload_id
     if wanted:
         move_lists(session, "recovered", of_this, ~col(CallList.stop_wanted))
+    else:
+        made = (col(CallList.reference).is_not(None), ~col(CallList.held))
+        move_lists(session, "stopped", of_this, *made, col(CallList.stop_wanted).is_(True))
     return change(
         session, CallList, of_this, col(CallList.state) != ListState.FINISHED, stop_wanted=wanted, steer_at=None
     )
@@ -209,9 +214,11 @@ def suppress(session: Session, upload_id: int, count: int) -> None:
     change(session, Upload, col(Upload.id) == upload_id, suppressed=col(Upload.suppressed) + count)
 
 
-def change_options(session: Session, upload: Upload, options: dict[str, Any]) -> None:
-    """What was set for an upload while it runs; a list that is made later is made with it."""
+def change_options(session: Session, upload: Upload, changes: dict[str, Any]) -> Upload:
+    """What was set for an upload while it runs; a list that is made later is made with it. Returns it as it is now."""
+    options = {**upload.job["options"], **changes}
     change(session, Upload, col(Upload.id) == upload.id, job={**upload.job, "options": options})
+    return lock(session, upload.id)
 
 
 def unsettled(upload_id: Any, *states: ChunkState) -> Any:
@@ -221,12 +228,15 @@ def unsettled(upload_id: Any, *states: ChunkState) -> Any:
 def advance(session: Session, upload_id: int, now: datetime) -> None:
     """Move an upload on as far as its chunks and lists have come. Takes its lock."""
     of_this = col(Upload.id) == upload_id
-    if lock(session, upload_id).state == UploadState.CANCELLED:
+    upload = lock(session, upload_id)
+    if upload.state == UploadState.CANCELLED:
         cancel_unsent(session, upload_id, now)
     busy = unsettled(upload_id, *_BUSY)
     move_uploads(session, "all_submitted", of_this, ~busy)
     move_uploads(session, "more_to_submit", of_this, busy)
     _close_empty_lists(session, upload_id, now)
+    if upload.job.get("pilot") and pilots.is_over(session, upload_id):
+        block(session, Blocked.PILOT, pilots.told(session, upload), of_this)
     done = and_(~unsettled(upload_id, *_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED), ~_open_list(upload_id))
     move_uploads(session, "finish", of_this, done, ended_at=now)
     cancelled = (col(Upload.state) == UploadState.CANCELLED, LIVE)
@@ -285,6 +295,10 @@ def standing(session: Session) -> list[int]:
     on_way = col(Upload.state).in_([UploadState.SUBMITTING, UploadState.DIALING])
     idle = ~unsettled(col(Upload.id), *_BUSY)
     done = ~unsettled(col(Upload.id), *_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED)
-    could = or_(and_(on_way, done), and_(col(Upload.state) == UploadState.SUBMITTING, idle))
+    could = or_(
+        and_(on_way, done),
+        and_(col(Upload.state) == UploadState.SUBMITTING, idle),
+        and_(on_way, pilots.over(col(Upload.id))),
+    )
     cancelled = col(Upload.state) == UploadState.CANCELLED
     return list(session.scalars(select(col(Upload.id)).where(live, or_(could, cancelled))))

@@ -9,19 +9,26 @@ from sqlmodel import Session, col
 
 from worker.models import Chunk, Outcome, Withdrawal
 from worker.states import Disposition, WithdrawalState
-from worker.store.arrows import Condition, change
+from worker.store.arrows import Condition, change, insert
 
 WANTED = col(Withdrawal.state) == WithdrawalState.WANTED
 BATCH = 5000
 
 
-def ask(session: Session, wishes: Sequence[Withdrawal]) -> int:
-    """Keep the wishes that are new, all of one upload; returns how many those are. One that ended is left as it is."""
-    held = {one.row for one in of_upload(session, wishes[0].upload_id)} if wishes else set()
-    fresh = [one for one in wishes if one.row not in held]
-    session.add_all(fresh)
-    session.flush()
-    return len(fresh)
+def ask(session: Session, upload_id: int, places: pl.DataFrame, who: str, why: str, now: datetime) -> int:
+    """Keep the wishes that are new, of contacts given by `row` and `chunk_id`; returns how many those are.
+
+    One that ended is left as it is.
+    """
+    mine = select(col(Withdrawal.row)).where(col(Withdrawal.upload_id) == upload_id)
+    held = pl.Series(session.scalars(mine).all() if places.height else [], dtype=pl.Int64)
+    fresh = places.filter(~pl.col("row").is_in(held.implode()))
+    if fresh.is_empty():
+        return 0
+    said = {"upload_id": upload_id, "state": WithdrawalState.WANTED, "who": who, "why": why}
+    times = dict.fromkeys(("asked_at", "since", "again_at"), now)
+    session.connection().execute(insert(session, Withdrawal), [{**said, **times, **one} for one in fresh.to_dicts()])
+    return fresh.height
 
 
 def of_upload(session: Session, upload_id: int) -> list[Withdrawal]:
@@ -35,6 +42,12 @@ def take(session: Session, upload_id: int, now: datetime, until: datetime) -> li
     taken = list(session.scalars(select(Withdrawal).where(*mine).order_by(col(Withdrawal.row))))
     change(session, Withdrawal, *mine, again_at=until)
     return taken
+
+
+def keep_taken(session: Session, upload_id: int, taken_until: datetime, until: datetime) -> None:
+    """Who was taken and is not dealt with yet stays hidden for longer."""
+    mine = (WANTED, col(Withdrawal.upload_id) == upload_id, col(Withdrawal.again_at) == taken_until)
+    change(session, Withdrawal, *mine, again_at=until)
 
 
 def asked(session: Session, upload_id: int, before: datetime, *states: WithdrawalState) -> pl.Series:

@@ -59,10 +59,10 @@ def _measured(session: Session, now: datetime) -> Iterator[Metric]:
     inbox = gauges.backlog(session)
     yield _one("inbox_callbacks", "Callbacks that are not applied yet", inbox.callbacks)
     yield _one("inbox_oldest_seconds", "How long the oldest of them has waited", _age(inbox.oldest, now))
-    yield _by("uploads", "Uploads that have not ended", "state", gauges.uploads(session))
+    yield _by_state("uploads", "Uploads that have not ended", gauges.uploads(session))
     held = gauges.chunks(session)
-    yield _by("chunks", "Chunks of these uploads", "state", {state: one.chunks for state, one in held.items()})
-    yield _by("contacts", "Contacts in these chunks", "state", {state: one.contacts for state, one in held.items()})
+    yield _by_state("chunks", "Chunks of these uploads", {state: one.chunks for state, one in held.items()})
+    yield _by_state("contacts", "Contacts in these chunks", {state: one.contacts for state, one in held.items()})
     closed = GaugeMetricFamily("rollcall_account_held", "Accounts that are held back", labels=["account", "reason"])
     for account, reason in gauges.held_accounts(session).items():
         closed.add_metric([account, reason], 1)
@@ -74,8 +74,8 @@ def _one(name: str, told: str, value: float) -> Metric:
     return GaugeMetricFamily(f"rollcall_{name}", told, value=value)
 
 
-def _by(name: str, told: str, label: str, values: Mapping[str, float]) -> Metric:
-    family = GaugeMetricFamily(f"rollcall_{name}", told, labels=[label])
+def _by_state(name: str, told: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(f"rollcall_{name}", told, labels=["state"])
     for key, value in values.items():
         family.add_metric([key], value)
     return family

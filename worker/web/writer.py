@@ -64,6 +64,8 @@ class Writer:
 
     def _write(self, group: list[Waiting]) -> None:
         group = [one for one in group if one.is_new.set_running_or_notify_cancel()]
+        if not group:
+            return
         try:
             with self._db.write() as session:
                 new = callbacks.keep(session, [one.arrival for one in group], self._db.now(session))

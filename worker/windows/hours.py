@@ -47,4 +47,6 @@ def read_hours(text: str) -> Hours:
     try:
         return Hours(every_day([read_span(part) for part in text.split(",")]))
     except ValueError as error:
-        raise InputError("bad_calling_hours", f"The calling window cannot be used: {error}.") from None
+        raise InputError(
+            "bad_calling_hours", f"The calling window cannot be used: {error}; `legal` and `any` are windows, too."
+        ) from None

@@ -1,10 +1,8 @@
 """Who would be called when, by zones, as plain data."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import polars as pl
 
 from worker.windows.circle import DAY
 from worker.windows.plan import Planned
@@ -32,11 +30,11 @@ class Summary:
     faults: dict[str, int]
 
 
-def summed(planned: Sequence[Planned], plans: pl.Series) -> Summary:
-    """`plans` holds the place in `planned` of each contact that counts."""
+def summed(planned: Sequence[Planned], counts: Mapping[int, int]) -> Summary:
+    """`counts`: how many contacts there are of each place in `planned`."""
     lines: dict[tuple[str, ...], list[tuple[int, Planned]]] = {}
     faults: Counter[str] = Counter()
-    for place, contacts in plans.value_counts().sort(plans.name).iter_rows():
+    for place, contacts in sorted(counts.items()):
         plan = planned[place]
         if plan.window is None or plan.fault is not None:
             faults[str(plan.fault)] += contacts

@@ -30,6 +30,11 @@ class Window:
         """The longest arc, of equal ones the earliest: what a provider gets that knows one window a day."""
         return longest(self.arcs)
 
+    def allows(self, spans: Spans) -> bool:
+        """Whether every time of the spans, on the same circle, is in the window."""
+        shut = outside(folded(self.arcs, self.circle), self.circle)
+        return not any(max(one[0], other[0]) < min(one[1], other[1]) for one in shut for other in spans)
+
 
 def longest(found: Spans) -> Span | None:
     """The earliest of the longest."""

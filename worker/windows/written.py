@@ -2,7 +2,7 @@
 
 import json
 
-from worker.windows.circle import DAY, Span
+from worker.windows.circle import DAY, WEEK, Span, Spans, folded
 from worker.windows.window import Window
 
 DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -33,3 +33,21 @@ def schedule(window: Window) -> str:
             entries.append((midnight % window.circle + low, day, clock(low), clock(min(high, LAST))))
     listed = [{"day_of_week": day, "start": low, "end": high} for _, day, low, high in sorted(entries)]
     return json.dumps(listed, separators=(",", ":"))
+
+
+def seconds(text: str) -> int:
+    """Of the day, of HH:MM:SS."""
+    hours, minutes, rest = map(int, text.split(":"))
+    return hours * 3600 + minutes * 60 + rest
+
+
+def read_daily(start: str, end: str) -> Spans:
+    """What `daily` has written."""
+    first = seconds(start)
+    return folded([(first, first + (seconds(end) - first) % DAY)], DAY)
+
+
+def read_schedule(text: str) -> Spans:
+    """What `schedule` has written."""
+    days = [(DAY * DAY_NAMES.index(one["day_of_week"]), one) for one in json.loads(text)]
+    return folded(((day + seconds(one["start"]), day + seconds(one["end"])) for day, one in days), WEEK)

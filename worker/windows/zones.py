@@ -43,20 +43,20 @@ def _places() -> dict[ZoneSet, int]:
 def zones_of(e164: Ints, kinds: pl.DataFrame) -> Ints:
     """The place in `sets()` of the zones of each number's digits; 0, all the world, where a number has none.
 
-    `kinds` has a `type` for each number, the name of a PhoneNumberType in small letters, or null where it is not valid.
-    The zones are those of `phonenumbers.timezone.time_zones_for_number`.
+    `kinds` has a `type` for each number, an enum of the names of PhoneNumberType in small letters; null where it is not
+    valid. The zones are those of `phonenumbers.timezone.time_zones_for_number`.
     """
     digits = np.searchsorted(TENS, e164, "right").astype(np.int64)
     codes = calling_codes(e164)
     found = np.zeros(len(e164), np.int64)
     local, elsewhere = _is_local(kinds["type"], codes)
-    for length in np.unique(digits[local]).tolist():
+    for length in np.flatnonzero(np.bincount(digits[local])).tolist():
         here = np.flatnonzero(local & (digits == length))
         known = min(length, TIMEZONE_LONGEST_PREFIX)
         starts, places = _by_prefix(known)
         found[here] = places[np.searchsorted(starts, e164[here] // TENS[length - known], "right") - 1]
     of_code = np.zeros(MANY, np.int64)
-    for code in np.unique(codes[elsewhere]).tolist():
+    for code in np.flatnonzero(np.bincount(codes[elsewhere])).tolist():
         of_code[code] = _of_prefixes([str(code), str(code)[:2]])
     found[elsewhere] = of_code[codes[elsewhere]]
     return found
@@ -78,6 +78,12 @@ def _named(cell: str | None) -> int:
         return NOT_SAID
     name = names().get(text.casefold())
     return UNKNOWN_NAME if name is None else _places()[(name,)]
+
+
+def words_of(column: pl.Series) -> list[str]:
+    """All words that an enum may hold, in the order of their numbers."""
+    assert isinstance(column.dtype, pl.Enum)
+    return column.dtype.categories.to_list()
 
 
 def calling_codes(e164: Ints) -> Ints:
@@ -103,14 +109,14 @@ def _code_of_leads() -> Ints:
 
 def _is_local(types: pl.Series, codes: Ints) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Which of the valid numbers lie where their beginning says, and which anywhere in their country."""
-    words = [word for word in types.unique().to_list() if word is not None]
-    numbers = [getattr(PhoneNumberType, word.upper()) for word in words]
-    kinds = types.cast(pl.String).replace_strict(words, numbers, default=-1, return_dtype=pl.Int64).to_numpy()
-    valid = kinds >= 0
-    pairs, place = np.unique(kinds * MANY + codes, return_inverse=True)
-    local = np.array(
-        [pair >= 0 and is_number_type_geographical(pair // MANY, pair % MANY) for pair in pairs.tolist()], np.bool_
-    )[place]
+    numbers = [getattr(PhoneNumberType, word.upper()) for word in words_of(types)]
+    places = types.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    valid = places >= 0
+    pairs = np.maximum(places, 0) * MANY + codes
+    among = np.flatnonzero(np.bincount(pairs))
+    is_local = np.zeros(len(numbers) * MANY, np.bool_)
+    is_local[among] = [is_number_type_geographical(numbers[pair // MANY], pair % MANY) for pair in among.tolist()]
+    local = is_local[pairs]
     return local & valid, ~local & valid
 
 

@@ -55,9 +55,9 @@ class Answers:
         return Answers(self.starts[kept], self.codes[kept], self.deltas[kept])
 
 
-def everywhere(code: int, delta: int = 0) -> Answers:
+def everywhere(code: int) -> Answers:
     """One answer for all numbers."""
-    return Answers(np.zeros(1, np.int64), np.full(1, code, np.int64), np.full(1, delta, np.int64))
+    return Answers(np.zeros(1, np.int64), np.full(1, code, np.int64), np.zeros(1, np.int64))
 
 
 def national(region: Region, plan: Plan, length: int) -> Answers:

@@ -6,16 +6,16 @@ for it, so the advice to repeat a request that ended in 500 is not followed: the
 
 import time
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import quote
 
 import httpx
-import polars as pl
 
-from worker.errors import NotSent, Refused, Unknown
+from worker.errors import Refused, Unknown
 from worker.providers import named
 from worker.providers.answer import parsed
-from worker.providers.base import Accepted, Account, Capabilities, Found, Hands, Inbox, Pace, Place, Step, Submission
+from worker.providers.at_once import AtOnce
+from worker.providers.base import Accepted, Account, Capabilities, Found, Inbox, Pace, Place, Submission
 from worker.providers.formant.client import Worded
 from worker.providers.formant.options import NAME_LIMIT
 from worker.providers.formant.settings import Own
@@ -41,23 +41,12 @@ CAPABILITIES = Capabilities(
     name_limit=NAME_LIMIT,
     roles={"API key": "makes, lists and reads batch calls of the agents that it reaches"},
 )
-CREATE = Step("create")
 
 
-def steps(_reference: str | None) -> tuple[Step, ...]:
-    return (CREATE,)
-
-
-def starts(_campaign: str | None) -> tuple[str, ...]:
-    return ()
-
-
-class Formant:
+class Formant(AtOnce):
     """One account at Formant AI. `read_deadline` is in seconds, for one reading of all batches."""
 
-    name = "formant"
-    capabilities = CAPABILITIES
-    hands: Hands | None = None
+    label, unit, desk, to_stop = "Formant AI", "batch", "its dashboard", "ask its support"
 
     def __init__(
         self,
@@ -76,9 +65,7 @@ class Formant:
 
     def submit(self, submission: Submission, deadline: float) -> Accepted:
         """Make a batch. Raises NotSent `cannot_append` where it is to be added to one: Formant has no such thing."""
-        if submission.step != CREATE.name or submission.reference is not None:
-            text = "Formant AI cannot add contacts to a batch that exists; send them as a batch of their own."
-            raise NotSent("cannot_append", text, fault=True)
+        self.check_new(submission)
         response = self._client.post(
             CREATED,
             deadline,
@@ -98,24 +85,12 @@ class Formant:
         document = self._of(place, "")
         return None if document is None else self._found(document)
 
-    def contacts(self, _reference: str) -> Iterator[pl.DataFrame]:
-        _cannot_look()
-
-    def tasks(self, _place: Place) -> Iterator[pl.DataFrame]:
-        _cannot_look()
-
     def tallies(self, place: Place) -> dict[str, int] | None:
         """The whole numbers of the batch's metrics."""
         metrics = self._of(place, "/metrics")
         if metrics is None:
             return None
         return {name: count for name, count in metrics.items() if _is_count(count) and name not in NO_TALLIES}
-
-    def stop(self, _place: Place) -> None:
-        raise Refused("cannot_stop", "Formant AI offers no way to stop a batch; ask its support.")
-
-    def start(self, _step: str, _place: Place) -> str | None:
-        raise Refused("cannot_start", "A batch at Formant AI starts by itself; look at it in the dashboard.")
 
     def account(self) -> Account | None:
         """There is no balance to be read; a key that is refused shows by reading one batch."""
@@ -191,7 +166,3 @@ def _data(response: httpx.Response) -> dict[str, Any]:
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _cannot_look() -> NoReturn:
-    raise Refused("cannot_look", "Formant AI shows no contacts of a batch; look into its dashboard.")

@@ -33,6 +33,7 @@ from worker.providers.kore.requests import Requests
 from worker.providers.kore.settings import Own
 
 READY, PREPARING, PAUSED = "Ready", "Preparing", "Paused"
+STARTED = (ACTIVE, COMPLETED, PAUSED)
 CREATE_LIST, ADD_CONTACTS = Step("create_list", carries=False), Step("add_contacts")
 CREATE_CAMPAIGN, PLAY = "create_campaign", "play"
 
@@ -48,9 +49,8 @@ CAPABILITIES = Capabilities(
     starts="when_told",
     stops=True,
     resumes=False,
-    windows=False,
     joins_by_number=True,
-    tells_balance=False,
+    windows=False,
     name_limit=LIST_NAME_LIMIT,
     roles={
         "API scope Campaign Management": "makes, fills and reads contact lists and campaigns, starts and stops them"
@@ -70,8 +70,6 @@ def starts(campaign: str | None) -> tuple[str, ...]:
 class Kore:
     """One account at Kore.ai. `read_deadline` is in seconds, for one reading of a whole list or campaign."""
 
-    name = "kore"
-    capabilities = CAPABILITIES
     hands: Hands | None = None
     inbox: Inbox | None = None
 
@@ -101,7 +99,7 @@ class Kore:
         if place.campaign is None:
             return told
         status = self._ask.campaign_status(place.campaign, self._soon())
-        return Found(told.reference, told.name, status, status in OVER, told.count)
+        return Found(told.reference, told.name, status, status in OVER, told.count, dials=status in STARTED)
 
     def contacts(self, reference: str) -> Iterator[pl.DataFrame]:
         items = self._ask.contacts(reference, self._by_the_end())
@@ -177,11 +175,14 @@ class Kore:
         return Accepted(reference, count=None)
 
     def _create_campaign(self, place: Place) -> str:
-        """The campaign over this list, which an earlier request may have made."""
-        options = Options(**place.options)
+        """The campaign over this list, which an earlier request may have made.
+
+        Looking and making have one deadline: a worker that was frozen in between finds its time over.
+        """
+        options, end = Options(**place.options), self._by_the_end()
         with _only_looking():
-            there = self._ask.contact_list(place.reference, self._soon())
-            every = self._ask.every_campaign(self._by_the_end())
+            there = self._ask.contact_list(place.reference, min(self._soon(), end))
+            every = self._ask.every_campaign(end)
         uses = _campaigns_over(there)
         ours = named.bearing(place.list_name, [*every, *uses])
         strangers = {one.reference for one in uses} - {one.reference for one in ours}
@@ -193,7 +194,7 @@ class Kore:
             return ours[0].reference
         list_name = str(there.get("name") or place.list_name)
         body = campaign.body(options, place.list_name, list_name, self._own.api)
-        return self._ask.create_campaign(body, self._soon())
+        return self._ask.create_campaign(body, min(self._soon(), end))
 
     def _play(self, place: Place) -> None:
         """Look, then play, under one deadline: a worker that was frozen in between finds its time over."""
@@ -201,7 +202,7 @@ class Kore:
         deadline = self._soon()
         with _only_looking():
             status = self._ask.campaign_status(place.campaign, deadline)
-        if status in (ACTIVE, COMPLETED, PAUSED):
+        if status in STARTED:
             return
         if status == PREPARING:
             raise NotSent(

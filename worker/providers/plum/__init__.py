@@ -3,6 +3,7 @@
 from typing import Any
 
 from worker.errors import ConfigError
+from worker.providers import at_once
 from worker.providers.base import Kind, Opening
 from worker.providers.plum import adapter, options, settings
 from worker.providers.plum.adapter import Plum
@@ -56,8 +57,8 @@ KIND = Kind(
     check_own=settings.check,
     layout=options.layout,
     dialing_time=options.dialing_time,
-    steps=adapter.steps,
-    starts=adapter.starts,
+    steps=at_once.steps,
+    starts=at_once.starts,
     connect=_connect,
 )
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
-import polars as pl
 
-from worker.errors import NotSent, ProviderError, Refused
-from worker.providers.base import Accepted, Account, Capabilities, Found, Hands, Inbox, Pace, Place, Step, Submission
+from worker.errors import ProviderError
+from worker.providers.at_once import AtOnce
+from worker.providers.base import Accepted, Account, Capabilities, Found, Inbox, Pace, Place, Submission
 from worker.providers.http import Client
 from worker.providers.plum.answers import Answers
 from worker.providers.plum.options import NAME_LIMIT
@@ -31,7 +31,6 @@ CAPABILITIES = Capabilities(
     name_limit=NAME_LIMIT,
     roles={"Sender login and PIN": "queue campaigns; ask Plum's account management for a PIN"},
 )
-CREATE = Step("create")
 # Statuses that say more than the words beside them.
 BY_STATUS = frozenset({401, 403, 408, 409, 429})
 PASSED_ON = (
@@ -45,20 +44,11 @@ PASSED_ON = (
 )
 
 
-def steps(_reference: str | None) -> tuple[Step, ...]:
-    return (CREATE,)
-
-
-def starts(_campaign: str | None) -> tuple[str, ...]:
-    return ()
-
-
-class Plum:
+class Plum(AtOnce):
     """One account at Plum Voice."""
 
-    name = "plum"
-    capabilities = CAPABILITIES
-    hands: Hands | None = None
+    label, unit, desk = "Plum Voice", "campaign", "its campaign manager"
+    to_stop = "stop it in its campaign manager"
 
     def __init__(
         self, url: str, login: str, pin: str, own: Own, results: Results | None = None, pace: Pace | None = None
@@ -72,9 +62,7 @@ class Plum:
 
     def submit(self, submission: Submission, deadline: float) -> Accepted:
         """Queue a campaign. Raises NotSent `cannot_append` where it is to be added to one: Plum has no such thing."""
-        if submission.step != CREATE.name or submission.reference is not None:
-            text = "Plum Voice cannot add contacts to a campaign that exists; send them as a campaign of their own."
-            raise NotSent("cannot_append", text, fault=True)
+        self.check_new(submission)
         response = self._client.post(
             self._own.path,
             deadline,
@@ -108,26 +96,13 @@ class Plum:
                 self._answers.refused(response.content)
 
     def find(self, _list_name: str) -> list[Found]:
-        _cannot_look()
+        self.cannot_look()
 
     def status(self, _place: Place) -> Found | None:
-        _cannot_look()
-
-    def contacts(self, _reference: str) -> Iterator[pl.DataFrame]:
-        _cannot_look()
-
-    def tasks(self, _place: Place) -> Iterator[pl.DataFrame]:
-        _cannot_look()
+        self.cannot_look()
 
     def tallies(self, _place: Place) -> dict[str, int] | None:
         return None
-
-    def stop(self, _place: Place) -> None:
-        text = "Plum Voice cannot be told by a program to stop a campaign; stop it in its campaign manager."
-        raise Refused("cannot_stop", text)
-
-    def start(self, _step: str, _place: Place) -> str | None:
-        raise Refused("cannot_start", "A campaign at Plum Voice starts by itself; look at it in its campaign manager.")
 
     def account(self) -> Account | None:
         """Nothing can be asked of Plum that calls nobody: a wrong PIN shows with a campaign, and waits for a person."""
@@ -145,7 +120,3 @@ def _answering(response: httpx.Response) -> Iterator[None]:
     except ProviderError as verdict:
         verdict.http_status = response.status_code
         raise
-
-
-def _cannot_look() -> NoReturn:
-    raise Refused("cannot_look", "Plum Voice shows no campaign to a program; look into its campaign manager.")

@@ -38,6 +38,10 @@ def _layout(_options: dict[str, Any]) -> Layout:
     return adapter.LAYOUT
 
 
+def _schedule(own: dict[str, Any]) -> str | None:
+    return adapter.SCHEDULE if own.get("weekly_windows") else None
+
+
 KIND = Kind(
     capabilities=adapter.CAPABILITIES,
     url=_url,
@@ -50,6 +54,7 @@ KIND = Kind(
     connect=_connect,
     by_hand=options.by_hand,
     check_filters=filters.check,
+    schedule=_schedule,
 )
 
 __all__ = ["KIND", "Voximplant"]

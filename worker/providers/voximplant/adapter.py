@@ -42,11 +42,11 @@ CAPABILITIES = Capabilities(
     starts="either",
     stops=True,
     resumes=True,
-    windows=True,
     tells_balance=True,
     edits=options.EDITABLE,
     withdraws=MOST_TASKS,
     by_hand=True,
+    windows=True,
     name_limit=options.NAME_LIMIT,
     roles={
         "Call list manager": "creates, appends to, reads, edits, stops and recovers call lists",
@@ -56,6 +56,7 @@ CAPABILITIES = Capabilities(
 
 
 LAYOUT = Layout(delimiter=DELIMITER, windows=True)
+SCHEDULE = "call_schedule"
 CREATE, APPEND = Step("create"), Step("append")
 
 
@@ -73,8 +74,6 @@ class Voximplant:
     `form` is the one that details are read in: csv, json or xls.
     """
 
-    name = "voximplant"
-    capabilities = CAPABILITIES
     inbox: Inbox | None = None
 
     def __init__(self, url: str, auth: Auth, read_deadline: float, pace: Pace | None = None, form: str = "csv") -> None:
@@ -136,7 +135,7 @@ class Voximplant:
     def start(self, _step: str, place: Place) -> str | None:
         """RecoverCallList, where there is something to recover: of a list that dials it may revive single tasks."""
         found = self.status(place)
-        if found is None or found.status.lower() not in GOES_ON:
+        if found is None or not found.dials:
             self._steer("RecoverCallList", place.reference)
         return None
 
@@ -176,10 +175,10 @@ class Voximplant:
         query = {"list_id": reference, "output": self._form}
         with tempfile.TemporaryFile() as file:
             if self._form == "xls":
-                self._download("GetCallListDetails", query, file)
+                self._download(query, file)
                 yield from sheet.frames_of_xls(file)
             else:
-                self._download("GetCallListDetails", {**query, "encoding": "UTF-8", "delimiter": DELIMITER}, file)
+                self._download({**query, "encoding": "UTF-8", "delimiter": DELIMITER}, file)
                 yield from details.frames_of_csv(file, DELIMITER)
 
     def _json_pages(self, reference: str) -> Iterator[pl.DataFrame]:
@@ -256,11 +255,11 @@ class Voximplant:
         if theirs is not None:
             self._auth.correct_clock(theirs)
 
-    def _download(self, method: str, query: dict[str, Any], file: IO[bytes]) -> None:
-        """Write the whole answer into `file`. An error comes as JSON where a file was asked for."""
+    def _download(self, query: dict[str, Any], file: IO[bytes]) -> None:
+        """Write all of GetCallListDetails into `file`. An error comes as JSON where a file was asked for."""
         request = {"params": query, "data": self._auth.fields(), "headers": self._auth.headers()}
         deadline = time.monotonic() + self._read_deadline
-        with self._client.stream(f"/platform_api/{method}", deadline, **request) as response:
+        with self._client.stream("/platform_api/GetCallListDetails", deadline, **request) as response:
             for part in response.iter_bytes():
                 file.write(part)
         file.seek(0)
@@ -284,7 +283,8 @@ def _found(item: Any) -> Found:
         raise Unknown("broken_answer", "GetCallLists answered with something that is not a list.")
     status, name = str(item.get("status", "")), str(item.get("list_name", ""))
     settings = {option: item[option] for option in options.SHOWN if item.get(option) is not None}
-    return Found(str(item["list_id"]), name, status, status.lower() == "completed", settings=settings)
+    word = status.lower()
+    return Found(str(item["list_id"]), name, status, word == "completed", settings=settings, dials=word in GOES_ON)
 
 
 def _account(info: dict[str, Any]) -> Account:

@@ -18,7 +18,7 @@ from worker.errors import Unknown
 from worker.providers.base import TASKS
 from worker.states import Disposition
 
-NEW, IN_PROGRESS, PROCESSED, ERROR, CANCELED = "0", "1", "2", "3", "4"
+PROCESSED, ERROR, CANCELED = "2", "3", "4"
 _UUID = ("__task_uuid", "task_uuid")
 _LEFT = ("attmepts_left", "attempts_left")
 _BLOCK = 8 << 20

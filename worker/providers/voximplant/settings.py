@@ -13,3 +13,6 @@ class Own(BaseModel):
     details: Literal["csv", "json", "xls"] = Field(
         "csv", description="the form in which a list's contacts are read; csv has no limit of rows and is read in parts"
     )
+    weekly_windows: bool = Field(
+        False, description="calling windows by weekday, in a column whose meaning is not documented: try it first"
+    )

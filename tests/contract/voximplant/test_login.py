@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.adapter_case import NAME, adapter_at, as_new, one_sandbox, refusal, submit, switch, tasks
+from tests.contract.adapter_case import NAME, adapter_at, as_new, refusal, submit, switch, tasks
 from tests.house import Provider
 from tests.unit.keys import credentials, public_pem, rsa_key
 from tests.unit.wire_server import says, serving, status
@@ -22,7 +22,7 @@ HOUR = 3600
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Provider]:
-    with one_sandbox() as running:
+    with Provider.running() as running:
         running.put("/keys/12345", {"key_id": "k1", "public_key": public_pem(rsa_key("first"))})
         yield running
 

@@ -1,7 +1,6 @@
 """The Voximplant adapter against the sandbox, which was written from the documents and not from the adapter."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
@@ -12,8 +11,6 @@ from tests.contract.adapter_case import (
     OPTIONS,
     TOKEN,
     adapter_at,
-    as_new,
-    one_sandbox,
     payload,
     refusal,
     submit,
@@ -28,23 +25,6 @@ from worker.providers.base import TASKS, Accepted, Account, Place
 from worker.providers.voximplant import Voximplant
 from worker.providers.voximplant import adapter as module
 from worker.providers.voximplant.auth import ApiKey
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Provider]:
-    with one_sandbox() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def provider(sandbox: Provider) -> Provider:
-    return as_new(sandbox)
-
-
-@pytest.fixture(scope="module")
-def adapter(sandbox: Provider) -> Iterator[Voximplant]:
-    with adapter_at(sandbox) as made:
-        yield made
 
 
 def raw_list(provider: Provider, reference: str) -> dict[str, Any]:

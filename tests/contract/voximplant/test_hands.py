@@ -4,7 +4,7 @@ The judge is the sandbox's own count of the calls that it began.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +15,6 @@ from tests.contract.adapter_case import (
     OPTIONS,
     TOKEN,
     adapter_at,
-    as_new,
-    one_sandbox,
     payload,
     refusal,
     submit,
@@ -32,23 +30,6 @@ from worker.providers.voximplant import KIND, Voximplant
 from worker.providers.voximplant.auth import ApiKey, ServiceAccount
 
 BY_HAND = {"rule_id": 1, "priority": 1, "max_simultaneous": 10, "num_attempts": 1, "call_list_type": "manual"}
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Provider]:
-    with one_sandbox() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def provider(sandbox: Provider) -> Provider:
-    return as_new(sandbox)
-
-
-@pytest.fixture(scope="module")
-def adapter(sandbox: Provider) -> Iterator[Voximplant]:
-    with adapter_at(sandbox) as made:
-        yield made
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Kore.ai's adapter against the sandbox: a campaign's life, and that nobody is ever dialled by a second play."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,8 +11,6 @@ from tests.contract.kore_case import (
     OPTIONS,
     TOKEN,
     V2,
-    adapter_at,
-    as_new,
     campaigns,
     headers,
     payload,
@@ -26,38 +23,15 @@ from tests.contract.kore_case import (
     switch,
     tasks,
     turn,
-    until,
 )
 from tests.house import Provider, some_numbers
+from tests.patience import until
 from worker import retry
 from worker.errors import NotSent, Refused, Unknown
 from worker.providers.base import TASKS
 from worker.providers.kore import KIND, Kore
 
 LOST = ("accept_then_hang_up", "accept_then_500", "cut_body", "not_json")
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Provider]:
-    with Provider.running() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def provider(sandbox: Provider) -> Provider:
-    return as_new(sandbox)
-
-
-@pytest.fixture(params=["v1", "v2"])
-def adapter(sandbox: Provider, request: pytest.FixtureRequest) -> Iterator[Kore]:
-    with adapter_at(sandbox, api=request.param) as made:
-        yield made
-
-
-@pytest.fixture
-def newer(sandbox: Provider) -> Iterator[Kore]:
-    with adapter_at(sandbox) as made:
-        yield made
 
 
 def trigger(provider: Provider, campaign: str, word: str) -> int:

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from tests.contract.kore_case import (
     V2,
     TurningPace,
     adapter_at,
-    as_new,
     create,
     headers,
     payload,
@@ -24,39 +22,16 @@ from tests.contract.kore_case import (
     step,
     submit,
     switch,
-    until,
     who,
 )
 from tests.house import Provider, some_numbers
+from tests.patience import until
 from tests.unit.wire_server import says, serving, status
 from worker.errors import AccountRefused, ConfigError, NotSent, Refused, Throttled, Unknown
 from worker.providers.base import Accepted, Made, Opening
 from worker.providers.kore import KIND, Kore
 
 V1 = f"/agentassist/api/v1/public/{IID}/campaign"
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Provider]:
-    with Provider.running() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def provider(sandbox: Provider) -> Provider:
-    return as_new(sandbox)
-
-
-@pytest.fixture(params=["v1", "v2"])
-def adapter(sandbox: Provider, request: pytest.FixtureRequest) -> Iterator[Kore]:
-    with adapter_at(sandbox, api=request.param) as made:
-        yield made
-
-
-@pytest.fixture
-def newer(sandbox: Provider) -> Iterator[Kore]:
-    with adapter_at(sandbox) as made:
-        yield made
 
 
 def everybody(rows: int, first: int = 0) -> list[tuple[str, int]]:

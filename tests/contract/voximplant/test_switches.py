@@ -1,6 +1,5 @@
 """The adapter under every behaviour that the documents leave open, and under every fault."""
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -10,9 +9,6 @@ from sandbox.voximplant.switches import SWITCHES
 from tests.contract.adapter_case import (
     NAME,
     OPTIONS,
-    adapter_at,
-    as_new,
-    one_sandbox,
     payload,
     refusal,
     submit,
@@ -39,23 +35,6 @@ OUT_OF_REACH = {
     "edit_start_at": "a start is never edited",
 }
 tried: set[str] = set()
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Provider]:
-    with one_sandbox() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def provider(sandbox: Provider) -> Provider:
-    return as_new(sandbox)
-
-
-@pytest.fixture(scope="module")
-def adapter(sandbox: Provider) -> Iterator[Voximplant]:
-    with adapter_at(sandbox) as made:
-        yield made
 
 
 def choose(provider: Provider, **values: Any) -> None:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import polars as pl
 import pytest
 
-from tests.contract.adapter_case import OPTIONS, as_new, one_sandbox, payload, refusal, submit, switch, tasks, turn
+from tests.contract.adapter_case import OPTIONS, payload, refusal, submit, switch, tasks, turn
 from tests.house import Provider
 from worker.errors import Unknown
 from worker.providers.base import TASKS, Opening, Place
@@ -16,17 +16,6 @@ from worker.providers.voximplant.auth import ApiKey
 
 FORMS = ("csv", "json", "xls")
 OWN = {"status": "gold", "result_data": "mine", "status_id": "2", "attempts_left": "9", "note": "ünï ☎"}
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Provider]:
-    with one_sandbox() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def provider(sandbox: Provider) -> Provider:
-    return as_new(sandbox)
 
 
 @pytest.fixture(scope="module")

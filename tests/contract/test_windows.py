@@ -1,0 +1,223 @@
+"""Calling windows, from what is asked for to the calls that the provider begins."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.house import House, adds_up
+from worker import control
+from worker.errors import ConfigError, InputError
+
+BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
+NUMBERS = {f"+4930{n}2345678": BERLIN for n in range(1, 9)} | {f"+1212555{n}368": NEW_YORK for n in range(2, 9)}
+EVERY_DAY = '[default]\nmon-sun = "08:00-21:00"\n'
+
+
+@pytest.fixture
+def autumn(small_house: House) -> House:
+    """It is the Friday, five in the morning UTC, before the clocks of Europe change."""
+    sunday = datetime(clock(small_house).year + 1, 10, 31, 5, tzinfo=UTC)
+    sunday -= timedelta(days=(sunday.weekday() + 1) % 7)
+    return turned(small_house, sunday - timedelta(days=2))
+
+
+def turned(house: House, now: datetime) -> House:
+    house.now = clock(house)
+    house.turn((now - house.now).total_seconds())
+    return house
+
+
+def clock(house: House) -> datetime:
+    return datetime.fromtimestamp(house.provider.client.get("/clock").json()["now"], UTC)
+
+
+def called(house: House, numbers: dict[str, ZoneInfo]) -> set[tuple[str, datetime]]:
+    """Who was called last and when, as the provider shows it: the number and the time on the clock where it lies."""
+    references = [one["reference"] for one in house.provider.ledger["lists"]]
+    found = set()
+    for reference in references:
+        query = {"account_id": 1, "api_key": "k", "list_id": reference, "output": "json"}
+        answer = house.provider.client.post("/platform_api/GetCallListDetails", params=query).json()
+        number_of = {one["uuid"]: one["number"] for one in house.provider.contacts}
+        for task in answer["result"]:
+            number = number_of[task["task_uuid"]]
+            if task["last_attempt"]:
+                at = datetime.fromisoformat(task["last_attempt"]).replace(tzinfo=UTC)
+                found.add((number, at.astimezone(numbers[number])))
+    return found
+
+
+@pytest.mark.parametrize("weekly", [False, True], ids=["daily", "by weekday"])
+def test_nobody_is_called_outside_local_hours_over_a_change_of_clocks(autumn: House, weekly: bool) -> None:
+    autumn.account.own = {"weekly_windows": weekly}
+    autumn.provider.put("/outcomes", {"no answer": 1})
+    hours = autumn.folder / "hours.toml"
+    hours.write_text(EVERY_DAY)
+    autumn.ctx.settings.calling_hours = hours
+    ulid = autumn.upload(NUMBERS, window="09:00-18:00", options={"num_attempts": 5, "interval_seconds": 12 * 3600})
+    seen: set[tuple[str, datetime]] = set()
+    while autumn.status(ulid)["state"] != "finished":
+        autumn.work()
+        autumn.turn(6 * 3600)
+        seen |= called(autumn, NUMBERS)
+        assert len(seen) <= 5 * len(NUMBERS)
+    assert adds_up(autumn.status(ulid))
+    assert {number for number, _ in seen} == set(NUMBERS)
+    assert len(seen) == 5 * len(NUMBERS) == sum(autumn.provider.calls.values())
+    assert {9 <= at.hour < 18 for _, at in seen} == {True}
+    offsets = {at.utcoffset() for _, at in seen if at.tzinfo is BERLIN}
+    assert offsets == {timedelta(hours=1), timedelta(hours=2)}
+    assert autumn.provider.ledger["called_twice"] == 0
+
+
+def test_a_contact_who_may_not_be_called_on_sunday_is_called_on_monday(autumn: House) -> None:
+    """Taken in on Friday night, by weekday: the list is not over before the window has been open."""
+    autumn.account.own = {"weekly_windows": True}
+    autumn.turn(17 * 3600)
+    numbers = {number: BERLIN for number, zone in NUMBERS.items() if zone is BERLIN}
+    hours = autumn.folder / "hours.toml"
+    hours.write_text('[DE]\nmon-thu = "09:00-20:00"\n')
+    autumn.ctx.settings.calling_hours = hours
+    ulid = autumn.upload(numbers, window="legal")
+    status = autumn.finish(ulid, step=6 * 3600, limit=8 * 86_400)
+    assert "no_outcome" not in status["outcomes"]
+    last = {at for _, at in called(autumn, numbers)}
+    assert {at.strftime("%A") for at in last} <= {"Monday", "Tuesday", "Wednesday", "Thursday"}
+    assert len(autumn.provider.calls) == len(numbers)
+    assert all(autumn.provider.calls.values())
+
+
+@pytest.mark.parametrize("weekly", [False, True], ids=["daily", "by weekday"])
+def test_who_is_sent_in_another_season_is_called_by_its_hours(small_house: House, weekly: bool) -> None:
+    """In winter +1 800 has half an hour a day from Guam to Newfoundland, in summer none."""
+    numbers = {number: zone for number, zone in NUMBERS.items() if zone is BERLIN}
+    house = turned(small_house, datetime(clock(small_house).year + 1, 1, 12, 5, tzinfo=UTC))
+    hours = house.folder / "hours.toml"
+    hours.write_text("".join(f'[{country}]\nmon-sun = "09:00-20:00"\n' for country in ("default", "CA", "US")))
+    house.ctx.settings.calling_hours = hours
+    house.account.own = {"weekly_windows": weekly}
+    soon = house.now + timedelta(minutes=10)
+    ulid = house.upload([*numbers, "+18002255288"], window="legal", starts_at=soon.isoformat())
+    house.work()
+    assert house.status(ulid)["rows"]["waiting"] == len(numbers) + 1
+    assert weekly or set(written(house).values()) == {("08:00:00", "19:00:00"), ("23:00:00", "23:30:00")}
+    house.turn(180 * 86_400)
+    house.work()
+    assert house.status(ulid)["blocked"] == "late"
+    control.resume(house.ctx, ulid, "anna")
+    seen = set()
+    while (status := house.status(ulid))["state"] != "finished":
+        assert adds_up(status)
+        house.work()
+        house.turn(3 * 3600)
+        seen |= called(house, numbers)
+    assert (status["rows"]["accepted"], status["rows"]["suppressed"]) == (len(numbers), 1)
+    assert {number for number, _ in seen} == set(numbers)
+    assert {9 <= at.hour < 20 for _, at in seen} == {True}
+    assert weekly or set(written(house).values()) == {("07:00:00", "18:00:00")}
+
+
+@pytest.mark.parametrize("weekly", [False, True], ids=["daily", "by weekday"])
+def test_a_list_that_was_stopped_does_not_go_on_in_another_season(autumn: House, weekly: bool) -> None:
+    """Over a weekend it may be paused; when clocks have changed, its contacts would be called an hour early."""
+    numbers = {number: zone for number, zone in NUMBERS.items() if zone is BERLIN}
+    hours = autumn.folder / "hours.toml"
+    hours.write_text(EVERY_DAY)
+    autumn.ctx.settings.calling_hours = hours
+    autumn.account.own = {"weekly_windows": weekly}
+    autumn.turn(5 * 86_400)
+    ulid = autumn.upload(numbers, window="09:00-18:00")
+    autumn.run(ulid, until=lambda s: s["rows"]["accepted"] == len(numbers))
+    control.pause(autumn.ctx, ulid, "anna")
+    autumn.work()
+    with pytest.raises(InputError, match="longer than the calling windows") as raised:
+        control.edit(autumn.ctx, ulid, {"interval_seconds": 200 * 86_400}, "anna")
+    assert raised.value.code == "cannot_edit"
+    autumn.turn(20 * 86_400)
+    control.resume(autumn.ctx, ulid, "anna")
+    control.pause(autumn.ctx, ulid, "anna")
+    autumn.work()
+    autumn.turn(160 * 86_400)
+    with pytest.raises(InputError, match=f"{len(numbers)} contacts who lie at the provider") as raised:
+        control.resume(autumn.ctx, ulid, "anna")
+    assert raised.value.code == "cannot_resume"
+    assert not any(autumn.provider.calls.values())
+    control.cancel(autumn.ctx, ulid, "anna")
+
+
+def written(house: House) -> dict[str, tuple[str, str]]:
+    """What the provider is told of each number's window."""
+    (digest,) = house.sql("SELECT digest FROM chunk")[0]
+    rows = [line.split(";") for line in house.ctx.staging.read(digest).decode().splitlines()]
+    places = [rows[0].index(name) for name in ("phone", "__start_execution_time", "__end_execution_time")]
+    return {row[places[0]]: (row[places[1]], row[places[2]]) for row in rows[1:]}
+
+
+def test_who_has_no_window_is_rejected_and_the_others_go(small_house: House) -> None:
+    people = small_house.folder / "zones.csv"
+    rows = ["+13347938701,Europe/Berlin", "+13347938702,Berlin", "+881612345678,", "+13347938703,"]
+    people.write_text("phone,lives in\n" + "\n".join(rows))
+    small_house.ctx.settings.reject_threshold = 0.5
+    ulid = small_house.upload(source=people, window="legal", zone_column="Lives In")
+    status = small_house.run(ulid, until=lambda s: s["rows"]["accepted"] == 2)
+    assert status["rows"]["rejected"] == 2
+    reasons = small_house.sql("SELECT reasons FROM upload WHERE ulid = :ulid", ulid=ulid)[0][0]
+    assert "unknown_zone" in reasons
+    assert "no_zone" in reasons
+
+
+def refused(house: House, kind: type[Exception] = InputError, **job: Any) -> str:
+    """What is said of a job that is refused, code and sentence; nothing of it is kept."""
+    with pytest.raises(kind) as raised:
+        house.upload(3, **job)
+    assert house.sql("SELECT count(*) FROM upload")[0][0] == 0
+    return f"{getattr(raised.value, 'code', '')}: {raised.value}"
+
+
+@pytest.mark.parametrize("account", ["plum", "formant", "kore"])
+def test_a_provider_that_cannot_keep_a_window_refuses_it(small_house: House, account: str) -> None:
+    assert refused(small_house, account=account, window="legal").startswith("window_unsupported: The calling window ")
+    small_house.ctx.settings.accounts[account].window = "09:00-18:00"
+    said = refused(small_house, account=account)
+    assert f"that the account {account} asks for" in said
+    assert "--window any" in said
+    assert small_house.upload(3, account=account, window="any")
+
+
+def test_what_cannot_be_read_is_refused_before_anything_is_kept(small_house: House, tmp_path: Path) -> None:
+    assert refused(small_house, window="9 to 5").startswith("bad_calling_hours: ")
+    assert refused(small_house, window="18:00-09:00").startswith("bad_calling_hours: ")
+    assert "dialled by hand" in refused(small_house, window="legal", options={"call_list_type": "manual"})
+    for window in (None, "any", "Any "):
+        said = refused(small_house, zone_column="zone", window=window)
+        assert said.startswith("bad_job: The job's zone_column cannot be used: ")
+    hours = tmp_path / "hours.toml"
+    hours.write_text("[UK]\nmon = []\n")
+    small_house.ctx.settings.calling_hours = hours
+    assert "UK" in refused(small_house, ConfigError, window="legal")
+    assert small_house.upload(3)
+
+
+@pytest.mark.parametrize(
+    ("of_account", "of_job", "kept"),
+    [("legal", None, "legal"), ("legal", "any", "any"), ("legal", "10:00-12:00", "10:00-12:00"), (None, None, None)],
+)
+def test_the_accounts_window_is_that_of_jobs_which_name_none(
+    small_house: House, of_account: str | None, of_job: str | None, kept: str | None
+) -> None:
+    small_house.account.window = of_account
+    ulid = small_house.upload(["+12125552368"], window=of_job)
+    small_house.account.window = "06:00-07:00"  # later: it is the window of then that counts
+    small_house.run(ulid, until=lambda s: s["rows"]["accepted"] == 1)
+    columns = called_columns(small_house)
+    assert ("__start_execution_time" in columns) == (kept not in (None, "any"))
+    (job,) = small_house.sql("SELECT job FROM upload")[0]
+    assert f'"window": {"null" if kept is None else chr(34) + kept + chr(34)}' in str(job)
+
+
+def called_columns(house: House) -> str:
+    (digest,) = house.sql("SELECT digest FROM chunk")[0]
+    return house.ctx.staging.read(digest).decode().splitlines()[0]

@@ -1,0 +1,129 @@
+"""Retime: a chunk that is sent later than its calling windows were worked out for gets new ones first.
+
+Windows hold for as long as somebody may be called who is sent in time. Who is sent later, since a person said so, would
+be called by the hours of another season, or on a Sunday. Such a chunk is not claimed before it has windows from now on.
+"""
+
+import csv
+import io
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+import polars as pl
+
+from worker import calling, roster, telemetry
+from worker.context import Context
+from worker.errors import ConfigError, StagingError, Unavailable
+from worker.intake.header import WINDOW_END, WINDOW_START, WINDOWS
+from worker.intake.timetable import SAID, contacts_of, written
+from worker.job import Job
+from worker.layout import Layout
+from worker.models import Chunk, Upload
+from worker.store import chunks, uploads, withdrawals
+from worker.windows import Asked, Plan, Planned, is_asked, read_daily, read_schedule
+
+_log = logging.getLogger("rollcall.retime")
+DAILY = (WINDOW_START, WINDOW_END)
+WHY = "no calling window is left"
+
+
+def in_time(ctx: Context, upload: Upload, now: datetime) -> datetime | None:
+    """Chunks that started before this have windows that are too old to be sent now; None where there are no windows."""
+    if not is_asked(upload.job.get("window")):
+        return None
+    return now - timedelta(seconds=ctx.settings.timing.late_after)
+
+
+def renew(ctx: Context, upload: Upload, list_id: int) -> None:
+    """Give one chunk of the list new windows from now on, if there is one that is too late for its own.
+
+    Whoever has no window any more is withdrawn; until that is done, the chunk is not claimed.
+    """
+    try:
+        _renew(ctx, upload, list_id)
+    except (StagingError, Unavailable, ConfigError) as error:
+        _log.error("a chunk of upload %s that wants new calling windows must wait: %s", upload.ulid, error.message)
+
+
+def _renew(ctx: Context, upload: Upload, list_id: int) -> None:
+    with ctx.db.read() as session:
+        now = ctx.db.now(session)
+        since = in_time(ctx, upload, now)
+        chunk = None if since is None else chunks.outdated(session, list_id, now, since)
+    if chunk is None:
+        return
+    job = Job.model_validate(upload.job)
+    asked, layout = calling.asked(ctx, job), ctx.layout(upload.account, job.options)
+    assert asked is not None
+    index = roster.index(ctx.staging, chunk)
+    planned = _planned(asked, layout.schedule is not None, index, now)
+    of_uuid = dict(zip(roster.uuids(upload, index), planned, strict=True))
+    payload = _rewritten(ctx.staging.read(chunk.digest), layout, of_uuid)
+    left = [row for row, plan in zip(index["row"].to_list(), planned, strict=True) if plan.fault is not None]
+    with ctx.db.write() as session:
+        uploads.lock(session, upload.id)
+        values = {"digest": ctx.staging.put(payload), "bytes": len(payload), "not_before": now}
+        if not chunks.shrink(session, chunk, **values):
+            return
+        places = pl.DataFrame({"row": left}, schema={"row": pl.Int64}).with_columns(chunk_id=pl.lit(chunk.id))
+        withdrawals.ask(session, upload.id, places, "calling hours", WHY, now)
+    telemetry.emit("retime.renewed", upload=upload.ulid, chunk=chunk.seq, rows=chunk.rows, left=len(left))
+    if left:
+        ctx.ring("withdraw", upload.ulid)
+
+
+def outlived(ctx: Context, upload: Upload, of: Sequence[Chunk], now: datetime, options: dict[str, Any]) -> int:
+    """How many contacts of these chunks have windows that would not hold if they are called from now on.
+
+    `options` say how long they may be called. Raises StagingError, ConfigError.
+    """
+    job = Job.model_validate({**upload.job, "options": options})
+    asked = calling.asked(ctx, job)
+    if asked is None:
+        return 0
+    return sum(_outlived(ctx, upload, chunk, asked, max(now, chunk.not_before)) for chunk in of)
+
+
+def _outlived(ctx: Context, upload: Upload, chunk: Chunk, asked: Asked, since: datetime) -> int:
+    layout, index = ctx.layout(upload.account, upload.job["options"]), roster.index(ctx.staging, chunk)
+    payload = io.StringIO(ctx.staging.read(chunk.digest).decode(), newline="")
+    records = csv.reader(payload, delimiter=layout.delimiter)
+    header = next(records)
+    weekly = not set(DAILY) <= set(header)
+    planned = _planned(asked, weekly, index, since)
+    of_uuid = dict(zip(roster.uuids(upload, index), planned, strict=True))
+    places = [place for place, name in enumerate(header) if name in WINDOWS]
+
+    @cache
+    def fits(plan: Planned, *said: str) -> bool:
+        spans = read_schedule(*said) if weekly else read_daily(*said)
+        return plan.window is not None and plan.window.allows(spans)
+
+    return sum(not fits(of_uuid[record[-1]], *(record[place] for place in places)) for record in records)
+
+
+def _planned(asked: Asked, weekly: bool, index: pl.DataFrame, since: datetime) -> list[Planned]:
+    start = int(since.timestamp())
+    plan = Plan(asked.rules, start=start, lasts=asked.lasts, hours=asked.hours, weekly=weekly)
+    return [plan.planned[place] for place in plan.of(contacts_of(index).with_columns(start=pl.lit(start)))]
+
+
+def _rewritten(payload: bytes, layout: Layout, of_uuid: dict[str, Planned]) -> bytes:
+    """The payload with other windows. Whoever has none keeps what he had: he is taken out. The uuid stands last."""
+    records = csv.reader(io.StringIO(payload.decode(), newline=""), delimiter=layout.delimiter)
+    header = next(records)
+    columns = {wire: SAID[ours] for ours, wire in written(layout).items()}
+    had = {name: place for place, name in enumerate(header)}
+    kept = [place for place, name in enumerate(header[:-1]) if name not in WINDOWS]
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=layout.delimiter, lineterminator="\n")
+    writer.writerow([*(header[place] for place in kept), *columns, header[-1]])
+    for record in records:
+        plan = of_uuid[record[-1]]
+        before = [record[had[wire]] if wire in had else "" for wire in columns]
+        said = before if plan.fault else [getattr(plan, name) for name in columns.values()]
+        writer.writerow([*(record[place] for place in kept), *said, record[-1]])
+    return out.getvalue().encode()
