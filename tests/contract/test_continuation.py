@@ -14,6 +14,7 @@ from worker.errors import InputError
 from worker.intake import Dialect, header_to_correct, read_rejects, rows_to_correct
 from worker.job import Job
 from worker.models import Upload
+from worker.preview import Preview, preview
 from worker.producer import enqueue, receive_message
 from worker.providers.registry import KINDS
 from worker.settings import sandbox_account
@@ -103,6 +104,9 @@ def test_the_same_file_twice_calls_nobody_twice(small_house: House) -> None:
     house.finish(go_on(house, first, path))
     with pytest.raises(InputError, match="--again"):
         enqueue({"source": str(path), "continues": first}, context=house.ctx, again=False)
+    told = preview(house.ctx, {"source": str(path), "continues": first})
+    assert isinstance(told, Preview)
+    assert told.codes == {"already_taken_in": 3}
     third = go_on(house, first, path)
     rows = house.finish(third)["rows"]
     assert (rows["accepted"], rows["duplicate"]) == (0, 3)
@@ -226,6 +230,17 @@ def test_what_is_not_said_again_is_as_it_was(small_house: House) -> None:
     assert codes(house, second) == {5: "other_type"}
     third = go_on(house, first, fixed, only=["toll_free"])
     assert house.finish(third)["rows"]["accepted"] == 1
+
+
+def test_the_calling_hours_hold_for_what_was_corrected(small_house: House) -> None:
+    house = small_house
+    path = house.folder / "zones.csv"
+    path.write_text("phone,zone\n+12022000001,America/New_York\nnone,America/Denver\n")
+    first = house.upload(source=str(path), window="09:00-18:00", zone_column="zone")
+    house.run(first, until=lambda s: s["rows"]["total"] == 2)
+    fixed = corrected(house, first, some_numbers(1, first=10))
+    jobs = [kept(house, go_on(house, first, fixed, **said)).job for said in ({}, {"window": "any"})]
+    assert [(job["window"], job["zone_column"]) for job in jobs] == [("09:00-18:00", "zone"), ("any", None)]
 
 
 def test_every_field_of_a_job_is_inherited_or_of_the_file_itself() -> None:
