@@ -5,9 +5,9 @@ another that begins again.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -22,7 +22,7 @@ from worker.intake.rejects import UNASKED
 from worker.job import Job
 from worker.models import CallList, Chunk, Upload
 from worker.states import ChunkState
-from worker.store import chunks, gates, suppressions, uploads, withdrawals
+from worker.store import chunks, families, gates, suppressions, uploads, withdrawals
 
 MAY_HAVE_CALLED = tuple(
     state for state in ChunkState if state not in (ChunkState.REFUSED, ChunkState.CANCELLED, ChunkState.SKIPPED)
@@ -59,7 +59,7 @@ def ingest(ctx: Context, ulid: str) -> None:
     """Take in an upload that was received. Does nothing where another worker does it, or where it is done."""
     with ctx.db.write() as session:
         now = ctx.db.now(session)
-        upload = uploads.claim_intake(session, ulid, now, ctx.settings.timing.lease)
+        upload = families.claim_intake(session, ulid, now, ctx.settings.timing.lease)
     if upload is None:
         return
     telemetry.emit("ingest.claimed", upload=ulid)
@@ -96,7 +96,8 @@ def order_for(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat:
     with ctx.db.read() as session:
         suppressed = suppressions.of_account(session, upload.account)
     called = _called(ctx, upload, now, seen, beat)
-    return replace(_order(ctx, upload, Job.model_validate(upload.job), now), suppressed=suppressed, called=called)
+    known = {"suppressed": suppressed, "called": called, **_family(ctx, upload, beat)}
+    return replace(_order(ctx, upload, Job.model_validate(upload.job), now), **known)
 
 
 def _called(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: Beat) -> suppressions.Numbers:
@@ -114,6 +115,24 @@ def _called(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: B
         found.append(roster.index(ctx.staging, chunk)["e164"].drop_nulls().to_numpy())
     seen |= {one for one, some in every.items() if some}
     return np.unique(np.concatenate(found)) if found else suppressions.NONE
+
+
+def _family(ctx: Context, upload: Upload, beat: Beat) -> dict[str, Any]:
+    """Whom the uploads that this one continues call or may have called, and their users' own uuids.
+
+    Nobody comes to them before this one was read: see `families`.
+    """
+    if upload.continues_id is None:
+        return {}
+    numbers, uuids = [suppressions.NONE], [pl.Series("uuid", [], dtype=pl.String)]
+    with ctx.db.read() as session:
+        taken = families.chunks_taken(session, upload)
+    for chunk in taken:
+        beat()
+        index = roster.index(ctx.staging, chunk)
+        numbers.append(index["e164"].drop_nulls().to_numpy())
+        uuids.append(index["uuid"].drop_nulls())
+    return {"taken": np.unique(np.concatenate(numbers)), "taken_uuids": pl.concat(uuids)}
 
 
 def _opened(ctx: Context, upload: Upload) -> BinaryIO:
@@ -142,6 +161,7 @@ def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
         asked=calling.asked(ctx, job),
         pilot=job.pilot or 0,
         max_expanded=ctx.settings.source_limit,
+        first_row=upload.first_row or 1,
     )
 
 
@@ -186,6 +206,7 @@ def _finish(
         "rejects_digest": intake.rejects_digest,
         "custom_uuids": intake.custom_uuids,
         "unsent_columns": intake.unsent_columns,
+        "found": {"columns": intake.columns, "phone_column": intake.phone_column, **asdict(intake.dialect)},
     }
     held = _rejects_held(ctx, upload, intake)
     if held is None:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from worker.errors import InputError
 
 # Fields that jobs of before had not, and whose digest they must not change.
-ADDED = ("only", "countries", "window", "zone_column", "pilot")
+ADDED = ("only", "countries", "window", "zone_column", "pilot", "continues")
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -59,6 +59,10 @@ def _place(text: str) -> str:
     except ValueError:
         raise ValueError("it is neither a path nor an address") from None
     return text
+
+
+def _upper(text: str | None) -> str | None:
+    return text and text.upper()
 
 
 Text = Annotated[str, Field(min_length=1), AfterValidator(_storable)]
@@ -123,6 +127,10 @@ class Job(BaseModel):
     zone_column: Text | None = Field(None, description="name of the column with IANA time zones; absent: by the number")
     starts_at: Moment = Field(
         None, description="ISO 8601 with zone, or Unix seconds; a row's own __start_at wins; absent: at once"
+    )
+    continues: Annotated[Text | None, AfterValidator(_upper)] = Field(
+        None,
+        description="id of the upload whose rejected rows these are, corrected; what is absent here is as it was there",
     )
     idempotency_key: Key | None = None
     pilot: int | None = Field(

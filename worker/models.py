@@ -54,6 +54,7 @@ class Upload(SQLModel, table=True):
         CheckConstraint("total >= rejected + duplicate + suppressed", name="adds_up"),
         Index("ix_upload_live", "id", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
         Index("ix_upload_account_digest", "account", "source_digest"),
+        Index("ix_upload_continues_id", "continues_id"),
     )
 
     id: int = key()
@@ -84,6 +85,17 @@ class Upload(SQLModel, table=True):
         default=None,
         sa_column=Column(JSON(none_as_null=True)),
         description="columns of the file that the provider has no place for",
+    )
+    found: dict[str, Any] | None = Field(
+        default=None,
+        sa_column=Column(JSON(none_as_null=True)),
+        description="of the file: delimiter, encoding, quote, escape, columns, phone_column",
+    )
+    continues_id: int | None = Field(
+        default=None, sa_type=BigInteger, description="the upload whose rejected rows these are, or were at first"
+    )
+    first_row: int | None = Field(
+        default=None, sa_type=BigInteger, description="of a continuation: its rows number on; else they begin at 1"
     )
     ended_at: datetime | None = None
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 from ulid import ULID
 
-from worker import calling, migrate, sources, telemetry
+from worker import calling, continuation, migrate, sources, telemetry
 from worker import job as jobs
 from worker.bells import CeleryRing, broker_of, celery_app
 from worker.context import Context
@@ -60,12 +60,12 @@ def enqueue(job: Job | dict[str, Any], *, context: Context | None = None, again:
     """Store a job and ring for it.
 
     `job` is a `Job` or its JSON form. `again=False` refuses a file that this account was given before. Raises
-    InputError (`bad_job`, `bad_option`, `window_unsupported`, `bad_calling_hours`, `key_reused`, `file_again`, and what
-    is wrong with the file), ConfigError (`unknown_account`, `cannot_verify`, `bad_calling_hours`), Unavailable
-    (database or staging). After an error nothing is stored.
+    InputError (`bad_job`, `bad_option`, `window_unsupported`, `bad_calling_hours`, `key_reused`, `file_again`,
+    `no_such_upload`, `cannot_continue`, and what is wrong with the file), ConfigError (`unknown_account`,
+    `cannot_verify`, `bad_calling_hours`), Unavailable (database or staging). After an error nothing is stored.
     """
     ctx = context or connect()
-    return _receive(ctx, _parsed(job), trusted=True, again=again)
+    return _receive(ctx, _parsed(ctx, job), trusted=True, again=again)
 
 
 def draft(ctx: Context, job: Job | dict[str, Any], staging: Staging, *, again: bool) -> Upload | Receipt:
@@ -73,9 +73,10 @@ def draft(ctx: Context, job: Job | dict[str, Any], staging: Staging, *, again: b
 
     Raises what `enqueue` raises.
     """
-    checked = _parsed(job)
-    complete = _with_defaults(ctx, checked)
-    digest = sources.stage(ctx, checked, trusted=True, staging=staging)
+    checked = _parsed(ctx, job)
+    root, whole = continuation.inherit(ctx, checked)
+    complete = _with_defaults(ctx, whole)
+    digest = sources.stage(ctx, whole, trusted=True, staging=staging)
     same, ulid = checked.digest(digest), str(ULID())
     key = checked.idempotency_key or ulid
     with ctx.db.read() as session:
@@ -83,11 +84,11 @@ def draft(ctx: Context, job: Job | dict[str, Any], staging: Staging, *, again: b
             return _same(earlier, same)
         if not again:
             _refuse_again(uploads.with_digest(session, checked.account, digest))
-        return _row(ctx, session, complete, ulid, key, digest, same)
+        return _row(ctx, session, complete, ulid, key, digest, same, root)
 
 
-def _parsed(job: Job | dict[str, Any]) -> Job:
-    return jobs.parse(job.model_dump(mode="json") if isinstance(job, Job) else job)
+def _parsed(ctx: Context, job: Job | dict[str, Any]) -> Job:
+    return jobs.parse(continuation.addressed(ctx, job.model_dump(mode="json") if isinstance(job, Job) else job))
 
 
 def receive_message(ctx: Context, job: Any, message_id: str) -> None:
@@ -96,7 +97,7 @@ def receive_message(ctx: Context, job: Any, message_id: str) -> None:
     if job.get("idempotency_key") is None:
         job["idempotency_key"] = message_id
     try:
-        _receive(ctx, jobs.parse(job), trusted=False, again=True)
+        _receive(ctx, jobs.parse(continuation.addressed(ctx, job)), trusted=False, again=True)
     except (Unavailable, SQLAlchemyError):
         raise  # the door rings for it again
     except RollcallError as error:
@@ -108,16 +109,18 @@ def receive_message(ctx: Context, job: Any, message_id: str) -> None:
 
 
 def _receive(ctx: Context, job: Job, *, trusted: bool, again: bool) -> Receipt:
-    complete = _with_defaults(ctx, job)
-    digest = sources.stage(ctx, job, trusted=trusted)
+    root, whole = continuation.inherit(ctx, job)
+    complete = _with_defaults(ctx, whole)
+    digest = sources.stage(ctx, whole, trusted=trusted)
     same, ulid = job.digest(digest), str(ULID())
     key = job.idempotency_key or ulid
     with ctx.db.write() as session:
         earlier = uploads.by_key(session, key)
         if earlier is None and not again:
             _refuse_again(uploads.with_digest(session, job.account, digest))
-        if earlier is None and not uploads.receive(session, _row(ctx, session, complete, ulid, key, digest, same)):
-            earlier = uploads.by_key(session, key)
+        if earlier is None:
+            row = _row(ctx, session, complete, ulid, key, digest, same, root)
+            earlier = None if uploads.receive(session, row) else uploads.by_key(session, key)
     if earlier is not None:
         return _same(earlier, same)
     telemetry.emit("producer.received", upload=ulid, account=job.account)
@@ -145,7 +148,9 @@ def _plain_name(source: str) -> str:
     return "".join(letter for letter in stem if letter.isprintable()).strip()[:100] or "rollcall"
 
 
-def _row(ctx: Context, session: Session, job: Job, ulid: str, key: str, digest: str, same: str) -> Upload:
+def _row(
+    ctx: Context, session: Session, job: Job, ulid: str, key: str, digest: str, same: str, root: int | None
+) -> Upload:
     return Upload(
         ulid=ulid,
         account=job.account,
@@ -155,6 +160,7 @@ def _row(ctx: Context, session: Session, job: Job, ulid: str, key: str, digest: 
         source_digest=digest,
         created_at=ctx.db.now(session),
         starts_at=job.starts_at,
+        continues_id=root,
     )
 
 

@@ -7,7 +7,7 @@ from sqlmodel import Session
 from worker.errors import InputError
 from worker.models import Upload
 from worker.states import CHUNK_BUSY, CHUNK_WAITING, Blocked, ChunkState, UploadState
-from worker.store import chunks, gates, lists, outcomes, pilots, uploads
+from worker.store import chunks, families, gates, lists, outcomes, pilots, uploads
 
 ROWS = ("total", "accepted", "rejected", "suppressed", "duplicate", "refused", "cancelled", "waiting", "unknown")
 ENDS_BY_ITSELF = (ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN)
@@ -41,6 +41,10 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
         ],
         "outcomes": outcomes.by_disposition(session, upload.id),
     }
+    if upload.continues_id is not None:
+        shown["continues"] = {"id": upload.job["continues"], "first_row": upload.first_row}
+    if later := families.continuing(session, upload):
+        shown["continuations"] = [_continuation(session, one) for one in later]
     if upload.unsent_columns:
         shown["unsent_columns"] = upload.unsent_columns
     if (pilot := pilots.of_upload(session, upload)) is not None:
@@ -57,6 +61,12 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
     if waiting:
         shown["needs_person"] = waiting
     return shown
+
+
+def _continuation(session: Session, upload: Upload) -> dict[str, Any]:
+    counted = uploads.counts(session, upload)
+    rows = {name: counted[name] for name in ROWS}
+    return {"id": upload.ulid, "state": upload.state, "first_row": upload.first_row, "rows": rows}
 
 
 def needs_person(session: Session, upload: Upload) -> str | None:

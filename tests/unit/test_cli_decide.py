@@ -38,6 +38,16 @@ def test_pause_resume_and_cancel_say_the_state_and_leave_a_name(small_house: Hou
     assert (ran.code, ran.error.split(": ")[1]) == (2, "cannot_resume")
 
 
+def test_what_continues_a_cancelled_upload_is_named(small_house: House, cli: Cli) -> None:
+    small_house.ctx.settings.reject_threshold = 1
+    first = small_house.upload(["+12022000001", "nothing"], starts_at=small_house.now.timestamp() + 3600)
+    small_house.run(first, until=lambda status: status["rows"]["waiting"] == 1)
+    file = small_house.file(["+12022000002"], "corrected.csv")
+    second = cli("upload", str(file), "--continues", first, "--json").last["id"]
+    ran = cli("cancel", first)
+    assert f"Upload {second} continues it and is received; decide about it by itself." in ran.err
+
+
 def test_many_rejects_wait_until_they_are_accepted(small_house: House, cli: Cli) -> None:
     ulid = small_house.upload(["+12022000001", "nothing", "nothing either"])
     small_house.run(ulid, until=lambda status: status["state"] == "blocked")

@@ -128,3 +128,38 @@ def test_a_reader_that_goes_away_is_no_traceback(small_house: House, cli: Cli) -
     )
     assert ran.stdout == "line,row,kind,code,sentence,text\n"
     assert ran.stderr == ""
+
+
+def test_rejects_in_a_file_are_cells_to_be_corrected_and_continued_with(
+    small_house: House, cli: Cli, tmp_path: Path
+) -> None:
+    ulid = uploaded(small_house, PEOPLE.replace(b",", b";"))
+    file = tmp_path / "rejects.csv"
+    ran = cli("rejects", ulid, "-o", str(file))
+    assert ran.code == 0
+    assert f"4 rows written to {file}" in ran.err
+    assert "1 duplicate and suppressed rows are not among them" in ran.err
+    text = file.read_bytes().decode("utf-8-sig")
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=";"))
+    assert rows[0] == ["__row", "__line", "__code", "__why", "name", "phone", "__task_uuid"]
+    assert [(row[0], row[2], *row[4:]) for row in rows[1:]] == [
+        ("2", "not_a_number", "Bob", "NOT AVAILABLE", ""),
+        ("3", "unreadable", "", "", "", r"C\xe4t;+12022000002;"),
+        ("5", "unknown_country", r"E\x00e", "12", ""),
+        ("7", "wrong_column_count", "Gus"),
+    ]
+    file.write_text(text.replace("NOT AVAILABLE", "+12022000009"))
+    again = cli("upload", str(file), "--continues", ulid.lower(), "--json").last["id"]
+    assert small_house.finish(again)["rows"]["accepted"] == 1
+    assert [(row["row"], row["corrects"]) for row in table(cli("outcomes", again).out)] == [("9", "2")]
+    assert "corrects" not in cli("outcomes", ulid).out
+    assert f"It continues upload {ulid}; its rows number on from 9." in cli("status", again).out
+    assert again in cli("status", ulid).out
+    assert cli("status", ulid, "--json").last["continuations"][0]["rows"]["accepted"] == 1
+
+
+def test_what_was_not_read_has_no_rows_to_correct(small_house: House, cli: Cli, tmp_path: Path) -> None:
+    ran = cli("rejects", small_house.upload(3), "-o", str(tmp_path / "rejects.csv"))
+    assert (ran.code, ran.error.split(": ")[1]) == (2, "cannot_correct")
+    assert not (tmp_path / "rejects.csv").exists()

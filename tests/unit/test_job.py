@@ -211,6 +211,7 @@ class TestDigest:
             {"region": "US"},
             {"only": ["mobile"]},
             {"countries": ["US"]},
+            {"continues": "01ARZ3NDEKTSV4RRFFQ69G5FAV"},
             {"window": "any"},
             {"zone_column": "zone"},
             {"pilot": 1},
@@ -229,7 +230,7 @@ class TestDigest:
     def test_every_field_counts_but_the_key_and_the_place(self) -> None:
         counted = set(job().model_dump()) - {"idempotency_key", "source"}
         told = {"account", "options", "starts_at", "phone_column", "region", "only", "countries", "pilot", *DIALECT}
-        assert counted == told | {"window", "zone_column"}
+        assert counted == told | {"window", "zone_column", "continues"}
 
     def test_a_job_of_before_keeps_its_digest(self) -> None:
         """Whatever fields were added since: its key, used again, must find it."""

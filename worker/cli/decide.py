@@ -9,6 +9,7 @@ import typer
 
 from worker.cli import out
 from worker.cli.options import AsJson, UploadId
+from worker.states import UPLOAD_ENDED
 
 if TYPE_CHECKING:
     from worker.context import Context
@@ -61,6 +62,9 @@ def carry_out(
         out.json_line(status)
     else:
         out.say(f"{told}Upload {status['id']} is {status['state']}.")
+        for one in status.get("continuations", ()):
+            if one["state"] not in UPLOAD_ENDED:
+                out.say(f"note: Upload {one['id']} continues it and is {one['state']}; decide about it by itself.")
 
 
 def who() -> str:

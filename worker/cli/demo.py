@@ -35,8 +35,8 @@ def demo(file: Sample = Path("samples/us_hospitals.csv"), as_json: AsJson = Fals
         arguments = [str(file), "--phone-column", COLUMN, "--region", REGION]
         status = json.loads(_command(stage, "upload", *arguments, "--wait", "--json").splitlines()[-1])
         files = {name: home / f"{name}.csv" for name in ("rejects", "outcomes")}
-        for name, path in files.items():
-            _command(stage, name, status["id"], "-o", str(path))
+        files["rejects"].write_text(_command(stage, "rejects", status["id"]), encoding="utf-8")
+        _command(stage, "outcomes", status["id"], "-o", str(files["outcomes"]))
         ledger = stage.ledger()
         flower = stage.flower
     told = {"status": status, "ledger": ledger, "flower": flower, **{name: str(path) for name, path in files.items()}}

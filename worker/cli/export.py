@@ -3,8 +3,9 @@
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -16,25 +17,34 @@ from worker.errors import InputError
 
 if TYPE_CHECKING:
     from worker.db import Database
-    from worker.models import Upload
+    from worker.models import Chunk, Upload
     from worker.settings import Settings
 
 REJECTS = ("line", "row", "kind", "code", "sentence", "text")
 OUTCOMES = ("row", "task_uuid", "disposition", "status", "result", "attempts_left", "last_attempt", "updated_at")
 
 ToFile = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write there, not to stdout.")]
-NUL = str.maketrans({"\x00": r"\x00"})  # a NUL ends the file for many readers of CSV
+NUL = r"\x00"  # a NUL ends the file for many readers of CSV
 
 
-def rejects(ulid: UploadId, output: ToFile = None, as_json: AsJson = False) -> None:
+ToCorrect = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", help="The rejected rows alone, to be corrected and continued with."),
+]
+
+
+def rejects(ulid: UploadId, output: ToCorrect = None, as_json: AsJson = False) -> None:
     """Rows that are not sent, with line and reason: rejected, duplicate and suppressed ones."""
     from worker.cli import place
 
     chosen = place.settings()
     upload = _find(chosen, ulid)
+    if output is not None and not as_json:
+        _to_correct(chosen, upload, output)
+        return
     if upload.state in ("received", "ingesting"):
         out.say(f"note: The file of upload {upload.ulid} has not been read to its end yet.")
-    _write(_rejects(chosen, upload), REJECTS, output, as_json)
+    _write(_rejects(chosen, upload), REJECTS, output, _json_lines if as_json else as_csv)
 
 
 def outcomes(ulid: UploadId, output: ToFile = None, as_json: AsJson = False) -> None:
@@ -45,7 +55,11 @@ def outcomes(ulid: UploadId, output: ToFile = None, as_json: AsJson = False) -> 
     upload = _find(chosen, ulid)
     if upload.ended_at is None:
         out.say(f"note: Upload {upload.ulid} is still {upload.state}; more outcomes may come.")
-    _write(_outcomes(chosen, upload), OUTCOMES, output, as_json)
+    from worker.intake import ROW
+
+    corrected = upload.found is not None and ROW in upload.found["columns"]
+    columns = OUTCOMES + (("corrects",) if corrected else ())
+    _write(_outcomes(chosen, upload, corrected), columns, output, _json_lines if as_json else as_csv)
 
 
 def _find(chosen: "Settings", ulid: str) -> "Upload":
@@ -77,21 +91,42 @@ def _rejects(chosen: "Settings", upload: "Upload") -> Iterator[Sequence[Any]]:
             yield (*cells, _readable(text))
 
 
+def _to_correct(chosen: "Settings", upload: "Upload", output: Path) -> None:
+    """A spreadsheet knows UTF-8 by its mark, and shows a file in the delimiter that it was written in before."""
+    from worker.intake import DELIMITERS, Dialect, Staging, header_to_correct, rows_to_correct
+
+    found = upload.found
+    if found is None:
+        text = "has not been read, or was by a version that did not keep how it is written"
+        raise InputError("cannot_correct", f"The file of upload {upload.ulid} {text}; look at `rollcall status`.")
+    columns, dialect = found["columns"], Dialect(**{name: found[name] for name in Dialect.__dataclass_fields__})
+    rows = rows_to_correct(Staging(chosen.staging), upload.rejects_digest, columns, dialect)
+    delimiter = dialect.delimiter if dialect.delimiter and dialect.delimiter in DELIMITERS else ","
+    _write(rows, header_to_correct(columns), output, partial(as_csv, delimiter=delimiter), "utf-8-sig")
+    others = upload.duplicate + upload.suppressed
+    if others:
+        text = f"{others} duplicate and suppressed rows are not among them"
+        out.say(f"note: {text}; `rollcall rejects {upload.ulid}` without -o lists all.")
+
+
 def _readable(text: bytes) -> str:
     """The row as it was. A byte that is not UTF-8 is shown as \\xNN."""
     return text.decode("utf-8", errors="backslashreplace")
 
 
-def _outcomes(chosen: "Settings", upload: "Upload") -> Iterator[Sequence[Any]]:
+def _outcomes(chosen: "Settings", upload: "Upload", corrected: bool) -> Iterator[Sequence[Any]]:
+    """`corrected`: with the row that a contact was in the upload that this one continues."""
     from worker.store import outcomes as store
 
     uuids = _own_uuids(chosen, upload)
+    before = _rows_before(chosen, upload) if corrected else {}
     with _database(chosen) as database, database.read() as session:
         for part in store.stream(session, upload.id):
             for one in part:
                 uuid = uuids.get(one.row) or f"{upload.ulid}:{one.row}"
                 seen = (one.disposition, one.status, one.result, one.attempts_left, one.last_attempt)
-                yield (one.row, uuid, *seen, one.updated_at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+                told = (one.row, uuid, *seen, one.updated_at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+                yield (*told, before.get(one.row)) if corrected else told
 
 
 def _own_uuids(chosen: "Settings", upload: "Upload") -> dict[int, str]:
@@ -100,39 +135,63 @@ def _own_uuids(chosen: "Settings", upload: "Upload") -> dict[int, str]:
         return {}
     from worker import roster
     from worker.intake import Staging
+
+    own = roster.own_uuids(Staging(chosen.staging), upload, _chunks(chosen, upload))
+    return {} if own is None else dict(zip(own["theirs"].to_list(), own["uuid"].to_list(), strict=True))
+
+
+def _rows_before(chosen: "Settings", upload: "Upload") -> dict[int, int | None]:
+    from worker import roster
+    from worker.intake import Staging
+
+    staging = Staging(chosen.staging)
+    frames = (roster.index(staging, chunk).select("row", "corrects") for chunk in _chunks(chosen, upload))
+    return {row: before for frame in frames for row, before in frame.iter_rows()}
+
+
+def _chunks(chosen: "Settings", upload: "Upload") -> "list[Chunk]":
     from worker.states import ChunkState
     from worker.store import chunks
 
     with _database(chosen) as database, database.read() as session:
-        all_chunks = chunks.of_upload(session, upload.id, *ChunkState)
-    own = roster.own_uuids(Staging(chosen.staging), upload, all_chunks)
-    return {} if own is None else dict(zip(own["theirs"].to_list(), own["uuid"].to_list(), strict=True))
+        return chunks.of_upload(session, upload.id, *ChunkState)
 
 
-def _write(rows: Iterable[Sequence[Any]], columns: Sequence[str], output: Path | None, as_json: bool) -> None:
-    write = _json_lines if as_json else _csv
+def _write(
+    rows: Iterable[Sequence[Any]],
+    columns: Sequence[str],
+    output: Path | None,
+    write: Callable[[Iterable[Sequence[Any]], Sequence[str], TextIO], int],
+    encoding: str = "utf-8",
+) -> None:
     if output is None:
         write(rows, columns, sys.stdout)
         return
-    partial = output.with_name(f".{output.name}.part")
+    part = output.with_name(f".{output.name}.part")
     try:
-        with partial.open("w", newline="", encoding="utf-8") as file:
+        with part.open("w", newline="", encoding=encoding) as file:
             count = write(rows, columns, file)
-        partial.replace(output)
+        part.replace(output)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         text = f"The file {output} cannot be written ({error.strerror}); name another with -o."
         raise InputError("cannot_write", text) from None
     out.say(f"{count} rows written to {output}")
 
 
-def _csv(rows: Iterable[Sequence[Any]], columns: Sequence[str], file: TextIO) -> int:
-    writer = csv.writer(file, lineterminator="\n")
+def as_csv(rows: Iterable[Sequence[Any]], columns: Sequence[str], file: TextIO, *, delimiter: str | None = None) -> int:
+    """With a `delimiter` every cell stands in quotes, so that none is taken for another kind of mark."""
+    writer = csv.writer(
+        file,
+        lineterminator="\n",
+        delimiter=delimiter or ",",
+        quoting=csv.QUOTE_MINIMAL if delimiter is None else csv.QUOTE_ALL,
+    )
     writer.writerow(columns)
     count = 0
     for row in rows:
         count += 1
-        writer.writerow([cell.translate(NUL) if isinstance(cell, str) else cell for cell in row])
+        writer.writerow([cell.replace("\0", NUL) if isinstance(cell, str) else cell for cell in row])
     return count
 
 

@@ -55,6 +55,10 @@ def upload(
     zone_column: Annotated[
         str | None, typer.Option(metavar="C", help="Column with time zones, as Europe/Berlin; by the number if blank.")
     ] = None,
+    continues: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="The upload whose rejected rows these are, corrected; see `rollcall rejects`."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended or needs a person.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Take a file that this account was given before.")] = False,
     pilot: Annotated[
@@ -75,7 +79,7 @@ def upload(
     from worker.cli import place, presence
 
     chosen = place.settings()
-    name = options.account_or_only(chosen, account)
+    name = None if continues and account is None else options.account_or_only(chosen, account)
     job = {
         "source": _source(file),
         "account": name,
@@ -89,6 +93,7 @@ def upload(
         "window": window,
         "zone_column": zone_column,
         "starts_at": start_at,
+        "continues": continues,
         "idempotency_key": key,
         "pilot": pilot,
     }

@@ -21,6 +21,8 @@ MEANING = {
 }
 
 
+CONTINUED = ("total", "accepted", "rejected", "duplicate")  # rows of a continuation that are shown with its parent
+
 WIDE = 170  # columns, where the output is no terminal
 
 
@@ -52,12 +54,16 @@ def status(told: dict[str, Any]) -> None:
 
 
 def card(told: dict[str, Any]) -> Group:
-    """One upload: its state, its rows and that they add up, its lists, its outcomes."""
+    """One upload: its state, its rows and that they add up, what continues it, its lists, its outcomes."""
     parts: list[Any] = [Text(_headline(told))]
     parts += [Text(told[name]) for name in ("needs_person",) if name in told]
+    if "continues" in told:
+        parts.append(Text(_continues(**told["continues"])))
     if "pilot" in told and told.get("blocked") != "pilot":
         parts.append(Text("A pilot of {contacts:,} contacts goes first; {rest:,} wait for it.".format(**told["pilot"])))
     parts.append(rows_table(told["rows"]))
+    if "continuations" in told:
+        parts.append(_continuations(told["continuations"]))
     if told["lists"]:
         listed = [(one["reference"], one["rows"]) for one in told["lists"]]
         parts.append(table(["list at the provider", "contacts"], listed, numbers=[1]))
@@ -70,6 +76,17 @@ def _headline(told: dict[str, Any]) -> str:
     state = told["state"] + (f", waits for: {told['blocked']}" if "blocked" in told else "")
     message = f" ({told['message']})" if "message" in told and "needs_person" not in told else ""
     return f"Upload {told['id']} is {state}{message}"
+
+
+def _continues(id: str, first_row: int | None) -> str:
+    numbered = "" if first_row is None else f"; its rows number on from {first_row:,}"
+    return f"It continues upload {id}{numbered}."
+
+
+def _continuations(told: list[dict[str, Any]]) -> Table:
+    columns = ["continued by", "state", "from row", *CONTINUED]
+    listed = [[one["id"], one["state"], one["first_row"], *(one["rows"][name] for name in CONTINUED)] for one in told]
+    return table(columns, listed, numbers=range(2, len(columns)), whole=[0])
 
 
 def rows_table(rows: dict[str, int]) -> Table:

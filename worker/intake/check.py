@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from worker.errors import InputError
-from worker.intake.header import START_AT, WINDOW_END, WINDOW_START, WINDOWS
+from worker.intake.header import ROW, START_AT, WINDOW_END, WINDOW_START, WINDOWS, surplus
 from worker.intake.phones import Phones, each_once, kinds
 from worker.intake.read import Block
 from worker.intake.rejects import Code, Flaw
@@ -15,7 +15,7 @@ from worker.intake.scan import Ints, Marks
 from worker.intake.seen import Seen
 from worker.intake.starts import UPLOADS_OWN, read_start
 from worker.intake.timetable import Timed, Timetable
-from worker.intake.wire import Wire
+from worker.intake.wire import CORRECTS, Wire
 
 TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
 LINE_END = r"[\r\n]"
@@ -39,8 +39,9 @@ class Rules:
     """What the rows of one upload are held against.
 
     `suppressed` and `called` are digits of E.164 numbers in ascending order: those on a do-not-call list, and those
-    that the account's other uploads have called a short while ago. `only` names types of numbers, `countries` ISO
-    codes; empty means any.
+    that the account's other uploads have called a short while ago. `taken` are those of the uploads that this one
+    continues, `taken_uuids` their users' own uuids. `only` names types of numbers, `countries` ISO codes; empty means
+    any.
     """
 
     token: str
@@ -49,6 +50,8 @@ class Rules:
     max_bytes: int
     suppressed: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     called: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    taken: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    taken_uuids: pl.Series = field(default_factory=lambda: pl.Series([], dtype=pl.String))
     only: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
 
@@ -72,7 +75,9 @@ class Checks:
     def check(self, block: Block) -> Checked:
         """Every record of the block comes out exactly once: as a contact or as a flaw."""
         e164 = self._phones.read(block.cells[str(self._columns.index(self._phone_column))])
-        verdicts = np.where(e164 < 0, -e164, Code.FINE)
+        verdicts = np.zeros(len(e164), np.int64)
+        _mark(verdicts, self._beside_the_header(block), Code.SURPLUS_CELLS)
+        _mark(verdicts, e164 < 0, -e164)
         _mark(verdicts, self._out_of_reach(e164), Code.OUT_OF_REACH)
         told = kinds(e164) if self._rules.only or self._rules.countries or self._timetable else None
         self._mark_unwanted(verdicts, told)
@@ -86,7 +91,9 @@ class Checks:
         self._mark_unfit_cells(verdicts, block)
         self._mark_too_large(verdicts, block, timed.cells, e164, tasks)
         _mark(verdicts, _among(e164, self._rules.suppressed), Code.SUPPRESSED)
+        _mark(verdicts, _among(e164, self._rules.taken), Code.ALREADY_TAKEN_IN)
         _mark(verdicts, _among(e164, self._rules.called), Code.CALLED_BEFORE)
+        _mark(verdicts, self._has_uuid_of_family(uuids), Code.REPEATED_TASK_UUID)
         flaws = [*block.flaws, *self._flaws(block, verdicts)]
         flaws += self._repeated_uuids(block, verdicts, uuids)
         flaws += self._repeated_numbers(block, verdicts, e164)
@@ -100,6 +107,7 @@ class Checks:
             uuids[fine].alias("uuid"),
             pl.Series("start", starts[fine]),
             *(cells[fine] for cells in timed.index.values()),
+            *self._rows_before(block, fine),
         )
         return Checked(contacts, flaws)
 
@@ -111,6 +119,23 @@ class Checks:
         if cells is None:
             return np.full(block.cells.height, UPLOADS_OWN, np.int64)
         return each_once(cells, lambda cell: read_start(cell, self._rules.now))
+
+    def _beside_the_header(self, block: Block) -> Marks:
+        """Rows that a spreadsheet did not mend by saving them: which cell belongs where is still not known."""
+        places = [pl.col(str(self._columns.index(name))).str.strip_chars() != "" for name in surplus(self._columns)]
+        if not places:
+            return np.zeros(block.cells.height, np.bool_)
+        found: Marks = block.cells.select(pl.any_horizontal(places)).to_series().to_numpy()
+        return found
+
+    def _has_uuid_of_family(self, uuids: pl.Series) -> Marks:
+        found: Marks = uuids.is_in(self._rules.taken_uuids.implode()).fill_null(False).to_numpy()
+        return found
+
+    def _rows_before(self, block: Block, fine: Ints) -> list[pl.Series]:
+        """Which row of an earlier file each contact was, where the file says it."""
+        cells = self._cells(block, ROW)
+        return [] if cells is None else [cells[fine].str.strip_chars().cast(pl.Int64, strict=False).alias(CORRECTS)]
 
     def _out_of_reach(self, e164: Ints) -> Marks:
         """Numbers of countries that the provider does not call. One calling code is all there is so far: 1."""
@@ -197,7 +222,11 @@ class Checks:
 
     def _flaws(self, block: Block, verdicts: Ints) -> list[Flaw]:
         limit = self._rules.max_bytes
-        return [block.flaw(int(at), Code(int(verdicts[at])), limit=limit) for at in np.flatnonzero(verdicts)]
+        found = [(int(at), Code(int(verdicts[at]))) for at in np.flatnonzero(verdicts)]
+        return [
+            block.flaw(at, code, limit=limit) if code is Code.ROW_TOO_LARGE else block.flaw(at, code)
+            for at, code in found
+        ]
 
     def _repeated_uuids(self, block: Block, verdicts: Ints, uuids: pl.Series) -> list[Flaw]:
         """Before the numbers: a row that is turned away here must not make another a duplicate."""

@@ -10,7 +10,7 @@ import polars as pl
 from worker.intake.scan import Ints
 from worker.intake.stage import Staging
 from worker.intake.timetable import OF_WINDOWS
-from worker.intake.wire import INDEX, Wire
+from worker.intake.wire import CORRECTS, INDEX, Wire
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class StagedChunk:
     """`seq` counts from 1. `bytes` is the size of the payload at `digest`, header included; `starts_at` None = at once.
 
     `index_digest` is Parquet with row, line, e164 (digits) and uuid (the user's own, null where ours was sent), and
-    what the file says of calling windows where one was asked for. `pilot`: all its rows are among the first, which are
+    what the file says of calling windows where one was asked for; of a file of rejects also with corrects, the row that
+    the contact was before (null where the cell does not say). `pilot`: all its rows are among the first, which are
     called before the others.
     """
 
@@ -60,7 +61,7 @@ class Cutter:
         if start != self._start:
             self.finish()
             self._start = start
-        kept = [name for name in (*INDEX, *OF_WINDOWS) if name in contacts.columns]
+        kept = [name for name in (*INDEX, *OF_WINDOWS, CORRECTS) if name in contacts.columns]
         body, ends = self._wire.serialise(contacts)
         at = 0
         while at < len(ends):

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from worker.errors import InputError
+from worker.intake.header import ROW
 
 DELIMITERS = ",;\t|"
 QUOTE, OTHER_QUOTE = '"', "'"
 # The first line that Excel writes and reads itself; it is no header.
 NAMED_DELIMITER = re.compile(rb"sep=([^\r\n])(?:\r\n|\n|\r)", re.IGNORECASE)
 NAMED_DELIMITER_BYTES = 7
+REJECTS_DELIMITER = re.compile(f'"?{ROW}"?([{DELIMITERS}])')  # a file of rejects begins so; many of its rows are ragged
 SAMPLE_RECORDS = 50
 ORDERLESS = ("utf-16", "utf-32")
 # What is called so in practice is the wider one: the narrow ones lack signs that stand in names.
@@ -105,7 +107,10 @@ def find_quote(lines: list[str], dialect: Dialect) -> str:
 
 
 def find_delimiter(lines: list[str], dialect: Dialect) -> str:
-    """The candidate that gives most of the first records as many cells as the header; a comma where none does."""
+    """The candidate that gives most of the first records as many cells as the header; a comma where none does.
+
+    A file of rejects says it by itself.
+    """
 
     def merit(candidate: str) -> tuple[float, int]:
         widths = [len(cells) for cells in csv_reader(lines, dialect, candidate) if cells][:SAMPLE_RECORDS]
@@ -114,4 +119,5 @@ def find_delimiter(lines: list[str], dialect: Dialect) -> str:
         return (sum(width == widths[0] for width in widths) / len(widths), widths[0])
 
     usable = [mark for mark in DELIMITERS if mark not in (dialect.mark, dialect.escape)]
-    return max(usable, key=merit)
+    told = REJECTS_DELIMITER.match(lines[0]) if lines else None
+    return told[1] if told is not None and told[1] in usable else max(usable, key=merit)

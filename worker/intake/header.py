@@ -8,6 +8,9 @@ START_AT = "__start_at"
 WINDOW_START, WINDOW_END = "__start_execution_time", "__end_execution_time"
 TASK_UUID = "__task_uuid"
 SPECIAL = "__"
+# Where a row of a file of rejects came from. Told to nobody: such a file is corrected and uploaded again.
+ROW = "__row"
+BOOKKEEPING = (ROW, "__line", "__code", "__why")
 # Columns that say when a contact may be called; only some providers read them.
 WINDOWS = (WINDOW_START, WINDOW_END, "call_schedule", "next_attempt_time")
 
@@ -77,6 +80,17 @@ def _called(columns: list[str], wanted: str) -> list[str]:
     if wanted in columns:
         return [wanted]
     return [name for name in columns if name.strip().casefold() == wanted.strip().casefold()]
+
+
+def surplus(columns: list[str]) -> list[str]:
+    """Nameless columns to the right of all others in a file of rejects.
+
+    A spreadsheet adds them when it saves rows that are longer than the header: no cell may stand in them.
+    """
+    if ROW not in columns:
+        return []
+    named = [n for n, name in enumerate(columns, start=1) if name != f"column_{n}"]
+    return columns[named[-1] :]
 
 
 def bare(name: str) -> str:

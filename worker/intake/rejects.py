@@ -47,6 +47,8 @@ class Code(IntEnum):
     UNKNOWN_ZONE = 24
     NO_ZONE = 25
     NO_WINDOW = 26
+    ALREADY_TAKEN_IN = 27
+    SURPLUS_CELLS = 28
 
     @property
     def word(self) -> str:
@@ -56,7 +58,7 @@ class Code(IntEnum):
     @property
     def kind(self) -> str:
         """Which set of the accounting the row falls into."""
-        if self is Code.CALLED_BEFORE:
+        if self in (Code.CALLED_BEFORE, Code.ALREADY_TAKEN_IN):
             return Code.DUPLICATE.word
         return self.word if self in (Code.DUPLICATE, Code.SUPPRESSED) else "rejected"
 
@@ -90,6 +92,10 @@ SENTENCES: dict[Code, str] = {
     Code.OTHER_TYPE: "The number is not of a type that the upload asks for; it is not called.",
     Code.OTHER_COUNTRY: "The number is not of a country that the upload asks for; it is not called.",
     Code.CALLED_BEFORE: "Another upload of this account has called the number a short while ago, or is about to.",
+    Code.ALREADY_TAKEN_IN: (
+        "The upload that this one continues, or another continuation of it, has the number already; it is left out."
+    ),
+    Code.SURPLUS_CELLS: "Cells stand to the right of the last named column; move or empty them.",
     Code.CELL_TOO_LONG: "A cell that is sent is longer than this account's provider allows; shorten it.",
     **{Code[fault.name]: text for fault, text in windows.SENTENCES.items()},
 }

@@ -35,9 +35,9 @@ class Order:
     `starts_at` the upload's own start (None: at once). `max_rows` and `max_bytes` bound one chunk, header included.
     More than `max_starts` different starts of rows are rounded up to the minute. `first_row` lets a continuation
     number on from the last row. `suppressed` are the digits of numbers that are not called, `called` of those that
-    other uploads have called a short while ago, both in ascending order; `only` and `countries` are those of `Rules`.
-    A packed file may unpack to `max_expanded` bytes. `asked` is the calling window that is to be kept. The first
-    `pilot` contacts lie in chunks of their own.
+    other uploads have called a short while ago, both in ascending order; `taken`, `taken_uuids`, `only` and `countries`
+    are those of `Rules`. A packed file may unpack to `max_expanded` bytes. `asked` is the calling window that is to be
+    kept. The first `pilot` contacts lie in chunks of their own.
     """
 
     token: str
@@ -55,6 +55,8 @@ class Order:
     max_expanded: int = EXPANDED_LIMIT
     suppressed: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     called: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    taken: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    taken_uuids: pl.Series = field(default_factory=lambda: pl.Series([], dtype=pl.String))
     only: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
     asked: Asked | None = None
@@ -126,6 +128,8 @@ class _Run:
             order.max_bytes,
             order.suppressed,
             order.called,
+            order.taken,
+            order.taken_uuids,
             order.only,
             order.countries,
         )

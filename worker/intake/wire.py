@@ -8,16 +8,18 @@ import polars as pl
 
 from worker.errors import InputError
 from worker.intake.dialect import Dialect
-from worker.intake.header import START_AT, TASK_UUID, WINDOWS, bare
+from worker.intake.header import BOOKKEEPING, START_AT, TASK_UUID, WINDOWS, bare, surplus
 from worker.intake.scan import Ints, scan
 from worker.layout import Extra, Layout
 
 TASK = "task"
 INDEX = ("row", "line", "e164", "uuid")
+CORRECTS = "corrects"  # beside the index in the file of a continuation: the row that the contact was before
 
 
 class Wire:
-    """Which columns of the file go out, and how. `__start_at` does not: the time is held by us.
+    """Which columns of the file go out, and how. `__start_at` does not: the time is held by us. Nor do those of a file
+    of rejects that say where a row came from.
 
     `unsent` names the columns that the provider has no place for. `window` are columns of calling windows that we add:
     their names in a frame of cells, and those that go out, in place of all that the file says of windows. Raises
@@ -32,20 +34,21 @@ class Wire:
         self._window = dict(window or {})
         self._replaced = WINDOWS if self._window else ()
         self._phone = str(columns.index(phone_column))
+        self._ours = {*BOOKKEEPING, *surplus(columns)} - {phone_column}
         if layout.extras is None:
             names = self._all(columns, phone_column)
         else:
             names = self._chosen(columns, phone_column, layout.extras)
         self._columns, self._wires = list(names), list(names.values())
         sent = {int(column) for column in self._columns if column != TASK and column not in self._window}
-        read = (START_AT, *layout.own_uuid, *self._replaced)
+        read = (START_AT, *layout.own_uuid, *self._replaced, *self._ours)
         self.unsent = [name for n, name in enumerate(columns) if n not in sent and name not in read]
         self.header = self._written(pl.DataFrame([[name] for name in self._wires])) if layout.header else b""
 
     def _all(self, columns: list[str], phone_column: str) -> dict[str, str]:
         """Every column where it stands, the uuid last."""
         layout = self.layout
-        not_sent = (START_AT, TASK_UUID, *self._replaced)
+        not_sent = (START_AT, TASK_UUID, *self._replaced, *self._ours)
         names = {str(n): name for n, name in enumerate(columns) if name not in not_sent}
         if layout.phone is not None:
             names[self._phone] = layout.phone
@@ -60,8 +63,9 @@ class Wire:
     def _chosen(self, columns: list[str], phone_column: str, extras: tuple[Extra, ...]) -> dict[str, str]:
         """Number, uuid, and those of the extras that the file has, the first of each name."""
         names = {self._phone: self.layout.phone or phone_column, TASK: self.layout.task}
+        theirs = {str(n): bare(name) for n, name in enumerate(columns) if name not in self._ours}
         for extra in extras:
-            found = next((str(n) for n, name in enumerate(columns) if bare(name) == bare(extra.column)), None)
+            found = next((n for n, name in theirs.items() if name == bare(extra.column)), None)
             if found is None and extra.required:
                 raise InputError("no_such_column", f"The file has no column {extra.column!r}; name one that it has.")
             if found is not None and found not in names and extra.wire not in names.values():

@@ -5,7 +5,6 @@ import io
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import BinaryIO
 
 import fastexcel
@@ -13,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from worker.errors import InputError
-from worker.intake.dialect import Dialect
+from worker.intake.dialect import QUOTE, Dialect
 from worker.intake.header import name_columns
 from worker.intake.read import Block, no_beat
 from worker.intake.scan import Ints
@@ -53,7 +52,7 @@ class Sheet:
         first_row: int = 1,
         beat: Callable[[], None] = no_beat,
     ) -> None:
-        self.dialect = replace(dialect, delimiter=dialect.delimiter or ",", encoding="utf-8")
+        self.dialect = Dialect(delimiter=",", encoding="utf-8", quote=QUOTE)  # as `_texts` writes the rows
         self._first_row = first_row
         self._beat = beat
         _measure(source, limit, beat)

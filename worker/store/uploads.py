@@ -78,7 +78,9 @@ def receive(session: Session, upload: Upload) -> bool:
     return True
 
 
-def claim_intake(session: Session, ulid: str, now: datetime, lease: float) -> Upload | None:
+def claim_intake(
+    session: Session, ulid: str, now: datetime, lease: float, first_row: int | None = None
+) -> Upload | None:
     """One worker reads the file. An expired lease may be taken over: intake sends nothing, so it may run twice."""
     token = new_token()
     free = or_(col(Upload.state) == UploadState.RECEIVED, col(Upload.lease_until) < now)
@@ -92,6 +94,7 @@ def claim_intake(session: Session, ulid: str, now: datetime, lease: float) -> Up
         lease_until=now + timedelta(seconds=lease),
         deaths=col(Upload.deaths) + died,
         rung_until=None,
+        first_row=first_row,
     )
     return by_ulid(session, ulid) if taken else None
 

@@ -1,0 +1,65 @@
+"""Families: an upload and those that continue it. One row number means one row of the whole family.
+
+Only one of a family is read at a time. So its rows number on from the last one that was read, and nobody comes into the
+family while another of it is compared with who is in it.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import and_, exists, or_, select
+from sqlmodel import Session, col
+
+from worker.models import Attempt, Chunk, Upload
+from worker.states import ChunkState, UploadState
+from worker.store import uploads
+from worker.store.arrows import Condition
+
+
+def claim_intake(session: Session, ulid: str, now: datetime, lease: float) -> Upload | None:
+    """As `uploads.claim_intake`; None also while another upload of the family is being read."""
+    found = select(col(Upload.id), col(Upload.continues_id)).where(col(Upload.ulid) == ulid)
+    row = session.execute(found).first()
+    if row is None or row.continues_id is None:
+        return uploads.claim_intake(session, ulid, now, lease)
+    uploads.lock(session, row.continues_id)
+    columns = (col(Upload.state), col(Upload.first_row), col(Upload.total))
+    others = session.execute(select(*columns).where(_in(row.continues_id), col(Upload.id) != row.id)).all()
+    if any(one.state == UploadState.INGESTING for one in others):
+        return None
+    first = max((one.first_row or 1) + one.total for one in others)
+    return uploads.claim_intake(session, ulid, now, lease, first_row=first)
+
+
+def others(session: Session, upload: Upload) -> list[Upload]:
+    """The other uploads of the family, oldest first."""
+    family = _in(root(upload))
+    return list(session.scalars(select(Upload).where(family, col(Upload.id) != upload.id).order_by(col(Upload.id))))
+
+
+def chunks_taken(session: Session, upload: Upload) -> list[Chunk]:
+    """The chunks of the others whose contacts are to be called or may have been, those that a person gave up too."""
+    decided = (col(Attempt.chunk_id) == col(Chunk.id), col(Attempt.step) == "decide")
+    given_up = exists().where(*decided, col(Attempt.result) == "give_up")
+    unsent = col(Chunk.state).in_([ChunkState.CANCELLED, ChunkState.SKIPPED])
+    gone = or_(unsent, and_(col(Chunk.state) == ChunkState.REFUSED, ~given_up))
+    query = select(Chunk).join(Upload, col(Upload.id) == col(Chunk.upload_id))
+    return list(session.scalars(query.where(_in(root(upload)), col(Upload.id) != upload.id, ~gone)))
+
+
+def continuing(session: Session, upload: Upload) -> list[Upload]:
+    """The uploads that continue this one, themselves or by way of another, oldest first."""
+    known, found = {upload.ulid}, []
+    for one in others(session, upload):
+        if one.job.get("continues") in known:
+            known.add(one.ulid)
+            found.append(one)
+    return found
+
+
+def root(upload: Upload) -> int:
+    """Id of the upload with which the family began."""
+    return upload.continues_id or upload.id
+
+
+def _in(root_id: int) -> Condition:
+    return or_(col(Upload.id) == root_id, col(Upload.continues_id) == root_id)
