@@ -4,7 +4,8 @@ Nothing is sent here and nothing is visible until the last transaction, so a rea
 another that begins again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
@@ -12,10 +13,10 @@ from typing import BinaryIO
 import numpy as np
 from sqlmodel import Session
 
-from worker import roster, telemetry
+from worker import memory, roster, telemetry
 from worker.context import Context, list_name
 from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
-from worker.intake import Dialect, Intake, Order, StagedChunk, take_in
+from worker.intake import Dialect, Intake, Order, StagedChunk, memory_needed, take_in
 from worker.job import Job
 from worker.models import CallList, Chunk, Upload, Withdrawal
 from worker.states import ChunkState
@@ -53,20 +54,45 @@ def ingest(ctx: Context, ulid: str) -> None:
 
 
 def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
-    job = Job.model_validate(upload.job)
-    with ctx.db.read() as session:
-        suppressed = suppressions.of_account(session, upload.account)
-        seen: set[int] = set()
-        called = _called(ctx, session, upload, now, seen)
-    with _opened(ctx, upload) as source:
-        order = replace(_order(ctx, upload, job, now), suppressed=suppressed, called=called)
-        intake = take_in(source, order, ctx.staging, _keep_lease(ctx, upload))
-    telemetry.emit("ingest.staged", upload=upload.ulid, rows=intake.total, chunks=len(intake.chunks))
-    with ctx.db.write() as session:
-        list_ids = _finish(ctx, session, upload, intake, now, seen)
+    order = _order(ctx, upload, Job.model_validate(upload.job), now)
+    with _room(ctx, upload, order, now):
+        with ctx.db.read() as session:
+            suppressed = suppressions.of_account(session, upload.account)
+            seen: set[int] = set()
+            called = _called(ctx, session, upload, now, seen)
+        with _opened(ctx, upload) as source:
+            order = replace(order, suppressed=suppressed, called=called)
+            intake = take_in(source, order, ctx.staging, _keep_lease(ctx, upload))
+        telemetry.emit("ingest.staged", upload=upload.ulid, rows=intake.total, chunks=len(intake.chunks))
+        with ctx.db.write() as session:
+            list_ids = _finish(ctx, session, upload, intake, now, seen)
     telemetry.emit("ingest.finished", upload=upload.ulid, rows=intake.total, rejected=intake.rejected)
     for list_id in list_ids[:1]:  # the sweep rings for lists with a start of their own
         ctx.ring("submit", list_id)
+
+
+@contextmanager
+def _room(ctx: Context, upload: Upload, order: Order, now: datetime) -> Iterator[None]:
+    """Memory for the reading, where the settings limit it. Raises Unavailable while others have it."""
+    limit = ctx.settings.intake_memory
+    if limit is None:
+        yield
+        return
+    with ctx.db.read() as session:
+        if uploads.waited_longer(session, upload, memory.WAITS):  # a large file would else never get its turn
+            raise Unavailable(memory.WAITS, "An earlier upload waits for memory; this one is read after it.")
+        listed = suppressions.count(session, upload.account) + suppressions.count(session, suppressions.EVERYWHERE)
+        listed += sum(one.total for one in _recent(ctx, session, upload, now))
+    with _opened(ctx, upload) as source:
+        need = memory_needed(source, order, listed)
+    with memory.room(ctx.settings.home / "intakes", need, limit):
+        yield
+
+
+def _recent(ctx: Context, session: Session, upload: Upload, now: datetime) -> list[Upload]:
+    """The account's other uploads, within the time that it leaves a number alone."""
+    days = ctx.settings.account(upload.account).call_again_after
+    return uploads.recent(session, upload, now - timedelta(days=days)) if days else []
 
 
 def _called(ctx: Context, session: Session, upload: Upload, now: datetime, seen: set[int]) -> suppressions.Numbers:
@@ -74,10 +100,8 @@ def _called(ctx: Context, session: Session, upload: Upload, now: datetime, seen:
 
     Of uploads that are not in `seen`, to which they are added.
     """
-    days = ctx.settings.account(upload.account).call_again_after
-    recent = uploads.recent(session, upload, now - timedelta(days=days)) if days else []
     found = []
-    for one in recent:
+    for one in _recent(ctx, session, upload, now):
         every = chunks.of_upload(session, one.id, *MAY_HAVE_CALLED) if one.id not in seen else []
         found += [roster.index(ctx.staging, chunk)["e164"].drop_nulls().to_numpy() for chunk in every]
         seen |= {one.id} if every else set()
@@ -238,7 +262,7 @@ def _chunk(upload: Upload, call_list: CallList, staged: StagedChunk, now: dateti
 
 
 def _put_off(ctx: Context, upload: Upload, error: Unavailable) -> None:
-    """Staging is away: nothing was lost, so the file is read again later, by whoever comes first."""
+    """Staging is away, or memory is: nothing was lost, so the file is read later, by whoever comes first."""
     with ctx.db.write() as session:
         again = ctx.db.now(session) + timedelta(seconds=ctx.settings.timing.probe_every)
         uploads.give_back_intake(session, upload, again, error.code, error.message)

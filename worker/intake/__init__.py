@@ -3,6 +3,7 @@
 from worker.intake.cut import StagedChunk
 from worker.intake.dialect import Dialect
 from worker.intake.header import resolve_phone_column
+from worker.intake.need import memory_needed
 from worker.intake.opened import peek
 from worker.intake.rejects import SENTENCES, Code, read_rejects, sentence
 from worker.intake.run import Intake, Order, take_in
@@ -16,6 +17,7 @@ __all__ = [
     "Order",
     "StagedChunk",
     "Staging",
+    "memory_needed",
     "peek",
     "read_rejects",
     "resolve_phone_column",
