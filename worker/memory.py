@@ -37,7 +37,7 @@ def _place(folder: Path, need: int, limit: int) -> int:
         held = sum(int(place.read_text()) for place in busy)
         if busy and held + need > limit:
             raise Unavailable(
-                WAITS,
+                "waits_for_memory",
                 f"Reading this file may take {need // MB} MB, and {held // MB} of the {limit // MB} MB that "
                 "intake_memory allows are held by others; it is read when one of them has ended.",
             )

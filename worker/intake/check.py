@@ -10,7 +10,7 @@ from worker.errors import InputError
 from worker.intake.header import START_AT, WINDOW_END, WINDOW_START, WINDOWS
 from worker.intake.phones import Phones, each_once, kinds
 from worker.intake.read import Block
-from worker.intake.rejects import Code, Flaw
+from worker.intake.rejects import Code, Flaws, together
 from worker.intake.scan import Ints, Marks
 from worker.intake.seen import Seen
 from worker.intake.starts import UPLOADS_OWN, read_start
@@ -30,7 +30,7 @@ class Checked:
     """
 
     contacts: pl.DataFrame
-    flaws: list[Flaw]
+    flaws: Flaws
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,8 @@ class Checks:
         self._mark_too_large(verdicts, block, e164, tasks)
         _mark(verdicts, _among(e164, self._rules.suppressed), Code.SUPPRESSED)
         _mark(verdicts, _among(e164, self._rules.called), Code.CALLED_BEFORE)
-        flaws = [*block.flaws, *self._flaws(block, verdicts)]
-        flaws += self._repeated_uuids(block, verdicts, uuids)
-        flaws += self._repeated_numbers(block, verdicts, e164)
+        before = self._mark_repeated_uuids(verdicts, block, uuids) + self._mark_repeated_numbers(verdicts, block, e164)
+        flaws = together([block.flaws, block.turned_away(np.flatnonzero(verdicts), verdicts, before)])
         fine = np.flatnonzero(verdicts == Code.FINE)
         contacts = self._wire.frame(block.cells[fine], e164[fine], tasks[fine]).with_columns(
             pl.Series("row", block.rows[fine]),
@@ -181,20 +180,16 @@ class Checks:
             _, ends = self._wire.serialise(self._wire.frame(block.cells[large], e164[large], tasks[large]))
             verdicts[large[np.diff(ends, prepend=0) > self._row_limit]] = Code.ROW_TOO_LARGE
 
-    def _flaws(self, block: Block, verdicts: Ints) -> list[Flaw]:
-        limit = self._rules.max_bytes
-        return [block.flaw(int(at), Code(int(verdicts[at])), limit=limit) for at in np.flatnonzero(verdicts)]
-
-    def _repeated_uuids(self, block: Block, verdicts: Ints, uuids: pl.Series) -> list[Flaw]:
+    def _mark_repeated_uuids(self, verdicts: Ints, block: Block, uuids: pl.Series) -> Ints:
         """Before the numbers: a row that is turned away here must not make another a duplicate."""
         candidates = np.flatnonzero((verdicts == Code.FINE) & uuids.is_not_null().to_numpy())
         hashes = uuids[candidates].hash().to_numpy().view(np.int64)
         keys = np.where(hashes == 0, 1, hashes)
-        return _repeated(self._uuids, keys, candidates, block, verdicts, Code.REPEATED_TASK_UUID)
+        return _mark_repeated(self._uuids, keys, candidates, block, verdicts, Code.REPEATED_TASK_UUID)
 
-    def _repeated_numbers(self, block: Block, verdicts: Ints, e164: Ints) -> list[Flaw]:
+    def _mark_repeated_numbers(self, verdicts: Ints, block: Block, e164: Ints) -> Ints:
         candidates = np.flatnonzero(verdicts == Code.FINE)
-        return _repeated(self._numbers, e164[candidates], candidates, block, verdicts, Code.DUPLICATE)
+        return _mark_repeated(self._numbers, e164[candidates], candidates, block, verdicts, Code.DUPLICATE)
 
 
 def _among(e164: Ints, listed: Ints) -> Marks:
@@ -206,11 +201,13 @@ def _among(e164: Ints, listed: Ints) -> Marks:
     return found
 
 
-def _repeated(seen: Seen, keys: Ints, candidates: Ints, block: Block, verdicts: Ints, code: Code) -> list[Flaw]:
-    first = seen.first_lines(keys, block.lines[candidates])
-    again = np.flatnonzero(first)
-    verdicts[candidates[again]] = code
-    return [block.flaw(int(candidates[i]), code, line=int(first[i])) for i in again]
+def _mark_repeated(seen: Seen, keys: Ints, candidates: Ints, block: Block, verdicts: Ints, code: Code) -> Ints:
+    """The line where each row of the block stood before, 0 where it did not."""
+    before = np.zeros(len(verdicts), np.int64)
+    if len(candidates):
+        before[candidates] = seen.first_lines(keys, block.lines[candidates])
+        verdicts[before > 0] = code
+    return before
 
 
 def _mark(verdicts: Ints, wrong: Marks, codes: Ints | Code) -> None:

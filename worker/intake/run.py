@@ -124,7 +124,7 @@ class _Run:
         self._checks = Checks(wire, columns, self._phone, rules)
         self._cutter = Cutter(wire, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat)
         self._late = LateStarts(folder, order.max_starts)
-        self._rejects = Rejects(folder / "rejects.parquet")
+        self._rejects = Rejects(folder / "rejects.parquet", expected=len(columns), limit=order.max_bytes)
         self._total = 0
         self._custom = False
 
