@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 from tests.benchmarks import people
+from worker.up import INTAKE_ENV
 
 ROWS, MANY, FEW = 1_000_000, 10_000_000, 100_000
 ROOT = Path(__file__).parents[2]
@@ -57,7 +58,7 @@ class Bench:
         told = subprocess.run(
             [*command, self.region, str(self.listed), str(out)],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(INTAKE_ENV if way == "intake" else {})},
             capture_output=True,
             check=True,
         )

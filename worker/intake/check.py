@@ -13,6 +13,7 @@ from worker.intake.read import Block
 from worker.intake.rejects import Code, Flaws, together
 from worker.intake.scan import Ints, Marks
 from worker.intake.seen import Seen
+from worker.intake.sieve import Listed
 from worker.intake.starts import UPLOADS_OWN, read_start
 from worker.intake.wire import Wire
 
@@ -62,6 +63,7 @@ class Checks:
         self._rules = rules
         self._row_limit = rules.max_bytes - len(wire.header)
         self._phones = Phones(rules.region)
+        self._suppressed, self._called = Listed(rules.suppressed), Listed(rules.called)
         self._numbers = Seen()
         self._uuids = Seen()
 
@@ -79,8 +81,8 @@ class Checks:
         tasks = self._tasks(block, uuids)
         self._mark_unfit_cells(verdicts, block)
         self._mark_too_large(verdicts, block, e164, tasks)
-        _mark(verdicts, _among(e164, self._rules.suppressed), Code.SUPPRESSED)
-        _mark(verdicts, _among(e164, self._rules.called), Code.CALLED_BEFORE)
+        _mark(verdicts, self._suppressed.holds(e164), Code.SUPPRESSED)
+        _mark(verdicts, self._called.holds(e164), Code.CALLED_BEFORE)
         before = self._mark_repeated_uuids(verdicts, block, uuids) + self._mark_repeated_numbers(verdicts, block, e164)
         flaws = together([block.flaws, block.turned_away(np.flatnonzero(verdicts), verdicts, before)])
         fine = np.flatnonzero(verdicts == Code.FINE)
@@ -166,7 +168,8 @@ class Checks:
         return cells.set(blank, None), (~(blank | usable)).to_numpy()
 
     def _tasks(self, block: Block, uuids: pl.Series) -> pl.Series:
-        return uuids.fill_null(self._prefix + pl.Series(block.rows).cast(pl.String))
+        ours = self._prefix + pl.Series(block.rows).cast(pl.String)
+        return ours if uuids.null_count() == len(uuids) else uuids.fill_null(ours)
 
     @property
     def _prefix(self) -> str:
@@ -190,15 +193,6 @@ class Checks:
     def _mark_repeated_numbers(self, verdicts: Ints, block: Block, e164: Ints) -> Ints:
         candidates = np.flatnonzero(verdicts == Code.FINE)
         return _mark_repeated(self._numbers, e164[candidates], candidates, block, verdicts, Code.DUPLICATE)
-
-
-def _among(e164: Ints, listed: Ints) -> Marks:
-    """Which numbers stand in a list that is in ascending order."""
-    if not len(listed):
-        return np.zeros(len(e164), np.bool_)
-    at = np.minimum(np.searchsorted(listed, e164), len(listed) - 1)
-    found: Marks = listed[at] == e164
-    return found
 
 
 def _mark_repeated(seen: Seen, keys: Ints, candidates: Ints, block: Block, verdicts: Ints, code: Code) -> Ints:

@@ -128,16 +128,23 @@ class Flaws:
 
     def sentences(self, **common: object) -> list[str]:
         """The sentence of each; `common` are facts that all share."""
-        plain = {code: sentence(Code(code).word, **common) for code in np.unique(self.codes[self.facts == 0]).tolist()}
-        told = zip(self.codes.tolist(), self.facts.tolist(), strict=True)
-        return [_with_fact(Code(code), fact, common) if fact else plain[code] for code, fact in told]
+        said = np.empty(len(self), object)
+        for code in np.unique(self.codes).tolist():
+            bare, told = (np.flatnonzero((self.codes == code) & known) for known in (self.facts == 0, self.facts != 0))
+            said[bare] = sentence(WORDS[code], **common)
+            if len(told):
+                before, after = _around_the_fact(Code(code), common)
+                said[told] = [f"{before}{fact}{after}" for fact in self.facts[told].tolist()]
+        found: list[str] = said.tolist()
+        return found
 
 
-NONE = Flaws(*np.zeros((4, 0), np.int64), [])
+_NO_INTS = np.zeros(0, np.int64)
+NONE = Flaws(_NO_INTS, _NO_INTS, _NO_INTS, _NO_INTS, [])
 
 
-def _with_fact(code: Code, fact: int, common: Mapping[str, object]) -> str:
-    return DETAILED[code].format(**common, **{FACTS[code]: fact})
+def _around_the_fact(code: Code, common: Mapping[str, object]) -> list[str]:
+    return DETAILED[code].format(**common, **{FACTS[code]: "\0"}).split("\0")
 
 
 def together(parts: Sequence[Flaws]) -> Flaws:
