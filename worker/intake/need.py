@@ -7,7 +7,7 @@ from worker.intake.run import Order
 from worker.intake.unpack import DAMAGE, EXPANDED_LIMIT, Origin, is_workbook, unpacked
 
 SAMPLE_BYTES = 4 << 20
-PROCESS = 300_000_000  # bytes: the program itself, and the blocks and the chunk that are at work
+PROCESS = 330_000_000  # bytes: the program itself, and the blocks and the chunk that are at work
 PER_NUMBER = 24  # of the duplicate check; the user's own task uuids are checked in the same way
 PER_LISTED = 32  # a number of a do-not-call list, while the list is put in order
 PER_SHEET_BYTE = 8  # a workbook's sheet is held whole
