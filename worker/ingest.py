@@ -4,7 +4,8 @@ Nothing is sent here and nothing is visible until the last transaction, so a rea
 another that begins again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, NamedTuple
@@ -13,10 +14,10 @@ import numpy as np
 import polars as pl
 from sqlmodel import Session
 
-from worker import calling, roster, telemetry
+from worker import calling, memory, roster, telemetry
 from worker.context import Context, list_name
 from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
-from worker.intake import Dialect, Intake, Order, StagedChunk, take_in
+from worker.intake import Dialect, Intake, Order, StagedChunk, memory_needed, take_in
 from worker.intake.read import no_beat
 from worker.intake.rejects import UNASKED
 from worker.job import Job
@@ -79,13 +80,14 @@ def ingest(ctx: Context, ulid: str) -> None:
 
 def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
     beat, seen = _keep_lease(ctx, upload), set[int]()
-    order = order_for(ctx, upload, now, seen, beat)
-    with _opened(ctx, upload) as source:
-        intake = take_in(source, order, ctx.staging, beat)
-    telemetry.emit("ingest.staged", upload=upload.ulid, rows=intake.total, chunks=len(intake.chunks))
-    leaving = _leaving(ctx, upload, intake, now, seen, beat)
-    with ctx.db.write() as session:
-        list_ids = _finish(ctx, session, upload, intake, now, seen, leaving)
+    with _room(ctx, upload, now):
+        order = order_for(ctx, upload, now, seen, beat)
+        with _opened(ctx, upload) as source:
+            intake = take_in(source, order, ctx.staging, beat)
+        telemetry.emit("ingest.staged", upload=upload.ulid, rows=intake.total, chunks=len(intake.chunks))
+        leaving = _leaving(ctx, upload, intake, now, seen, beat)
+        with ctx.db.write() as session:
+            list_ids = _finish(ctx, session, upload, intake, now, seen, leaving)
     telemetry.emit("ingest.finished", upload=upload.ulid, rows=intake.total, rejected=intake.rejected)
     for list_id in list_ids[:1]:  # the sweep rings for lists with a start of their own
         ctx.ring("submit", list_id)
@@ -100,14 +102,38 @@ def order_for(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat:
     return replace(_order(ctx, upload, Job.model_validate(upload.job), now), **known)
 
 
+@contextmanager
+def _room(ctx: Context, upload: Upload, now: datetime) -> Iterator[None]:
+    """Memory for the reading, where the settings limit it. Raises Unavailable while others have it."""
+    limit = ctx.settings.intake_memory
+    if limit is None:
+        yield
+        return
+    with ctx.db.read() as session:
+        if uploads.waited_longer(session, upload, memory.WAITS):  # a large file would else never get its turn
+            raise Unavailable(memory.WAITS, "An earlier upload waits for memory; this one is read after it.")
+        known = suppressions.count_of_account(session, upload.account) + (upload.first_row or 1) - 1
+        known += sum(one.total for one in _recent(ctx, session, upload, now))
+    order = _order(ctx, upload, Job.model_validate(upload.job), now)
+    with _opened(ctx, upload) as source:
+        need = memory_needed(source, order, known)
+    with memory.room(ctx.settings.home / "intakes", need, limit):
+        yield
+
+
+def _recent(ctx: Context, session: Session, upload: Upload, now: datetime) -> list[Upload]:
+    """The account's other uploads, within the time that it leaves a number alone."""
+    days = ctx.settings.account(upload.account).call_again_after
+    return uploads.recent(session, upload, now - timedelta(days=days)) if days else []
+
+
 def _called(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: Beat) -> suppressions.Numbers:
     """Numbers that the account's other uploads call, or have called within the time that it leaves a number alone.
 
     Of uploads that are not in `seen`, to which they are added.
     """
-    days = ctx.settings.account(upload.account).call_again_after
     with ctx.db.read() as session:
-        recent = uploads.recent(session, upload, now - timedelta(days=days)) if days else []
+        recent = _recent(ctx, session, upload, now)
         every = {one.id: chunks.of_upload(session, one.id, *MAY_HAVE_CALLED) for one in recent if one.id not in seen}
     found = []
     for chunk in (chunk for some in every.values() for chunk in some):
@@ -334,7 +360,7 @@ def _chunk(upload: Upload, call_list: CallList, staged: StagedChunk, now: dateti
 
 
 def _put_off(ctx: Context, upload: Upload, error: Unavailable) -> None:
-    """Staging is away: nothing was lost, so the file is read again later, by whoever comes first."""
+    """Staging is away, or memory is: nothing was lost, so the file is read later, by whoever comes first."""
     with ctx.db.write() as session:
         again = ctx.db.now(session) + timedelta(seconds=ctx.settings.timing.probe_every)
         uploads.give_back_intake(session, upload, again, error.code, error.message)

@@ -181,6 +181,9 @@ class Settings(BaseSettings):
         default_factory=list, description="hosts, or s3://bucket, that a raw message may name a file of"
     )
     source_limit: int = Field(20_000_000_000, ge=1, description="bytes of a file, unpacked; a larger one is refused")
+    intake_memory: int | None = Field(
+        None, ge=1, description="bytes that the intakes of one machine may need together; an upload beyond it waits"
+    )
     reject_threshold: float = Field(
         0.30, ge=0, le=1, description="an upload of which a larger share was rejected waits for a person"
     )

@@ -15,7 +15,10 @@ from worker.supervisor import Supervisor, refuse_second
 
 LOOPBACK = "127.0.0.1"
 CALLS_GRACE = 75.0  # longer than the deadline of one request to a provider: what is being sent is settled, not in doubt
+INTAKE_KEPT = 500_000  # KB; an intake process that had more is replaced, since much of it would never be given back
 INTAKE_GRACE = 30.0  # an intake that is cut off is read again from the start
+# Intake has threads of its own: more beneath them, and a heap for each, would cost time and memory.
+INTAKE_ENV = {"POLARS_MAX_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 WEB_GRACE = 15.0  # what is being stored is stored and answered
 SANDBOX_SPEED = 60
 
@@ -125,8 +128,9 @@ def _calls(plan: Plan, env: Mapping[str, str]) -> Service:
 
 def _intake(plan: Plan, env: Mapping[str, str]) -> Service:
     """A process of its own: parsing needs a core, and must not hold up what is due."""
-    pool = ["--pool", "prefork", "-c", "1", "-Q", "ingest", "-n", "intake@%h"]
-    return _celery("intake", ["worker", *pool, *QUIET], plan, env, grace=INTAKE_GRACE)
+    pool = ["--pool", "prefork", "-c", "1", "--max-memory-per-child", str(INTAKE_KEPT)]
+    queue = ["-Q", "ingest", "-n", "intake@%h"]
+    return _celery("intake", ["worker", *pool, *queue, *QUIET], plan, {**INTAKE_ENV, **env}, grace=INTAKE_GRACE)
 
 
 def _beat(plan: Plan, env: Mapping[str, str]) -> Service:

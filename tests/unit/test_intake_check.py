@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.intake_case import NOW, TOKEN, Taking, phone, taking
 from worker.intake import SENTENCES, Code, sentence
 from worker.intake.seen import Seen
+from worker.intake.sieve import Listed
 
 
 @pytest.fixture
@@ -163,3 +164,11 @@ def test_seen_takes_any_64_bits() -> None:
     keys = np.array([-1, 1, 2**63 - 1, -(2**63)], np.int64)
     assert seen.first_lines(keys, np.array([2, 3, 4, 2**33])).tolist() == [0, 0, 0, 0]
     assert seen.first_lines(keys, np.array([9, 9, 9, 9])).tolist() == [2, 3, 4, 2**32 - 1]
+
+
+@pytest.mark.parametrize("count", [0, 1, 50_000])
+def test_a_list_holds_its_numbers_and_no_others(count: int) -> None:
+    dice = np.random.default_rng(6)
+    numbers = np.unique(dice.integers(1, 10**6, count))
+    asked = np.concatenate([numbers, dice.integers(-30, 10**6, 50_000)])
+    assert (Listed(numbers).holds(asked) == np.isin(asked, numbers)).all()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from worker.errors import InputError
 from worker.intake.dialect import Dialect
 from worker.intake.read import Reading
+from worker.intake.rejects import Code
 
 WIDTH = 3
 HEADER = b"a,b,c\n"
@@ -31,7 +32,10 @@ def reading(data: bytes, dialect: Dialect, block_bytes: int) -> Found:
     for block in Reading(io.BytesIO(data), dialect, block_bytes=block_bytes).blocks():
         cells = map(list, block.cells.rows())
         found.good += zip(block.rows.tolist(), block.lines.tolist(), cells, strict=True)
-        found.faulty += [(flaw.row, flaw.line, flaw.code.word, flaw.text) for flaw in block.flaws]
+        words = [Code(code).word for code in block.flaws.codes.tolist()]
+        found.faulty += zip(
+            block.flaws.rows.tolist(), block.flaws.lines.tolist(), words, block.flaws.texts, strict=True
+        )
         records += block.records
     found.faulty.sort()
     assert records == len(found.good) + len(found.faulty)
@@ -156,7 +160,7 @@ def test_a_row_that_cannot_be_decoded_is_kept_in_the_bytes_of_the_file(encoding:
 def test_rows_number_on_from_the_first() -> None:
     blocks = list(Reading(io.BytesIO(HEADER + b"1,2,3\n4,5\n"), Dialect(), first_row=100).blocks())
     assert blocks[0].rows.tolist() == [100]
-    assert blocks[0].flaws[0].row == 101
+    assert blocks[0].flaws.rows.tolist() == [101]
 
 
 @pytest.mark.parametrize("block_bytes", [16, 1 << 20])

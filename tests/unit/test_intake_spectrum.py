@@ -41,4 +41,4 @@ def test_a_case_is_read_as_it_is_meant(name: str, block_bytes: int) -> None:
     blocks = list(reading.blocks())
     rows = [list(row) for block in blocks for row in block.cells.rows()]
     assert [reading.columns, *rows] == wanted
-    assert not [flaw for block in blocks for flaw in block.flaws]
+    assert not any(len(block.flaws) for block in blocks)

@@ -13,6 +13,8 @@ from worker.errors import InputError, Unavailable
 from worker.settings import AccountSettings, Settings
 from worker.up import Plan, is_called_back, services, up
 
+ROOT = Path(__file__).parents[2]
+
 
 def plan(home: Path, **changes: object) -> Plan:
     usual: dict[str, object] = {
@@ -95,6 +97,10 @@ def test_calls_wait_in_threads_and_intake_has_a_process(tmp_path: Path) -> None:
     assert calls[calls.index("-Q") + 1] == "submit,collect,sweep"
     assert intake[intake.index("--pool") + 1] == "prefork"
     assert intake[intake.index("-Q") + 1] == "ingest"
+    assert listed["intake"].env["POLARS_MAX_THREADS"] == "1"
+    assert "POLARS_MAX_THREADS" not in listed["calls"].env
+    kept = intake[intake.index("--max-memory-per-child") + 1]
+    assert f'"--max-memory-per-child", "{kept}"' in (ROOT / "docker-compose.yml").read_text()
 
 
 def test_flower_is_on_loopback_and_cannot_do_anything(tmp_path: Path) -> None:

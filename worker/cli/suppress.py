@@ -131,9 +131,9 @@ def _of_file(file: Path, column: str | None, region: str | None) -> list[int]:
             records = open_list(source, Dialect())
             at = str(records.columns.index(resolve_phone_column(records.columns, column)))
             for block in records.blocks():
-                if block.flaws:
-                    flaw = block.flaws[0]
-                    raise InputError("bad_number", f"Line {flaw.line} of {file} cannot be read: {flaw.sentence}")
+                if len(block.flaws):
+                    line, said = block.flaws.lines[0], block.flaws.sentences(expected=len(records.columns))[0]
+                    raise InputError("bad_number", f"Line {line} of {file} cannot be read: {said}")
                 filled = block.cells[at].str.strip_chars() != ""
                 read = phones.read(block.cells[at].filter(filled))
                 for line in block.lines[filled.to_numpy()][read <= 0]:

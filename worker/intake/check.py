@@ -10,9 +10,10 @@ from worker.errors import InputError
 from worker.intake.header import ROW, START_AT, WINDOW_END, WINDOW_START, WINDOWS, surplus
 from worker.intake.phones import Phones, each_once, kinds
 from worker.intake.read import Block
-from worker.intake.rejects import Code, Flaw
+from worker.intake.rejects import Code, Flaws, together
 from worker.intake.scan import Ints, Marks
 from worker.intake.seen import Seen
+from worker.intake.sieve import Listed
 from worker.intake.starts import UPLOADS_OWN, read_start
 from worker.intake.timetable import Timed, Timetable
 from worker.intake.wire import CORRECTS, Wire
@@ -31,7 +32,7 @@ class Checked:
     """
 
     contacts: pl.DataFrame
-    flaws: list[Flaw]
+    flaws: Flaws
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Checks:
         self._rules = rules
         self._row_limit = rules.max_bytes - len(wire.header)
         self._phones = Phones(rules.region)
+        self._suppressed, self._called = Listed(rules.suppressed), Listed(rules.called)
+        self._taken = Listed(rules.taken)
         self._numbers = Seen()
         self._uuids = Seen()
 
@@ -90,13 +93,12 @@ class Checks:
         tasks = self._tasks(block, uuids)
         self._mark_unfit_cells(verdicts, block)
         self._mark_too_large(verdicts, block, timed.cells, e164, tasks)
-        _mark(verdicts, _among(e164, self._rules.suppressed), Code.SUPPRESSED)
-        _mark(verdicts, _among(e164, self._rules.taken), Code.ALREADY_TAKEN_IN)
-        _mark(verdicts, _among(e164, self._rules.called), Code.CALLED_BEFORE)
+        _mark(verdicts, self._suppressed.holds(e164), Code.SUPPRESSED)
+        _mark(verdicts, self._taken.holds(e164), Code.ALREADY_TAKEN_IN)
+        _mark(verdicts, self._called.holds(e164), Code.CALLED_BEFORE)
         _mark(verdicts, self._has_uuid_of_family(uuids), Code.REPEATED_TASK_UUID)
-        flaws = [*block.flaws, *self._flaws(block, verdicts)]
-        flaws += self._repeated_uuids(block, verdicts, uuids)
-        flaws += self._repeated_numbers(block, verdicts, e164)
+        before = self._mark_repeated_uuids(verdicts, block, uuids) + self._mark_repeated_numbers(verdicts, block, e164)
+        flaws = together([block.flaws, block.turned_away(np.flatnonzero(verdicts), verdicts, before)])
         if self._timetable:
             self._timetable.count(timed.plans[verdicts == timed.codes])
         fine = np.flatnonzero(verdicts == Code.FINE)
@@ -206,7 +208,8 @@ class Checks:
         return cells.set(blank, None), (~(blank | usable)).to_numpy()
 
     def _tasks(self, block: Block, uuids: pl.Series) -> pl.Series:
-        return uuids.fill_null(self._prefix + pl.Series(block.rows).cast(pl.String))
+        ours = self._prefix + pl.Series(block.rows).cast(pl.String)
+        return ours if uuids.null_count() == len(uuids) else uuids.fill_null(ours)
 
     @property
     def _prefix(self) -> str:
@@ -220,40 +223,25 @@ class Checks:
             _, ends = self._wire.serialise(self._wire.frame(cells[large], e164[large], tasks[large]))
             verdicts[large[np.diff(ends, prepend=0) > self._row_limit]] = Code.ROW_TOO_LARGE
 
-    def _flaws(self, block: Block, verdicts: Ints) -> list[Flaw]:
-        limit = self._rules.max_bytes
-        found = [(int(at), Code(int(verdicts[at]))) for at in np.flatnonzero(verdicts)]
-        return [
-            block.flaw(at, code, limit=limit) if code is Code.ROW_TOO_LARGE else block.flaw(at, code)
-            for at, code in found
-        ]
-
-    def _repeated_uuids(self, block: Block, verdicts: Ints, uuids: pl.Series) -> list[Flaw]:
+    def _mark_repeated_uuids(self, verdicts: Ints, block: Block, uuids: pl.Series) -> Ints:
         """Before the numbers: a row that is turned away here must not make another a duplicate."""
         candidates = np.flatnonzero((verdicts == Code.FINE) & uuids.is_not_null().to_numpy())
         hashes = uuids[candidates].hash().to_numpy().view(np.int64)
         keys = np.where(hashes == 0, 1, hashes)
-        return _repeated(self._uuids, keys, candidates, block, verdicts, Code.REPEATED_TASK_UUID)
+        return _mark_repeated(self._uuids, keys, candidates, block, verdicts, Code.REPEATED_TASK_UUID)
 
-    def _repeated_numbers(self, block: Block, verdicts: Ints, e164: Ints) -> list[Flaw]:
+    def _mark_repeated_numbers(self, verdicts: Ints, block: Block, e164: Ints) -> Ints:
         candidates = np.flatnonzero(verdicts == Code.FINE)
-        return _repeated(self._numbers, e164[candidates], candidates, block, verdicts, Code.DUPLICATE)
+        return _mark_repeated(self._numbers, e164[candidates], candidates, block, verdicts, Code.DUPLICATE)
 
 
-def _among(e164: Ints, listed: Ints) -> Marks:
-    """Which numbers stand in a list that is in ascending order."""
-    if not len(listed):
-        return np.zeros(len(e164), np.bool_)
-    at = np.minimum(np.searchsorted(listed, e164), len(listed) - 1)
-    found: Marks = listed[at] == e164
-    return found
-
-
-def _repeated(seen: Seen, keys: Ints, candidates: Ints, block: Block, verdicts: Ints, code: Code) -> list[Flaw]:
-    first = seen.first_lines(keys, block.lines[candidates])
-    again = np.flatnonzero(first)
-    verdicts[candidates[again]] = code
-    return [block.flaw(int(candidates[i]), code, line=int(first[i])) for i in again]
+def _mark_repeated(seen: Seen, keys: Ints, candidates: Ints, block: Block, verdicts: Ints, code: Code) -> Ints:
+    """The line where each row of the block stood before, 0 where it did not."""
+    before = np.zeros(len(verdicts), np.int64)
+    if len(candidates):
+        before[candidates] = seen.first_lines(keys, block.lines[candidates])
+        verdicts[before > 0] = code
+    return before
 
 
 def _mark(verdicts: Ints, wrong: Marks, codes: Ints | Code) -> None:

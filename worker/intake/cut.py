@@ -1,16 +1,22 @@
 """Cuts contacts into chunks that a provider accepts and stages their bytes."""
 
 import io
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 
 from worker.intake.scan import Ints
 from worker.intake.stage import Staging
 from worker.intake.timetable import OF_WINDOWS
 from worker.intake.wire import CORRECTS, INDEX, Wire
+
+COUNTED = {"row": "DELTA_BINARY_PACKED", "line": "DELTA_BINARY_PACKED"}
+STORED_AT_ONCE = 3  # what a disk takes to be sure of one chunk is time for another
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,22 @@ class StagedChunk:
     pilot: bool = False
 
 
+@dataclass(frozen=True)
+class _Chunk:
+    """A chunk that is cut and not stored yet."""
+
+    seq: int
+    starts_at: int | None
+    bodies: list[bytes]
+    index: pl.DataFrame
+    pilot: bool
+
+
 class Cutter:
     """Fills one chunk at a time. No chunk has more than `max_rows` rows or `max_bytes` bytes, nor two starts.
 
-    The first `pilot` rows that come lie in chunks of their own.
+    The first `pilot` rows that come lie in chunks of their own. Chunks are stored while the next is filled, and are all
+    in `chunks`, in order, once the cutter is closed.
     """
 
     def __init__(
@@ -52,6 +70,9 @@ class Cutter:
         self._pilot = pilot
         self._taken = 0
         self._start: int | None = None
+        self._seq = 0
+        self._stores = ThreadPoolExecutor(STORED_AT_ONCE, "store")
+        self._storing: deque[Future[StagedChunk]] = deque()
         self._clear()
 
     def add(self, contacts: pl.DataFrame, start: int | None) -> None:
@@ -63,38 +84,56 @@ class Cutter:
             self._start = start
         kept = [name for name in (*INDEX, *OF_WINDOWS, CORRECTS) if name in contacts.columns]
         body, ends = self._wire.serialise(contacts)
+        index = contacts.select(kept)
         at = 0
         while at < len(ends):
             if (room := self._room(ends, at)) < 1:
                 self.finish()
                 room = self._room(ends, at)
             begin = int(ends[at - 1]) if at else 0
-            self._take(body[begin : int(ends[at + room - 1])], contacts.slice(at, room).select(kept))
+            self._take(body[begin : int(ends[at + room - 1])], index.slice(at, room))
             at += room
 
     def finish(self) -> None:
         """Stage what has gathered; the next row begins a new chunk."""
         if not self._rows:
             return
-        index = pl.concat(self._indexes)
-        out = io.BytesIO()
-        index.write_parquet(out, compression="zstd")
-        digest, size = self._staging.put_stream([self._wire.header, *self._bodies])
-        self.chunks.append(
-            StagedChunk(
-                seq=len(self.chunks) + 1,
-                rows=self._rows,
-                bytes=size,
-                digest=digest,
-                index_digest=self._staging.put(out.getvalue()),
-                starts_at=self._start,
-                first_row=int(index["row"][0]),
-                last_row=int(index["row"][-1]),
-                pilot=self._taken <= self._pilot,
-            )
-        )
+        self._seq += 1
+        pilot = self._taken <= self._pilot
+        chunk = _Chunk(self._seq, self._start, self._bodies, pl.concat(self._indexes), pilot)
         self._clear()
+        if len(self._storing) >= STORED_AT_ONCE:
+            self._keep()
+        self._storing.append(self._stores.submit(self._store, chunk))
         self._beat()
+
+    def close(self) -> None:
+        """Wait until all is stored, and leave it at that where something failed."""
+        try:
+            while self._storing:
+                self._keep()
+        finally:
+            self._stores.shutdown(cancel_futures=True)
+
+    def _keep(self) -> None:
+        self.chunks.append(self._storing.popleft().result())
+
+    def _store(self, chunk: _Chunk) -> StagedChunk:
+        out = io.BytesIO()
+        table = chunk.index.to_arrow(compat_level=pl.CompatLevel.oldest())
+        pq.write_table(table, out, compression="zstd", use_dictionary=False, column_encoding=COUNTED)
+        digest, size = self._staging.put_stream([self._wire.header, *chunk.bodies])
+        return StagedChunk(
+            seq=chunk.seq,
+            rows=chunk.index.height,
+            bytes=size,
+            digest=digest,
+            index_digest=self._staging.put(out.getvalue()),
+            starts_at=chunk.starts_at,
+            first_row=int(chunk.index["row"][0]),
+            last_row=int(chunk.index["row"][-1]),
+            pilot=chunk.pilot,
+        )
 
     def _room(self, ends: Ints, at: int) -> int:
         """How many rows from `at` on still fit."""

@@ -21,7 +21,7 @@ from worker.intake.dialect import (
 from worker.intake.header import name_columns
 from worker.intake.odd import LINE, MAX_CELL_LINES, OddRecord, odd_records, refuse_endless_cell, whole_lines
 from worker.intake.parse import Parsed, parse
-from worker.intake.rejects import Code, Flaw, sentence
+from worker.intake.rejects import FACTS, Code, Flaws
 from worker.intake.scan import Ints
 
 BLOCK_BYTES = 4 << 20
@@ -40,13 +40,13 @@ class Block:
     rows: Ints
     lines: Ints
     sizes: Ints
-    flaws: list[Flaw]
+    flaws: Flaws
     records: int
-    text: Callable[[int], bytes]
+    texts: Callable[[Ints], list[bytes]]
 
-    def flaw(self, at: int, code: Code, **facts: object) -> Flaw:
-        """The readable record at `at`, turned away."""
-        return Flaw(int(self.rows[at]), int(self.lines[at]), code, sentence(code.word, **facts), self.text(at))
+    def turned_away(self, at: Ints, codes: Ints, facts: Ints) -> Flaws:
+        """The readable records at `at`; `codes` and `facts` run beside all of them."""
+        return Flaws(self.rows[at], self.lines[at], codes[at], facts[at], self.texts(at))
 
 
 def no_beat() -> None:
@@ -155,16 +155,18 @@ class Reading:
         starts, ends = spans.starts[good], spans.ends[good]
         rows = self._row + np.arange(len(spans))
         lines = self._line + spans.lines
-        flaws = [
-            Flaw(
-                int(rows[i]),
-                int(lines[i]),
-                code,
-                sentence(code.word, found=found, expected=len(self.columns)),
-                self._as_it_was(data[spans.starts[i] : spans.ends[i]], code),
-            )
-            for i, (code, found) in parsed.faults.items()
-        ]
+        faulty = np.array(list(parsed.faults), np.int64)
+        codes = [code for code, _ in parsed.faults.values()]
+        flaws = Flaws(
+            rows[faulty],
+            lines[faulty],
+            np.array(codes, np.int64),
+            np.array([found * (code in FACTS) for code, found in parsed.faults.values()], np.int64),
+            [
+                self._as_it_was(data[spans.starts[i] : spans.ends[i]], code)
+                for i, code in zip(parsed.faults, codes, strict=True)
+            ],
+        )
         return Block(
             cells=parsed.cells,
             rows=rows[good],
@@ -172,7 +174,7 @@ class Reading:
             sizes=ends - starts,
             flaws=flaws,
             records=len(spans),
-            text=lambda at: data[starts[at] : ends[at]],
+            texts=lambda at: [data[i:j] for i, j in zip(starts[at].tolist(), ends[at].tolist(), strict=True)],
         )
 
     def _as_it_was(self, text: bytes, code: Code) -> bytes:

@@ -6,14 +6,16 @@ sentence says what is wrong and what to do, and holds no phone number; the row i
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worker import windows
+from worker.intake.scan import Ints
 from worker.intake.stage import Staging
 
 
@@ -107,22 +109,70 @@ DETAILED: dict[Code, str] = {
     Code.DUPLICATE: "Line {line} has the same number; that one is called and this one is left out.",
 }
 
+FACTS = {Code.WRONG_COLUMN_COUNT: "found", Code.REPEATED_TASK_UUID: "line", Code.DUPLICATE: "line"}
+
 
 def sentence(code: str, **facts: object) -> str:
     """The sentence of a stable code, with the row's own facts where they are given."""
     found = Code[code.upper()]
-    return DETAILED[found].format(**facts) if facts and found in DETAILED else SENTENCES[found]
+    detailed = facts and found in DETAILED and FACTS.get(found, "") in ("", *facts)
+    return DETAILED[found].format(**facts) if detailed else SENTENCES[found]
+
+
+WORDS = {int(code): code.word for code in Code}
+KINDS = {int(code): code.kind for code in Code}
 
 
 @dataclasses.dataclass(frozen=True)
-class Flaw:
-    """One row that is not sent. `row` and `line` count from 1; `text` is the record without its line end."""
+class Flaws:
+    """Rows that are not sent, as columns that run beside each other.
 
-    row: int
-    line: int
-    code: Code
-    sentence: str
-    text: bytes
+    `rows` and `lines` count from 1; `facts` holds the number that the sentence of `codes` may name (`FACTS`), else 0;
+    `texts` are the records without their line end.
+    """
+
+    rows: Ints
+    lines: Ints
+    codes: Ints
+    facts: Ints
+    texts: list[bytes]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def sentences(self, **common: object) -> list[str]:
+        """The sentence of each; `common` are facts that all share."""
+        said = np.empty(len(self), object)
+        for code in np.unique(self.codes).tolist():
+            bare, told = (np.flatnonzero((self.codes == code) & known) for known in (self.facts == 0, self.facts != 0))
+            said[bare] = sentence(WORDS[code], **common)
+            if len(told):
+                before, after = _around_the_fact(Code(code), common)
+                said[told] = [f"{before}{fact}{after}" for fact in self.facts[told].tolist()]
+        found: list[str] = said.tolist()
+        return found
+
+
+_NO_INTS = np.zeros(0, np.int64)
+NONE = Flaws(_NO_INTS, _NO_INTS, _NO_INTS, _NO_INTS, [])
+
+
+def _around_the_fact(code: Code, common: Mapping[str, object]) -> list[str]:
+    return DETAILED[code].format(**common, **{FACTS[code]: "\0"}).split("\0")
+
+
+def together(parts: Sequence[Flaws]) -> Flaws:
+    """All of these in the order of their rows."""
+    rows = np.concatenate([part.rows for part in parts])
+    order = np.argsort(rows, kind="stable")
+    texts = [text for part in parts for text in part.texts]
+    return Flaws(
+        rows[order],
+        np.concatenate([part.lines for part in parts])[order],
+        np.concatenate([part.codes for part in parts])[order],
+        np.concatenate([part.facts for part in parts])[order],
+        [texts[at] for at in order.tolist()],
+    )
 
 
 COLUMNS: dict[str, pa.DataType] = {
@@ -138,26 +188,32 @@ GROUP_ROWS, GROUP_BYTES = 50_000, 8 << 20
 
 
 class Rejects:
-    """Writes the rejects of one upload into a Parquet file as they come, and stages it at the end."""
+    """Writes the rejects of one upload into a Parquet file as they come, and stages it at the end.
 
-    def __init__(self, path: Path) -> None:
+    `common` are the facts of sentences that hold for all of its rows.
+    """
+
+    def __init__(self, path: Path, **common: object) -> None:
         self.counts: Counter[Code] = Counter()
         self._path = path
+        self._common = common
         self._writer: pq.ParquetWriter | None = None
-        self._waiting: list[Flaw] = []
-        self._bytes = 0
+        self._waiting: list[Flaws] = []
+        self._rows = self._bytes = 0
 
-    def add(self, flaws: list[Flaw]) -> None:
-        """Take the flaws of one block; they are kept in the order of their rows."""
-        self._waiting.extend(sorted(flaws, key=lambda flaw: flaw.row))
-        self._bytes += sum(len(flaw.text) for flaw in flaws)
-        self.counts.update(flaw.code for flaw in flaws)
-        if len(self._waiting) >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
+    def add(self, flaws: Flaws) -> None:
+        """Take the flaws of one block, which are in the order of their rows."""
+        self._waiting.append(flaws)
+        self._rows += len(flaws)
+        self._bytes += sum(map(len, flaws.texts))
+        codes, counts = np.unique(flaws.codes, return_counts=True)
+        self.counts.update({Code(code): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)})
+        if self._rows >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
             self._write()
 
     def finish(self, staging: Staging) -> str | None:
         """Stage the object; its digest, or None where every row was good."""
-        if self._waiting:
+        if self._rows:
             self._write()
         if self._writer is None:
             return None
@@ -175,21 +231,21 @@ class Rejects:
     def _write(self) -> None:
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._path, SCHEMA, compression="zstd")
-        flaws = self._waiting
+        flaws = together(self._waiting)
         self._writer.write_table(
             pa.table(
                 {
-                    "row": [flaw.row for flaw in flaws],
-                    "line": [flaw.line for flaw in flaws],
-                    "kind": [flaw.code.kind for flaw in flaws],
-                    "code": [flaw.code.word for flaw in flaws],
-                    "sentence": [flaw.sentence for flaw in flaws],
-                    "text": [flaw.text for flaw in flaws],
+                    "row": flaws.rows,
+                    "line": flaws.lines,
+                    "kind": [KINDS[code] for code in flaws.codes.tolist()],
+                    "code": [WORDS[code] for code in flaws.codes.tolist()],
+                    "sentence": flaws.sentences(**self._common),
+                    "text": flaws.texts,
                 },
                 schema=SCHEMA,
             )
         )
-        self._waiting, self._bytes = [], 0
+        self._waiting, self._rows, self._bytes = [], 0, 0
 
 
 def read_rejects(staging: Staging, digest: str) -> Iterator[pa.RecordBatch]:

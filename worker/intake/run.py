@@ -1,6 +1,7 @@
 """One call list from its bytes to staged chunks, with every record accounted for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,13 +10,14 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 
-from worker.intake.check import Checks, Rules
+from worker.intake.ahead import ahead
+from worker.intake.check import Checked, Checks, Rules
 from worker.intake.cut import Cutter, StagedChunk
 from worker.intake.dialect import Dialect
 from worker.intake.header import resolve_phone_column
 from worker.intake.late import LateStarts
 from worker.intake.opened import open_list
-from worker.intake.read import BLOCK_BYTES, no_beat, no_rows
+from worker.intake.read import BLOCK_BYTES, Block, no_beat, no_rows
 from worker.intake.rejects import Rejects
 from worker.intake.scan import Ints
 from worker.intake.stage import Staging
@@ -138,22 +140,32 @@ class _Run:
             wire, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat, pilot=order.pilot
         )
         self._late = LateStarts(folder, order.max_starts)
-        self._rejects = Rejects(folder / "rejects.parquet")
+        self._rejects = Rejects(folder / "rejects.parquet", expected=len(columns), limit=order.max_bytes)
         self._total = 0
         self._custom = False
 
     def whole(self) -> Intake:
-        for block in self._reading.blocks():
-            self._total += block.records
-            checked = self._checks.check(block)
-            self._rejects.add(checked.flaws)
-            self._sort_out(checked.contacts)
-        if not self._total:
-            raise no_rows()
-        for start, rows in self._late.in_order():
-            self._cutter.add(rows, start)
-        self._cutter.finish()
+        with closing(self._cutter):
+            # Reading, checking and cutting have a thread each: the libraries beneath them do not hold Python's lock.
+            with closing(ahead(self._checked())) as every:
+                for checked in every:
+                    self._rejects.add(checked.flaws)
+                    self._sort_out(checked.contacts)
+            if not self._total:
+                raise no_rows()
+            for start, rows in self._late.in_order():
+                self._cutter.add(rows, start)
+            self._cutter.finish()
         return self._sum()
+
+    def _blocks(self) -> Generator[Block, None, None]:
+        yield from self._reading.blocks()
+
+    def _checked(self) -> Generator[Checked, None, None]:
+        with closing(ahead(self._blocks())) as blocks:
+            for block in blocks:
+                self._total += block.records
+                yield self._checks.check(block)
 
     def _sort_out(self, contacts: pl.DataFrame) -> None:
         """Rows with the upload's own start are cut at once, the others wait until all starts are known."""

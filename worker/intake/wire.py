@@ -9,7 +9,7 @@ import polars as pl
 from worker.errors import InputError
 from worker.intake.dialect import Dialect
 from worker.intake.header import BOOKKEEPING, START_AT, TASK_UUID, WINDOWS, bare, surplus
-from worker.intake.scan import Ints, scan
+from worker.intake.scan import LF, Ints, scan
 from worker.layout import Extra, Layout
 
 TASK = "task"
@@ -97,11 +97,14 @@ class Wire:
 
     def serialise(self, contacts: pl.DataFrame) -> tuple[bytes, Ints]:
         """The rows' bytes without the header, and where each row ends."""
+        rows = contacts.select(self._columns)
         # An empty string would be written as two quotes, a null is written as nothing.
-        empty = pl.when(pl.all() == "").then(None).otherwise(pl.all()).name.keep()
-        data = self._written(contacts.select(self._columns).select(empty))
-        spans = scan(data, Dialect(delimiter=self.layout.delimiter), final=True)
-        ends = np.empty(0, np.int64) if spans is None else spans.ends + 1
+        empty = [cells.name for cells in rows if (cells == "").any()]
+        data = self._written(rows.with_columns(pl.when(pl.col(empty) != "").then(pl.col(empty)).name.keep()))
+        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == LF) + 1
+        if len(ends) != contacts.height:  # a cell holds a line end
+            spans = scan(data, Dialect(delimiter=self.layout.delimiter), final=True)
+            ends = np.empty(0, np.int64) if spans is None else spans.ends + 1
         if len(ends) != contacts.height:
             raise AssertionError("the payload does not hold the rows that were written")
         return data, ends

@@ -15,6 +15,7 @@ from worker.errors import InputError
 from worker.intake.dialect import QUOTE, Dialect
 from worker.intake.header import name_columns
 from worker.intake.read import Block, no_beat
+from worker.intake.rejects import NONE
 from worker.intake.scan import Ints
 from worker.intake.unpack import DAMAGE, too_large
 
@@ -72,9 +73,9 @@ class Sheet:
                 rows=self._first_row + np.arange(begin, begin + cells.height),
                 lines=self._lines[begin + 1 : begin + 1 + cells.height],
                 sizes=sizes.astype(np.int64) + len(self.columns),
-                flaws=[],
+                flaws=NONE,
                 records=cells.height,
-                text=_texts(cells),
+                texts=_texts(cells),
             )
             self._beat()
 
@@ -160,15 +161,15 @@ def _filled(cells: pl.DataFrame) -> Filled:
     return cells.filter(filled), np.flatnonzero(filled.to_numpy()) + 1
 
 
-def _texts(cells: pl.DataFrame) -> Callable[[int], bytes]:
+def _texts(cells: pl.DataFrame) -> Callable[[Ints], list[bytes]]:
     """A sheet has no text of its rows, so a row is written as CSV would write it."""
 
-    def text(at: int) -> bytes:
+    def text(cells: tuple[str, ...]) -> bytes:
         out = io.StringIO(newline="")
-        csv.writer(out, lineterminator="").writerow(cells.row(at))
+        csv.writer(out, lineterminator="").writerow(cells)
         return out.getvalue().encode()
 
-    return text
+    return lambda at: [text(row) for row in cells[at].iter_rows()]
 
 
 def _bad(why: str) -> InputError:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import delete, func, select
+from sqlalchemy import Text, cast, delete, func, select
 from sqlmodel import Session, col
 
 from worker.models import Suppression
@@ -45,15 +45,22 @@ def of_account(session: Session, account: str) -> Numbers:
     return _numbers(session, account)
 
 
+def count_of_account(session: Session, account: str) -> int:
+    """How many numbers `of_account` gives, or some more where one stands on both lists."""
+    query = select(func.count()).where(col(Suppression.account).in_([account, EVERYWHERE]))
+    return int(session.scalars(query).one())
+
+
 def added_since(session: Session, account: str, moment: datetime) -> Numbers:
     """What came onto the list of the account, or of everybody, at this moment or later."""
     return _numbers(session, account, col(Suppression.added_at) >= moment)
 
 
 def _numbers(session: Session, account: str, *where: Condition) -> Numbers:
-    query = select(col(Suppression.number)).where(col(Suppression.account).in_([account, EVERYWHERE]), *where)
-    rows = session.connection().execute(query)
-    return np.unique(np.fromiter((row[0] for row in rows), np.int64))
+    # One text takes half the time of a row for each number.
+    digits = func.aggregate_strings(cast(col(Suppression.number), Text), ",")
+    text = session.scalar(select(digits).where(col(Suppression.account).in_([account, EVERYWHERE]), *where))
+    return np.unique(np.fromstring(text, np.int64, sep=",")) if text else NONE
 
 
 def stream(session: Session, account: str | None, size: int = 10_000) -> Iterator[list[Any]]:

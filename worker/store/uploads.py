@@ -95,8 +95,16 @@ def claim_intake(
         deaths=col(Upload.deaths) + died,
         rung_until=None,
         first_row=first_row,
+        code=None,
+        message=None,
     )
     return by_ulid(session, ulid) if taken else None
+
+
+def waited_longer(session: Session, upload: Upload, code: str) -> bool:
+    """Whether an upload that came before was given back with this code, and waits to be read."""
+    waiting = (col(Upload.state) == UploadState.RECEIVED, col(Upload.code) == code, LIVE)
+    return bool(session.scalar(select(exists().where(col(Upload.id) < upload.id, *waiting))))
 
 
 def extend_intake(session: Session, upload: Upload, now: datetime, lease: float) -> bool:
