@@ -93,8 +93,8 @@ def withdraw(ctx: Context, ulid: str) -> None:
         wishes = withdrawals.take(session, upload.id, now, one.until)
         every = chunks.of_upload(session, upload.id, *ChunkState) if wishes else []
         gate = gates.look(session, upload.account)
-    if gate is not None and gate.throttled_until is not None and gate.throttled_until > now:
-        one.stop = "The provider said when to come again."
+    if gate is not None and gate.throttled_until is not None and gate.throttled_until > _later(ctx, now):
+        one.stop = "The provider said when to come again."  # a shorter wait, as many requests bring it, is sat out
     every.sort(key=lambda chunk: chunk.state != ChunkState.ACCEPTED)
     by_chunk: dict[int, list[Withdrawal]] = {}
     for wish in wishes:

@@ -1,5 +1,6 @@
 """Contacts that asked not to be called after they were taken in: kept back, taken back, or told that it is too late."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tests.house import House, adds_up
 from worker import control, review, submit, withdraw
 from worker.errors import InputError
 from worker.models import Outcome
+from worker.store import gates
 
 CREATE, CANCEL = "CreateCallList", "CancelCallListTask"
 WHY = "asked by mail"
@@ -310,6 +312,16 @@ def test_a_provider_that_is_away_is_asked_once_in_a_pass(house: House) -> None:
     assert wishes(house) == {50: "wanted", 150: "wanted", 250: "wanted"}
     house.provider.faults()
     house.run(ulid, until=lambda s: set(wishes(house).values()) == {"taken_back"}, step=10)
+
+
+@pytest.mark.parametrize(("wait", "state"), [(2, "taken_back"), (600, "wanted")])
+def test_a_long_wait_is_kept_and_a_short_one_holds_nobody(small_house: House, wait: float, state: str) -> None:
+    ulid = dialling(small_house, 90)
+    with small_house.ctx.db.write() as session:
+        gates.throttle(session, "sandbox", small_house.now + timedelta(seconds=wait))
+    ask(small_house, ulid, 90)
+    small_house.work()
+    assert wishes(small_house) == {90: state}
 
 
 def test_a_pass_that_lasts_is_not_begun_again_beside_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
