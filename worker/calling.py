@@ -40,7 +40,7 @@ def check(ctx: Context, account: str, options: dict[str, Any], window: str | Non
     if window is None or not is_asked(window):
         return
     kind = ctx.kind(account)
-    if not kind.capabilities.windows:
+    if not kind.layout({}).windows:
         why = "its provider cannot be told when each contact may be called"
     elif kind.by_hand(options):
         why = "a campaign that is dialled by hand rings when a person says so"

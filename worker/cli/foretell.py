@@ -29,11 +29,8 @@ def foretell(chosen: "Settings", job: dict[str, Any], again: bool, as_json: bool
     from worker.preview import preview
     from worker.producer import Receipt
 
-    ctx = place.connect(chosen)
-    try:
+    with place.connect(chosen) as ctx:
         told = preview(ctx, job, again=again)
-    finally:
-        ctx.close()
     out.say("note: Nothing was sent and nothing was stored.")
     if isinstance(told, Receipt):
         out.say(f"note: This very job was given before under this key; it is upload {told.id}, and nobody is added.")

@@ -117,11 +117,8 @@ def _enqueue(chosen: Any, job: dict[str, Any], again: bool, as_json: bool) -> st
     from worker.cli import place
     from worker.producer import enqueue
 
-    context = place.connect(chosen)
-    try:
+    with place.connect(chosen) as context:
         receipt = enqueue(job, context=context, again=again)
-    finally:
-        context.close()
     if not receipt.created:
         out.say(f"note: This very job was given before under this key; it is upload {receipt.id}.")
     if as_json:
@@ -134,15 +131,12 @@ def _enqueue(chosen: Any, job: dict[str, Any], again: bool, as_json: bool) -> st
 def _wait(chosen: Any, ulid: str, patience: float, as_json: bool) -> int:
     from worker.cli import follow, live, place, show
 
-    database = place.database(chosen)
     try:
-        with live.display() as display:
+        with place.database(chosen) as database, live.display() as display:
             status, end = follow.follow(database, ulid, display, patience=patience)
     except KeyboardInterrupt:
         out.say(f"\nThe upload goes on without you; `rollcall watch {ulid}` shows it.")
         raise
-    finally:
-        database.dispose()
     if as_json:
         out.json_line(status)
     else:

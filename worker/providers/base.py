@@ -33,7 +33,7 @@ class Capabilities:
     `shows_contacts`: the contacts of a list can be read one by one. `proves_absence`: what two complete reads do not
     show never arrived. `results`: outcomes are asked for, called back, or not told at all.
     `starts`: dialling begins when the list is made (at_once), when it is told to (when_told), or as we like (either).
-    `windows`: it understands the columns of a daily calling window. `requests_per_second`: a documented limit.
+    `requests_per_second`: a documented limit.
     `joins_by_number`: our uuid may not come back, so frames also have `number` (digits, Int64) to know a contact by.
     `tells_balance`: the account's money can be asked for. `edits`: options that can be changed while a list dials.
     `withdraws`: single contacts can be taken back from a list, so many in a request. `by_hand`: a list may dial its
@@ -51,7 +51,6 @@ class Capabilities:
     starts: Literal["at_once", "either", "when_told"]
     stops: bool
     resumes: bool
-    windows: bool
     name_limit: int
     roles: dict[str, str]
     requests_per_second: float | None = None

@@ -39,6 +39,10 @@ def _columns(kind: Kind) -> str:
     return "all" if extras is None else ", ".join(dict.fromkeys(extra.wire for extra in extras))
 
 
+def _windows(kind: Kind) -> str:
+    return "yes" if kind.layout({}).windows else "no"
+
+
 ROWS: dict[str, Cell] = {
     "outcomes": lambda kind: _RESULTS[kind.capabilities.results],
     "dials": lambda kind: _STARTS[kind.capabilities.starts],
@@ -52,7 +56,7 @@ ROWS: dict[str, Cell] = {
     "changes a running campaign": _yes(lambda can: bool(can.edits)),
     "takes single contacts back": _yes(lambda can: can.withdraws > 0),
     "dials one by one when told": _yes(lambda can: can.by_hand),
-    "daily calling window of each contact": _yes(lambda can: can.windows),
+    "daily calling window of each contact": _windows,
     "balance": _yes(lambda can: can.tells_balance),
     "numbers": _numbers,
     "columns sent beside number and uuid": _columns,

@@ -37,7 +37,6 @@ CAPABILITIES = Capabilities(
     starts="at_once",
     stops=False,
     resumes=False,
-    windows=False,
     name_limit=NAME_LIMIT,
     roles={"API key": "makes, lists and reads batch calls of the agents that it reaches"},
 )

@@ -50,7 +50,6 @@ CAPABILITIES = Capabilities(
     stops=True,
     resumes=False,
     joins_by_number=True,
-    windows=False,
     name_limit=LIST_NAME_LIMIT,
     roles={
         "API scope Campaign Management": "makes, fills and reads contact lists and campaigns, starts and stops them"

@@ -27,7 +27,6 @@ CAPABILITIES = Capabilities(
     starts="at_once",
     stops=False,
     resumes=False,
-    windows=False,
     name_limit=NAME_LIMIT,
     roles={"Sender login and PIN": "queue campaigns; ask Plum's account management for a PIN"},
 )

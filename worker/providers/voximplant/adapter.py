@@ -46,7 +46,6 @@ CAPABILITIES = Capabilities(
     edits=options.EDITABLE,
     withdraws=MOST_TASKS,
     by_hand=True,
-    windows=True,
     name_limit=options.NAME_LIMIT,
     roles={
         "Call list manager": "creates, appends to, reads, edits, stops and recovers call lists",
