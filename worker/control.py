@@ -11,7 +11,7 @@ from sqlmodel import Session
 from worker import retime
 from worker.context import Context
 from worker.errors import InputError
-from worker.models import Upload
+from worker.models import CallList, Upload
 from worker.states import CHUNK_WAITING, Blocked, ChunkState, ListState, UploadState
 from worker.store import chunks, gates, journal, lists, uploads
 from worker.view import find
@@ -127,9 +127,8 @@ def edit(ctx: Context, ulid: str, changes: dict[str, Any], who: str) -> None:
         if upload.ended_at is not None or upload.state == UploadState.CANCELLED:
             raise InputError("cannot_edit", f"Upload {ulid} is {upload.state}; there is nothing to change.")
         _refuse_fixed(changes, kind.capabilities.edits)
-        live = [one for one in lists.of_upload(session, upload.id) if one.state != ListState.FINISHED]
-        untold = {name: value for one in live for name, value in (one.changes or {}).items()}
-        checked = kind.check_options({**options, **untold, **changes})
+        live = _live(session, upload)
+        checked = kind.check_options({**options, **_untold(live), **changes})
         told = {name: checked[name] for name in changes if name in checked}
         if all(one.reference is None for one in live):
             uploads.change_options(session, upload, told)
@@ -139,14 +138,24 @@ def edit(ctx: Context, ulid: str, changes: dict[str, Any], who: str) -> None:
         _decided(ctx, session, upload, "edit", who, shown)
 
 
+def _live(session: Session, upload: Upload) -> list[CallList]:
+    return [one for one in lists.of_upload(session, upload.id) if one.state != ListState.FINISHED]
+
+
+def _untold(live: list[CallList]) -> dict[str, Any]:
+    """Options that were changed before, and that no list has taken yet."""
+    return {name: value for one in live for name, value in (one.changes or {}).items()}
+
+
 def _refuse_longer(ctx: Context, ulid: str, changes: dict[str, Any]) -> None:
     """More attempts take longer, and calling windows may not hold for so long."""
     with ctx.db.read() as session:
         upload, now = find(session, ulid), ctx.db.now(session)
         unsettled = chunks.of_upload(session, upload.id, *CHUNK_WAITING, *AT_PROVIDER)
+        options = {**upload.job["options"], **_untold(_live(session, upload)), **changes}
     if upload.ended_at is not None or retime.in_time(ctx, upload, now) is None:
         return
-    job = {**upload.job, "options": ctx.kind(upload.account).check_options({**upload.job["options"], **changes})}
+    job = {**upload.job, "options": ctx.kind(upload.account).check_options(options)}
     if ctx.calling_time(upload.account, job) <= ctx.calling_time(upload.account, upload.job):
         return
     if outside := retime.outlived(ctx, upload, unsettled, now, job["options"]):

@@ -3,18 +3,15 @@
 `make bench` prints them. The bounds are wide: they catch a row-by-row loop, not a busy machine.
 """
 
-import csv
 import sqlite3
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import httpx
-import phonenumbers
 import polars as pl
 import pytest
 
-from tests.house import House, some_numbers
+from tests.house import House
 from worker import ingest, submit
 from worker.store import outcomes
 
@@ -31,25 +28,6 @@ def report(capsys: pytest.CaptureFixture[str], what: str, ours: float, theirs: f
     with capsys.disabled():
         print(f"\n{what}: {ours:.2f} s against {theirs:.2f} s, ratio {ours / theirs:.2f}")
     return ours / theirs
-
-
-def by_hand(path: Path) -> int:
-    """The script that one writes in an afternoon."""
-    seen: set[str] = set()
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            number = phonenumbers.parse(row["phone"], "US")
-            if phonenumbers.is_valid_number(number):
-                seen.add(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-    return len(seen)
-
-
-def test_intake_against_a_plain_script(small_house: House, capsys: pytest.CaptureFixture[str]) -> None:
-    path = small_house.file(some_numbers(ROWS))
-    small_house.account.chunk_rows = 10_000
-    ulid = small_house.upload(source=path)
-    ours = seconds(lambda: ingest.ingest(small_house.ctx, ulid))
-    assert report(capsys, f"intake of {ROWS} rows, plain script", ours, seconds(lambda: by_hand(path))) < 3
 
 
 def test_submission_against_bare_posts(small_house: House, capsys: pytest.CaptureFixture[str]) -> None:

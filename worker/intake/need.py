@@ -10,7 +10,7 @@ SAMPLE_BYTES = 4 << 20
 PROCESS = 330_000_000  # bytes: the program itself, and the blocks and the chunk that are at work
 PER_NUMBER = 24  # of the duplicate check; the user's own task uuids are checked in the same way
 PER_LISTED = 32  # a number of a do-not-call list, while the list is put in order
-PER_SHEET_BYTE = 8  # a workbook's sheet is held whole
+PER_SHEET_BYTE = 4  # a workbook's sheet is held whole
 
 
 def memory_needed(source: BinaryIO, order: Order, listed: int) -> int:
