@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from worker import wrong
 from worker.errors import InputError
 
 # Fields that jobs of before had not, and whose digest they must not change.
@@ -160,9 +161,9 @@ def parse(data: dict[str, Any]) -> Job:
     try:
         return Job.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])[:60] or "job"
-        raise _bad(where if where.isprintable() else repr(where), first["msg"].removeprefix("Value error, ")) from None
+        found = wrong.first(error)
+        where = found.where[:60] or "job"
+        raise _bad(where if where.isprintable() else repr(where), found.text) from None
 
 
 def _without_dialect(data: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
