@@ -134,6 +134,18 @@ def test_accepted_rejects_send_the_pilot_first(house: House) -> None:
     assert house.provider.ledger["called_twice"] == 0
 
 
+def test_who_withdraws_while_rejects_wait_leaves_a_pilot_that_is_everybody(small_house: House) -> None:
+    house = small_house
+    ulid = house.upload([*some_numbers(5), *["NOT AVAILABLE"] * 5], pilot=5)
+    house.run(ulid, until=lambda s: s.get("blocked") == "rejects")
+    withdraw.ask(house.ctx, ulid, [2], "anna", "asked by mail")
+    status = house.run(ulid, until=lambda s: s["rows"]["suppressed"] == 1)
+    assert status["blocked"] == "rejects"
+    control.resume(house.ctx, ulid, "anna", accept_rejects=True)
+    assert house.finish(ulid)["rows"]["accepted"] == 4
+    assert house.provider.ledger["contacts"] == 4
+
+
 @pytest.mark.parametrize("event", ["collect.asking", "collect.stored"])
 def test_the_worker_that_should_ask_dies(house: House, event: str) -> None:
     ulid = on_the_way(house)
