@@ -48,10 +48,11 @@ def _refuse_endless_pause(ctx: Context, session: Session, upload: Upload) -> Non
         )
 
 
-def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False) -> None:
-    """Go on with a paused or blocked upload, after a pilot with the rest. What is late gets a new window.
+def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False, accept_pilot: bool = False) -> None:
+    """Go on with a paused or blocked upload. What is late gets a new window.
 
-    Raises InputError, StagingError.
+    Rejects and the end of a pilot are questions of their own: nothing but its own answer settles one, so that a resume
+    which is said twice does not answer what nobody has read. Raises InputError, StagingError.
     """
     _refuse_old_windows(ctx, ulid)
     with ctx.db.write() as session:
@@ -60,7 +61,7 @@ def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False) -
             uploads.resume(session, upload.id)
             _give_time(ctx, session, upload)
         elif upload.state == UploadState.BLOCKED:
-            _unblock(ctx, session, upload, accept_rejects)
+            _unblock(ctx, session, upload, accept_rejects, accept_pilot)
         elif upload.ended_at is not None:
             raise InputError("cannot_resume", f"Upload {ulid} is {upload.state}; upload the file again.")
         _decided(ctx, session, upload, "resume", who)
@@ -82,7 +83,7 @@ def _refuse_old_windows(ctx: Context, ulid: str) -> None:
         raise InputError("cannot_resume", f"{text}; `rollcall cancel {ulid}` ends the upload.")
 
 
-def _unblock(ctx: Context, session: Session, upload: Upload, accept_rejects: bool) -> None:
+def _unblock(ctx: Context, session: Session, upload: Upload, accept_rejects: bool, accept_pilot: bool) -> None:
     now = ctx.db.now(session)
     if upload.blocked == Blocked.REJECTS:
         if not accept_rejects:
@@ -91,6 +92,8 @@ def _unblock(ctx: Context, session: Session, upload: Upload, accept_rejects: boo
         _give_time(ctx, session, upload)
         uploads.unblock(session, upload.id)
     elif upload.blocked == Blocked.PILOT:
+        if not accept_pilot:
+            raise InputError("pilot_not_accepted", f"{upload.message}")
         chunks.release(session, upload.id)
         _give_time(ctx, session, upload)
         uploads.unblock(session, upload.id)

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 import polars as pl
+from sqlmodel import Session
 
 from worker import calling, roster, telemetry
 from worker.context import Context
@@ -22,7 +23,7 @@ from worker.intake.timetable import SAID, contacts_of, written
 from worker.job import Job
 from worker.layout import Layout
 from worker.models import Chunk, Upload
-from worker.store import chunks, uploads, withdrawals
+from worker.store import chunks, journal, uploads, withdrawals
 from worker.windows import Asked, Plan, Planned, is_asked, read_daily, read_schedule
 
 _log = logging.getLogger("rollcall.retime")
@@ -40,23 +41,51 @@ def in_time(ctx: Context, upload: Upload, now: datetime) -> datetime | None:
 def renew(ctx: Context, upload: Upload, list_id: int) -> None:
     """Give one chunk of the list new windows from now on, if there is one that is too late for its own.
 
-    Whoever has no window any more is withdrawn; until that is done, the chunk is not claimed.
+    Whoever has no window any more is withdrawn; until that is done, the chunk is not claimed. One whose file is gone is
+    put off, and holds up no other.
     """
     if not is_asked(upload.job.get("window")):
         return
     try:
-        _renew(ctx, upload, list_id)
-    except (StagingError, Unavailable, ConfigError) as error:
+        while (chunk := _outdated(ctx, upload, list_id)) is not None:
+            try:
+                _renew(ctx, upload, chunk)
+                return
+            except StagingError as error:
+                if not _put_off(ctx, upload, chunk, error):
+                    return
+    except (Unavailable, ConfigError) as error:
         _log.error("a chunk of upload %s that wants new calling windows must wait: %s", upload.ulid, error.message)
 
 
-def _renew(ctx: Context, upload: Upload, list_id: int) -> None:
+def _outdated(ctx: Context, upload: Upload, list_id: int) -> Chunk | None:
     with ctx.db.read() as session:
         now = ctx.db.now(session)
         since = in_time(ctx, upload, now)
-        chunk = None if since is None else chunks.outdated(session, list_id, now, since)
-    if chunk is None:
-        return
+        return None if since is None else chunks.outdated(session, list_id, now, since)
+
+
+def _put_off(ctx: Context, upload: Upload, chunk: Chunk, error: StagingError) -> bool:
+    """The journal says it once, however often it is tried. False where the chunk was changed meanwhile."""
+    with ctx.db.write() as session:
+        now = ctx.db.now(session)
+        again_at = now + timedelta(seconds=ctx.settings.timing.probe_every)
+        if not chunks.put_off(session, chunk, again_at, error.code, error.message):
+            return False
+        if chunk.code != error.code:
+            _note(session, now, chunk, "held", code=error.code, message=error.message)
+            _log.error("chunk %s of upload %s gets no new windows: %s", chunk.seq, upload.ulid, error.message)
+    return True
+
+
+def _note(session: Session, now: datetime, chunk: Chunk, result: str, **values: Any) -> None:
+    about = {"upload_id": chunk.upload_id, "list_id": chunk.list_id, "chunk_id": chunk.id}
+    journal.note(session, now, "retime", result, **about, **values)
+
+
+def _renew(ctx: Context, upload: Upload, chunk: Chunk) -> None:
+    with ctx.db.read() as session:
+        now = ctx.db.now(session)
     job = Job.model_validate(upload.job)
     asked, layout = calling.asked(ctx, job), ctx.layout(upload.account, job.options)
     assert asked is not None
@@ -72,6 +101,8 @@ def _renew(ctx: Context, upload: Upload, list_id: int) -> None:
             return
         places = pl.DataFrame({"row": left}, schema={"row": pl.Int64}).with_columns(chunk_id=pl.lit(chunk.id))
         withdrawals.ask(session, upload.id, places, "calling hours", WHY, now)
+        had = f"Its windows were those of a start at {chunk.not_before.isoformat()}, in the object {chunk.digest}."
+        _note(session, now, chunk, "renewed", count=len(left), message=had)
     telemetry.emit("retime.renewed", upload=upload.ulid, chunk=chunk.seq, rows=chunk.rows, left=len(left))
     if left:
         ctx.ring("withdraw", upload.ulid)

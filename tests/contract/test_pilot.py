@@ -41,6 +41,10 @@ def on_the_way(house: House) -> str:
     return ulid
 
 
+def accept(house: House, ulid: str) -> None:
+    control.resume(house.ctx, ulid, "anna", accept_pilot=True)
+
+
 def test_the_rest_is_sent_when_a_person_has_seen_the_pilots_end(house: House) -> None:
     ulid = on_the_way(house)
     assert house.status(ulid)["state"] == "submitting"
@@ -50,12 +54,12 @@ def test_the_rest_is_sent_when_a_person_has_seen_the_pilots_end(house: House) ->
     assert "pending" not in status["outcomes"]
     ends = ", ".join(f"{count} {end}" for end, count in status["outcomes"].items())
     assert status["needs_person"].startswith(f"The pilot of 5 contacts has ended: {ends}. 115 contacts wait;")
-    assert f"`rollcall resume {ulid}`" in status["needs_person"]
+    assert f"`rollcall resume {ulid} --accept-pilot` sends them" in status["needs_person"]
     house.turn(3 * 3600)
     house.work()
     assert asks(house.status(ulid))
     assert only_the_pilot(house, ulid)
-    control.resume(house.ctx, ulid, "anna")
+    accept(house, ulid)
     status = house.finish(ulid)
     all_accepted_once(house, status, rows=ALL)
     assert [one["rows"] for one in status["lists"]] == [FIRST, ALL - FIRST]
@@ -78,8 +82,30 @@ def test_a_pause_and_its_end_concern_the_pilot_alone(house: House) -> None:
     assert only_the_pilot(house, ulid)
     with pytest.raises(InputError, match="blocked"):
         control.pause(house.ctx, ulid, "anna")
-    control.resume(house.ctx, ulid, "anna")
+    accept(house, ulid)
     all_accepted_once(house, house.finish(ulid), rows=ALL)
+
+
+@pytest.mark.parametrize("flags", [{}, {"accept_rejects": True}], ids=["plain", "with rejects"])
+def test_a_resume_that_is_repeated_does_not_release_the_rest(small_house: House, flags: dict[str, bool]) -> None:
+    """The pilot ends while the upload is paused, so the first resume lays its end before a person, unseen."""
+    house = small_house
+    ulid = on_the_way(house)
+    house.turn(3600)  # everybody of it was called, and nobody has asked yet
+    control.pause(house.ctx, ulid, "anna")
+    house.run(ulid, until=lambda s: bool(house.sql("SELECT 1 FROM call_list WHERE state = 'finished'")), step=5)
+    control.resume(house.ctx, ulid, "anna", **flags)
+    told = house.status(ulid)
+    assert asks(told)
+    with pytest.raises(InputError) as raised:
+        control.resume(house.ctx, ulid, "bert", **flags)
+    assert (raised.value.code, raised.value.message) == ("pilot_not_accepted", told["needs_person"])
+    house.work()
+    assert house.status(ulid) == told
+    assert only_the_pilot(house, ulid)
+    for _ in range(2):
+        accept(house, ulid)
+    assert house.finish(ulid)["rows"]["accepted"] == ALL
 
 
 @pytest.mark.parametrize("when", ["on its way", "at its end"])
@@ -103,9 +129,21 @@ def test_accepted_rejects_send_the_pilot_first(house: House) -> None:
     control.resume(house.ctx, ulid, "anna", accept_rejects=True)
     until_it_asks(house, ulid)
     assert only_the_pilot(house, ulid, 2)
-    control.resume(house.ctx, ulid, "anna")
+    accept(house, ulid)
     assert house.finish(ulid)["rows"]["accepted"] == 5
     assert house.provider.ledger["called_twice"] == 0
+
+
+def test_who_withdraws_while_rejects_wait_leaves_a_pilot_that_is_everybody(small_house: House) -> None:
+    house = small_house
+    ulid = house.upload([*some_numbers(5), *["NOT AVAILABLE"] * 5], pilot=5)
+    house.run(ulid, until=lambda s: s.get("blocked") == "rejects")
+    withdraw.ask(house.ctx, ulid, [2], "anna", "asked by mail")
+    status = house.run(ulid, until=lambda s: s["rows"]["suppressed"] == 1)
+    assert status["blocked"] == "rejects"
+    control.resume(house.ctx, ulid, "anna", accept_rejects=True)
+    assert house.finish(ulid)["rows"]["accepted"] == 4
+    assert house.provider.ledger["contacts"] == 4
 
 
 @pytest.mark.parametrize("event", ["collect.asking", "collect.stored"])
@@ -117,7 +155,7 @@ def test_the_worker_that_should_ask_dies(house: House, event: str) -> None:
     dies(house, "collect", list_id, event)
     until_it_asks(house, ulid, step=60, limit=4 * 3600)
     assert only_the_pilot(house, ulid)
-    control.resume(house.ctx, ulid, "anna")
+    accept(house, ulid)
     all_accepted_once(house, house.finish(ulid), rows=ALL)
 
 
@@ -138,7 +176,7 @@ def test_who_is_listed_while_the_pilot_dials_is_not_called_afterwards(small_hous
     suppress.add(house.ctx, "sandbox", [12022000000 + 99], "asked by mail", "anna")
     until_it_asks(house, ulid)
     suppress.add(house.ctx, "sandbox", [12022000000 + 109], "asked by mail", "anna")
-    control.resume(house.ctx, ulid, "anna")
+    accept(house, ulid)
     status = house.finish(ulid)
     assert (status["rows"]["accepted"], status["rows"]["suppressed"]) == (118, 2)
     assert not {f"{ulid}:100", f"{ulid}:110"} & {one["uuid"] for one in house.provider.contacts}
@@ -151,7 +189,7 @@ def test_a_start_that_passed_meanwhile_is_now(small_house: House) -> None:
     house.turn(3 * 3600)
     house.work()
     assert asks(house.status(ulid))
-    control.resume(house.ctx, ulid, "anna")
+    accept(house, ulid)
     all_accepted_once(house, house.finish(ulid), rows=ALL)
 
 
@@ -175,7 +213,7 @@ def test_a_pilot_of_whom_nobody_was_called_asks_too(small_house: House) -> None:
     assert "The pilot of 3 contacts has ended: 3 refused. 17" in until_it_asks(house, refused)["needs_person"]
     assert house.provider.ledger["contacts"] == 0
     for ulid in (left, refused):
-        control.resume(house.ctx, ulid, "anna")
+        accept(house, ulid)
     assert house.finish(left, step=60, limit=7200)["rows"]["accepted"] == 115
     assert house.finish(refused)["rows"]["accepted"] == 17
 
@@ -207,5 +245,5 @@ def test_a_list_that_is_compared_before_it_starts_may_be_a_pilot(small_house: Ho
     ulid = piloted(house)
     until_it_asks(house, ulid)
     assert only_the_pilot(house, ulid)
-    control.resume(house.ctx, ulid, "anna")
+    accept(house, ulid)
     all_accepted_once(house, house.finish(ulid), rows=ALL)

@@ -10,6 +10,7 @@ import pytest
 from tests.house import House, adds_up
 from worker import control
 from worker.errors import ConfigError, InputError
+from worker.store import chunks
 
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 NUMBERS = {f"+4930{n}2345678": BERLIN for n in range(1, 9)} | {f"+1212555{n}368": NEW_YORK for n in range(2, 9)}
@@ -118,6 +119,46 @@ def test_who_is_sent_in_another_season_is_called_by_its_hours(small_house: House
     assert {number for number, _ in seen} == set(numbers)
     assert {9 <= at.hour < 20 for _, at in seen} == {True}
     assert weekly or set(written(house).values()) == {("07:00:00", "18:00:00")}
+
+
+@pytest.mark.parametrize("why", ["its file is gone", "it was not compared"])
+def test_a_chunk_that_gets_no_new_windows_holds_up_no_other(autumn: House, why: str) -> None:
+    """The journal says which chunk waits and why, and of those that were renewed what they were before."""
+    hours = autumn.folder / "hours.toml"
+    hours.write_text(EVERY_DAY)
+    autumn.ctx.settings.calling_hours = hours
+    autumn.account.chunk_rows = 2
+    soon = autumn.now.replace(microsecond=0) + timedelta(minutes=10)
+    ulid = autumn.upload(list(NUMBERS)[:6], window="09:00-18:00", starts_at=soon.isoformat())
+    autumn.work()
+    autumn.turn(3 * 86_400)
+    autumn.work()
+    assert autumn.status(ulid)["blocked"] == "late"
+    first, *others = autumn.sql("SELECT id, digest FROM chunk ORDER BY seq")
+    gone, staging = why == "its file is gone", autumn.ctx.staging
+    payload = staging.read(first.digest)
+    if gone:
+        staging.delete(first.digest)
+    else:
+        with autumn.ctx.db.write() as session:
+            chunks.compared(session, [first.id], autumn.now)
+    control.resume(autumn.ctx, ulid, "anna")
+    for _ in range(3):
+        autumn.work()
+        autumn.turn(15)
+    assert autumn.status(ulid)["rows"]["accepted"] == 4
+    told = autumn.sql("SELECT chunk_id, result, code, count, message FROM attempt WHERE step = 'retime' ORDER BY id")
+    renewed = [line for line in told if line.result == "renewed"]
+    assert [(line.chunk_id, line.count) for line in renewed] == [(one.id, 0) for one in others]
+    for line, one in zip(renewed, others, strict=True):
+        assert soon.isoformat() in line.message
+        assert one.digest in line.message
+    held = [(line.chunk_id, line.code) for line in told if line.result == "held"]
+    assert held == ([(first.id, "staged_object_missing")] if gone else [])
+    staging.put(payload)
+    with autumn.ctx.db.write() as session:
+        chunks.compared(session, [first.id], None)
+    assert autumn.run(ulid, until=lambda s: s["rows"]["accepted"] == 6, step=15)
 
 
 @pytest.mark.parametrize("weekly", [False, True], ids=["daily", "by weekday"])

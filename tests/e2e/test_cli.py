@@ -112,7 +112,7 @@ def test_a_dry_run_sends_nothing_and_a_pilot_asks_before_the_rest(rollcall: Mach
     error = json.loads(ran.err.splitlines()[-1])["error"]
     assert error == {"code": "pilot", "message": ran.last["needs_person"]}
     assert rollcall.ledger["contacts"] == before + 3
-    assert rollcall("resume", ran.last["id"]).code == 0
+    assert rollcall("resume", ran.last["id"], "--accept-pilot").code == 0
     ended = rollcall("watch", ran.last["id"], "--json")
     assert (ended.code, ended.last["rows"]["accepted"]) == (0, 40)
     assert rollcall.ledger["called_twice"] == 0

@@ -68,7 +68,9 @@ def test_a_pilot_is_shown_and_its_end_asks(small_house: House, cli: Cli) -> None
     shown = cli("status", ulid).out
     assert "The pilot of 2 contacts has ended: " in shown
     assert "goes first" not in shown
-    assert cli("resume", ulid, "--json").last["state"] == "submitting"
+    ran = cli("resume", ulid)
+    assert (ran.code, ran.error.split(": ")[1]) == (2, "pilot_not_accepted")
+    assert cli("resume", ulid, "--accept-pilot", "--json").last["state"] == "submitting"
     assert small_house.finish(ulid)["rows"]["accepted"] == 9
     assert "pilot" not in cli("list", "--json").last[0]["state"]
 

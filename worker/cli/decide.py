@@ -28,12 +28,16 @@ def resume(
     accept_rejects: Annotated[
         bool, typer.Option("--accept-rejects", help="Send the good rows although many were rejected.")
     ] = False,
+    accept_pilot: Annotated[
+        bool, typer.Option("--accept-pilot", help="Send the rest, now that its pilot has ended.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a paused or blocked upload, or with the rest after its pilot; what came too late is sent now."""
+    """Go on with a paused or blocked upload; what came too late is sent now."""
     from worker import control
 
-    _decide(lambda ctx: control.resume(ctx, ulid, who(), accept_rejects=accept_rejects), ulid, as_json)
+    accepted = {"accept_rejects": accept_rejects, "accept_pilot": accept_pilot}
+    _decide(lambda ctx: control.resume(ctx, ulid, who(), **accepted), ulid, as_json)
 
 
 def cancel(ulid: UploadId, as_json: AsJson = False) -> None:

@@ -104,7 +104,8 @@ def _sentences(told: "Preview") -> list[str]:
         said.append(f"There are {more:,} more starts; --json shows them all.")
     if told.pilot and told.pilot < told.rows["to_call"]:
         rest = told.rows["to_call"] - told.pilot
-        said.append(f"A pilot of {told.pilot:,} contacts would go first; {rest:,} would wait for `rollcall resume`.")
+        then = f"{rest:,} would wait for `rollcall resume ID --accept-pilot`"
+        said.append(f"A pilot of {told.pilot:,} contacts would go first; {then}.")
     if told.unsent_columns:
         said.append(f"The provider has no place for these columns: {', '.join(told.unsent_columns)}.")
     read = f"The numbers are those of column {told.phone_column!r}, read as {told.dialect.encoding or 'a workbook'}."

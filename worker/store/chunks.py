@@ -76,9 +76,13 @@ def claim(
 
 
 def outdated(session: Session, list_id: int, now: datetime, since: datetime) -> Chunk | None:
-    """The next chunk of a list that might be sent now, and started before `since`."""
+    """The next chunk of a list that might be sent now, and started before `since`.
+
+    None that waits: for its next try, or to be compared with the do-not-call list.
+    """
     late_one = (col(Chunk.state) == ChunkState.READY, col(Chunk.not_before) < since, col(Chunk.not_after) > now)
-    query = select(Chunk).where(col(Chunk.list_id) == list_id, *late_one).order_by(col(Chunk.seq)).limit(1)
+    waits_not = (or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now), col(Chunk.uncompared_since).is_(None))
+    query = select(Chunk).where(col(Chunk.list_id) == list_id, *late_one, *waits_not).order_by(col(Chunk.seq)).limit(1)
     return session.scalars(query).first()
 
 
@@ -285,6 +289,12 @@ def skip(session: Session, chunk: Chunk, now: datetime) -> bool:
 def shrink(session: Session, chunk: Chunk, **payload: Any) -> bool:
     """Put a part of it in its place, while it waits to be sent."""
     return bool(change(session, Chunk, *_judged(chunk), col(Chunk.state).in_(CHUNK_WAITING), **payload))
+
+
+def put_off(session: Session, chunk: Chunk, retry_at: datetime, code: str, message: str) -> bool:
+    """Something of ours keeps it from being sent: it is tried again at `retry_at`."""
+    values = {"retry_at": retry_at, "code": code, "message": message}
+    return bool(change(session, Chunk, *_judged(chunk), col(Chunk.state) == ChunkState.READY, **values))
 
 
 def complete(session: Session, list_id: int) -> int:

@@ -69,7 +69,7 @@ def told(session: Session, upload: Upload) -> str:
     came = ", ".join(f"{count} {end}" for end, count in ends.items() if count) or "nobody was in it"
     return (
         f"The pilot of {contacts} contacts has ended: {came}. {pilot.rest} contacts wait; "
-        f"`rollcall resume {upload.ulid}` sends them, `rollcall cancel {upload.ulid}` drops them."
+        f"`rollcall resume {upload.ulid} --accept-pilot` sends them, `rollcall cancel {upload.ulid}` drops them."
     )
 
 

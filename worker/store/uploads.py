@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
-from worker.states import CHUNK_BUSY, CHUNK_WAITING, Blocked, ChunkState, ListState, UploadState
+from worker.states import CHUNK_BUSY, CHUNK_WAITING, UPLOAD_GOES_ON, Blocked, ChunkState, ListState, UploadState
 from worker.store import pilots
 from worker.store.arrows import change, move_chunks, move_lists, move_uploads, new_token
 
@@ -243,7 +243,7 @@ def advance(session: Session, upload_id: int, now: datetime) -> None:
     move_uploads(session, "all_submitted", of_this, ~busy)
     move_uploads(session, "more_to_submit", of_this, busy)
     _close_empty_lists(session, upload_id)
-    if upload.job.get("pilot") and pilots.is_over(session, upload_id):
+    if upload.state in UPLOAD_GOES_ON and upload.job.get("pilot") and pilots.is_over(session, upload_id):
         block(session, Blocked.PILOT, pilots.told(session, upload), of_this)
     done = and_(~unsettled(upload_id, *CHUNK_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED), ~_open_list(upload_id))
     move_uploads(session, "finish", of_this, done, ended_at=now)
