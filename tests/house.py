@@ -45,6 +45,7 @@ from worker.web.server import server_for
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 START = datetime(2030, 1, 7, 9, 0, tzinfo=UTC)
+A_MOMENT = 0.01  # seconds of real time, so that another thread may go on
 PATIENT, HURRIED = 10.0, 1.0  # seconds of real time for a request: plenty on a busy machine, and few where none answers
 
 FLOWS: dict[str, Callable[[Context, Any], None]] = {
@@ -66,6 +67,13 @@ class TurnedRates(ProcessRates):
 
     def wait(self, account: str, per_second: float | None, _deadline: float, _stopping: threading.Event) -> bool:
         return self.take(account, None) == 0
+
+
+class Impatient(threading.Event):
+    """Never told to stop, and never waited for: a retry that waits in real time would see the same turned clock."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return super().wait(None if timeout is None else min(timeout, A_MOMENT))
 
 
 @contextmanager
@@ -206,6 +214,7 @@ class House:
         house: House
         ctx = Context(settings, lambda *bell: house.ring(*bell), clock=lambda: house.now)
         ctx.rates = TurnedRates(lambda: house.now.timestamp())
+        ctx.stopping = Impatient()
         house = cls(ctx, provider, folder)
         try:
             yield house

@@ -212,7 +212,7 @@ def test_a_window_is_honoured_or_refused(open_house: House, account: str) -> Non
     people.write_text(f"phone,{window}\n{some_numbers(1)[0]},08:00:00,20:00:00\n")
     ulid = open_house.upload(source=people, account=account)
     status = open_house.run(ulid, until=lambda s: s["state"] in ("failed", "dialing", "finished"), step=2)
-    if can(account).windows:
+    if KINDS[account].layout({}).windows:
         assert status["rows"]["accepted"] == 1
     else:
         assert status["code"] == "window_unsupported"
