@@ -106,6 +106,6 @@ def test_each_start_has_a_list_of_its_own(house: House) -> None:
     ulid = house.upload(source=path)
     house.run(ulid, until=lambda s: sum(s["outcomes"].values()) >= 1, step=5)
     assert house.now < START + timedelta(minutes=9)
-    status = house.finish(ulid, limit=3600)
+    status = house.finish(ulid, step=20, limit=3600)
     assert [one["rows"] for one in status["lists"]] == [1, 2]
     assert house.provider.ledger["called_twice"] == 0

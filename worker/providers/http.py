@@ -7,12 +7,14 @@ the socket is closed when nothing is left.
 
 import contextvars
 import email.utils
+import os
 import socket
 import ssl
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import httpcore
@@ -168,11 +170,17 @@ class Client:
             _deadline.reset(token)
 
 
+@cache
+def _tls(*_named: str | None) -> ssl.SSLContext:
+    """The certificates that the environment names, read once: that takes longer than a request."""
+    return httpx.create_ssl_context()
+
+
 class _Transport(httpx.HTTPTransport):
     """httpx's transport on a pool whose sockets know the deadline. It never sends anything again by itself."""
 
     def __init__(self) -> None:
-        context = httpx.create_ssl_context()
+        context = _tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
         super().__init__(verify=context, retries=0)
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
