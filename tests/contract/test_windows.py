@@ -209,14 +209,18 @@ def test_what_starts_later_or_is_sent_late_does_not_keep_others_callable(autumn:
     starts = [begin + timedelta(minutes=minutes) for minutes in (5, 10, 24 * 60)]
     lines = [f"{number},{int(at.timestamp())}" for number, at in zip(numbers, starts, strict=False)]
     people.write_text("\n".join(["phone,__start_at", *lines]))
-    ulid = berliners(autumn, numbers=(), source=people)
-    autumn.run(ulid, until=lambda s: s["rows"]["accepted"] == 1, step=60, limit=7200)
+    autumn.provider.put("/outcomes", {"no answer": 1})
+    ulid = berliners(autumn, numbers=(), source=people, options={"num_attempts": 2, "interval_seconds": 12 * 3600})
+    autumn.work()
+    autumn.turn(3600 + 6 * 60)
+    autumn.work()
+    assert autumn.status(ulid)["rows"]["accepted"] == 1
     (first,) = deadlines(autumn)
-    autumn.provider.faults({"fault": "throttle", "share": 1, "methods": ["AppendToCallList"]})
-    autumn.run(ulid, until=lambda s: s.get("blocked") == "late", step=60, limit=7200)
-    autumn.provider.faults()
+    autumn.turn(2 * 3600)
+    autumn.work()
+    assert autumn.status(ulid)["blocked"] == "late"
     control.resume(autumn.ctx, ulid, "anna")
-    autumn.run(ulid, until=lambda s: s["rows"]["accepted"] == 3, step=600, limit=2 * 86_400)
+    autumn.run(ulid, until=lambda s: s["rows"]["accepted"] == 3, step=1800, limit=2 * 86_400)
     assert [number for (number,) in autumn.sql("SELECT list_id FROM chunk ORDER BY seq")] == [1, 3, 2]
     assert deadlines(autumn)[0] == first < deadlines(autumn)[2] < deadlines(autumn)[1]
 
