@@ -121,10 +121,10 @@ class Context:
         With calling windows, not for longer than those of its first contacts hold; `anew`: they hold from now on.
         """
         now = self.db.now(session)
-        current = lists.get(session, list_id)
         deadline = self._until(session, upload, list_id, now, anew)
-        if is_asked(upload.job.get("window")) and current is not None and current.deadline_at is not None:
-            deadline = max(deadline, current.deadline_at)
+        before = lists.get(session, list_id) if is_asked(upload.job.get("window")) else None
+        if before is not None and before.deadline_at is not None:
+            deadline = max(deadline, before.deadline_at)
         soon = now + timedelta(seconds=self.settings.account(upload.account).poll_fast)
         lists.sent(session, list_id, now, deadline, soon)
 
