@@ -2,7 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol, Self
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from worker.providers.base import Kind, Opening, Pace, Place, Provider
 from worker.providers.registry import KINDS
 from worker.rates import Rates, rates_for
 from worker.settings import SANDBOX_ACCOUNT, AccountSettings, Settings
-from worker.store import lists
+from worker.store import chunks, lists
 from worker.turns import Turns
 from worker.windows import is_asked
 from worker.windows.circle import DAY, WEEK
@@ -115,12 +115,33 @@ class Context:
             grace = max(grace, DAY if self.layout(account, options).schedule is None else WEEK)
         return self.kind(account).dialing_time(options) + grace
 
-    def expect_outcomes(self, session: Session, upload: Upload, list_id: int) -> None:
-        """Contacts were accepted into a list: ask for their outcomes, until the last attempt is long over."""
+    def expect_outcomes(self, session: Session, upload: Upload, list_id: int, *, anew: bool = False) -> None:
+        """Contacts were accepted into a list: ask for their outcomes, until the last attempt is long over.
+
+        With calling windows, not for longer than those of its first contacts hold; `anew`: they hold from now on.
+        """
         now = self.db.now(session)
-        deadline = now + timedelta(seconds=self.calling_time(upload.account, upload.job))
+        deadline = self._until(session, upload, list_id, now, anew)
+        before = lists.get(session, list_id) if is_asked(upload.job.get("window")) else None
+        if before is not None and before.deadline_at is not None:
+            deadline = max(deadline, before.deadline_at)
         soon = now + timedelta(seconds=self.settings.account(upload.account).poll_fast)
         lists.sent(session, list_id, now, deadline, soon)
+
+    def expect_longer(self, session: Session, upload: Upload, list_id: int) -> None:
+        """More attempts take longer: so much longer is a list asked for that was sent something."""
+        current = lists.get(session, list_id)
+        if current is None or current.deadline_at is None or current.sent_at is None:
+            return
+        until = self._until(session, upload, list_id, current.sent_at)
+        if until > current.deadline_at:
+            lists.prolong(session, list_id, until)
+
+    def _until(self, session: Session, upload: Upload, list_id: int, since: datetime, anew: bool = False) -> datetime:
+        if is_asked(upload.job.get("window")) and not anew:
+            first = chunks.first_start(session, list_id) or since
+            since = min(since, first + timedelta(seconds=self.settings.timing.late_after))
+        return since + timedelta(seconds=self.calling_time(upload.account, upload.job))
 
     def holds(self, upload: Upload) -> bool:
         """Whether the lists of an upload are filled while stopped and compared before they start."""

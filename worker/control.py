@@ -12,11 +12,12 @@ from worker import retime
 from worker.context import Context
 from worker.errors import InputError
 from worker.models import CallList, Upload
-from worker.states import CHUNK_WAITING, Blocked, ChunkState, ListState, UploadState
+from worker.states import AT_PROVIDER, CHUNK_WAITING, Blocked, ListState, UploadState
 from worker.store import chunks, gates, journal, lists, uploads
 from worker.view import find
+from worker.windows import is_asked
 
-AT_PROVIDER = (ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW, ChunkState.ACCEPTED)
+UNREAD = (UploadState.RECEIVED, UploadState.INGESTING)
 
 
 def pause(ctx: Context, ulid: str, who: str) -> None:
@@ -71,16 +72,18 @@ def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False, a
 def _refuse_old_windows(ctx: Context, ulid: str) -> None:
     """A list that goes on at the provider keeps the windows that it was given, and another season may have come."""
     with ctx.db.read() as session:
-        upload, now = find(session, ulid), ctx.db.now(session)
-        since = retime.in_time(ctx, upload, now)
-        stopped = {one.id for one in lists.of_upload(session, upload.id) if one.stop_wanted or one.started_at is None}
-        there = chunks.of_upload(session, upload.id, *AT_PROVIDER)
-    if since is None or upload.ended_at is not None:
+        upload = find(session, ulid)
+        stopped = {one.id for one in lists.of_upload(session, upload.id) if _is_let_go(one)}
+    if upload.ended_at is not None:
         return
-    old = [chunk for chunk in there if chunk.list_id in stopped and chunk.not_before < since]
-    if outside := retime.outlived(ctx, upload, old, now, upload.job["options"]):
+    if outside := retime.outside(ctx, upload, stopped):
         text = f"{outside} contacts who lie at the provider would from now on be called outside their calling hours"
         raise InputError("cannot_resume", f"{text}; `rollcall cancel {ulid}` ends the upload.")
+
+
+def _is_let_go(call_list: CallList) -> bool:
+    """Whether a list that does not dial now does so once its upload goes on."""
+    return call_list.stop_wanted or call_list.started_at is None or call_list.state == ListState.STOPPED
 
 
 def _unblock(ctx: Context, session: Session, upload: Upload, accept_rejects: bool, accept_pilot: bool) -> None:
@@ -123,9 +126,10 @@ def edit(ctx: Context, ulid: str, changes: dict[str, Any], who: str) -> None:
 
     Raises InputError: `cannot_edit` where the upload has ended or the provider cannot change the option, `bad_option`.
     """
-    _refuse_longer(ctx, ulid, changes)
+    seen = _refuse_longer(ctx, ulid, changes)
     with ctx.db.write() as session:
         upload = _held(session, ulid)
+        _refuse_unread(upload, seen)
         kind, options = ctx.kind(upload.account), upload.job["options"]
         if upload.ended_at is not None or upload.state == UploadState.CANCELLED:
             raise InputError("cannot_edit", f"Upload {ulid} is {upload.state}; there is nothing to change.")
@@ -150,20 +154,30 @@ def _untold(live: list[CallList]) -> dict[str, Any]:
     return {name: value for one in live for name, value in (one.changes or {}).items()}
 
 
-def _refuse_longer(ctx: Context, ulid: str, changes: dict[str, Any]) -> None:
-    """More attempts take longer, and calling windows may not hold for so long."""
+def _refuse_unread(upload: Upload, seen: UploadState) -> None:
+    """Whoever reads the file works windows out for the options that he found; nothing was there to hold against."""
+    read = UploadState.INGESTING in (seen, upload.state) or (seen in UNREAD and upload.state != seen)
+    if read and is_asked(upload.job.get("window")) and upload.state != UploadState.CANCELLED:
+        text = f"The file of upload {upload.ulid} is being read, and its calling windows worked out; try again"
+        raise InputError("cannot_edit", f"{text} when that is done.")
+
+
+def _refuse_longer(ctx: Context, ulid: str, changes: dict[str, Any]) -> UploadState:
+    """More attempts take longer, and calling windows may not hold for so long. Returns the state it was seen in."""
     with ctx.db.read() as session:
         upload, now = find(session, ulid), ctx.db.now(session)
         unsettled = chunks.of_upload(session, upload.id, *CHUNK_WAITING, *AT_PROVIDER)
         options = {**upload.job["options"], **_untold(_live(session, upload)), **changes}
+    seen = UploadState(upload.state)
     if upload.ended_at is not None or retime.in_time(ctx, upload, now) is None:
-        return
+        return seen
     job = {**upload.job, "options": ctx.kind(upload.account).check_options(options)}
     if ctx.calling_time(upload.account, job) <= ctx.calling_time(upload.account, upload.job):
-        return
+        return seen
     if outside := retime.outlived(ctx, upload, unsettled, now, job["options"]):
         text = f"The campaign would go on for longer than the calling windows of {outside} contacts hold"
         raise InputError("cannot_edit", f"{text}; leave its attempts and intervals as they are.")
+    return seen
 
 
 def _refuse_fixed(changes: dict[str, Any], may_change: frozenset[str]) -> None:

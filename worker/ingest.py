@@ -24,6 +24,7 @@ from worker.job import Job
 from worker.models import CallList, Chunk, Upload
 from worker.states import ChunkState
 from worker.store import chunks, families, gates, suppressions, uploads, withdrawals
+from worker.windows import is_asked
 
 MAY_HAVE_CALLED = tuple(
     state for state in ChunkState if state not in (ChunkState.REFUSED, ChunkState.CANCELLED, ChunkState.SKIPPED)
@@ -317,10 +318,21 @@ def places(ctx: Context, upload: Upload, cut: list[StagedChunk]) -> dict[int, Pl
     """By the number of each chunk, what it shares with the others of its list, and with no other list.
 
     One list holds the whole campaign where the provider lets us append; else each chunk is a list. Lists that are
-    compared before they start hold contacts of one start. A pilot ends before the rest is sent, so its list is its own.
+    compared before they start hold contacts of one start. With calling windows a list holds those who start within
+    `late_after` of each other: it is stopped when the windows of the first are over. A pilot ends before the rest is
+    sent, so its list is its own.
     """
     appends, apart = ctx.kind(upload.account).capabilities.appends, ctx.holds(upload)
-    return {one.seq: (one.pilot, (one.starts_at if apart else None) if appends else one.seq) for one in cut}
+    span = max(1, int(ctx.settings.timing.late_after)) if is_asked(upload.job.get("window")) else None
+
+    def together(one: StagedChunk) -> int | None:
+        if not appends:
+            return one.seq
+        if apart or span is None or one.starts_at is None:
+            return one.starts_at if apart else None
+        return one.starts_at // span
+
+    return {one.seq: (one.pilot, together(one)) for one in cut}
 
 
 def too_many_rejects(ctx: Context, intake: Intake) -> Share | None:

@@ -7,7 +7,7 @@ be called by the hours of another season, or on a Sunday. Such a chunk is not cl
 import csv
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -22,7 +22,8 @@ from worker.intake.header import WINDOW_END, WINDOW_START, WINDOWS
 from worker.intake.timetable import SAID, contacts_of, written
 from worker.job import Job
 from worker.layout import Layout
-from worker.models import Chunk, Upload
+from worker.models import CallList, Chunk, Upload
+from worker.states import AT_PROVIDER
 from worker.store import chunks, journal, uploads, withdrawals
 from worker.windows import Asked, Plan, Planned, is_asked, read_daily, read_schedule
 
@@ -36,6 +37,20 @@ def in_time(ctx: Context, upload: Upload, now: datetime) -> datetime | None:
     if not is_asked(upload.job.get("window")):
         return None
     return now - timedelta(seconds=ctx.settings.timing.late_after)
+
+
+def needs_list(ctx: Context, upload: Upload, call_list: CallList) -> bool:
+    """Whether a chunk that is to get new windows would join contacts who keep old ones: these are not to be called for
+    as long as it is, so it goes into a list of its own."""
+    if call_list.reference is None or not is_asked(upload.job.get("window")):
+        return False
+    with ctx.db.read() as session:
+        now = ctx.db.now(session)
+        since = in_time(ctx, upload, now)
+        first = chunks.first_start(session, call_list.id)
+        if since is None or first is None or first >= since:
+            return False
+        return chunks.outdated(session, call_list.id, now, since) is not None
 
 
 def renew(ctx: Context, upload: Upload, list_id: int) -> None:
@@ -106,6 +121,19 @@ def _renew(ctx: Context, upload: Upload, chunk: Chunk) -> None:
     telemetry.emit("retime.renewed", upload=upload.ulid, chunk=chunk.seq, rows=chunk.rows, left=len(left))
     if left:
         ctx.ring("withdraw", upload.ulid)
+
+
+def outside(ctx: Context, upload: Upload, list_ids: Collection[int]) -> int:
+    """How many contacts in these lists would be called outside their windows if the lists dial from now on.
+
+    Raises StagingError, Unavailable, ConfigError.
+    """
+    with ctx.db.read() as session:
+        now = ctx.db.now(session)
+        since = in_time(ctx, upload, now)
+        there = [] if since is None else chunks.of_upload(session, upload.id, *AT_PROVIDER)
+    old = [one for one in there if one.list_id in list_ids and since is not None and one.not_before < since]
+    return outlived(ctx, upload, old, now, upload.job["options"])
 
 
 def outlived(ctx: Context, upload: Upload, of: Sequence[Chunk], now: datetime, options: dict[str, Any]) -> int:

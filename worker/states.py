@@ -133,5 +133,6 @@ LIST_ARROWS: dict[str, tuple[tuple[ListState, ...], ListState]] = {
 UPLOAD_GOES_ON = frozenset({U.SUBMITTING, U.DIALING})
 UPLOAD_ENDED = frozenset({U.FINISHED, U.CANCELLED, U.FAILED})
 CHUNK_SENT = frozenset({C.ACCEPTED, C.FINISHED})
+AT_PROVIDER = (C.CLAIMED, C.UNKNOWN, C.REVIEW, C.ACCEPTED)  # contacts of it lie there, or may
 CHUNK_WAITING = frozenset({C.STAGED, C.READY})
 CHUNK_BUSY = (C.STAGED, C.READY, C.CLAIMED, C.UNKNOWN)  # goes on by itself

@@ -7,21 +7,27 @@ whether it arrived, and the step looks before it acts. Nor is a list taken for s
 let it dial again.
 """
 
+import logging
 import time
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
-from worker import accounts, retry, telemetry
+from worker import accounts, retime, retry, telemetry
 from worker.context import Context, place_of
-from worker.errors import NotSent, ProviderError, Refused
+from worker.errors import ConfigError, NotSent, ProviderError, Refused, StagingError, Unavailable
 from worker.models import CallList, Upload
 from worker.providers.base import Place, Provider
 from worker.states import UPLOAD_GOES_ON, ListState
 from worker.store import chunks, gates, journal, lists, uploads, withdrawals
 
+_log = logging.getLogger("rollcall.steer")
 LATE = "A filled list has missed its time to start; `rollcall resume` starts it now, `rollcall cancel` drops it."
+OUTSIDE = (
+    "{} contacts in a list that was stopped would from now on be called outside their calling hours; `rollcall resume` "
+    "looks again, `rollcall cancel` ends the upload."
+)
 STEP = 60.0  # seconds that a step takes at most, its look included; where that is a whole read, `read_deadline`
 
 
@@ -50,7 +56,7 @@ def _take_steps(ctx: Context, upload: Upload, call_list: CallList) -> None:
     stopping = call_list.stop_wanted
     steps = ("stop",) if stopping else ctx.kind(upload.account).starts(call_list.campaign)
     for step in steps:
-        if not stopping and _too_late(ctx, upload, call_list):
+        if not stopping and (_too_late(ctx, upload, call_list) or _outside_hours(ctx, call_list)):
             return
         begun = _begin(ctx, upload, call_list, step)
         if begun is None:
@@ -76,9 +82,8 @@ def _tell_changes(ctx: Context, upload: Upload, call_list: CallList) -> None:
         current = uploads.lock(session, upload.id)
         if not isinstance(answer, Refused):
             current = uploads.change_options(session, current, call_list.changes or {})
+            ctx.expect_longer(session, current, call_list.id)
         lists.told_changes(session, call_list, answer.message if isinstance(answer, Refused) else None)
-        if call_list.deadline_at is not None:
-            ctx.expect_outcomes(session, current, call_list.id)  # more attempts take longer
 
 
 def _told(ctx: Context, upload: Upload) -> bool:
@@ -110,6 +115,28 @@ def _too_late(ctx: Context, upload: Upload, call_list: CallList) -> bool:
         with ctx.db.write() as session:
             uploads.block_late(session, upload.id, LATE)
     return True
+
+
+def _outside_hours(ctx: Context, call_list: CallList) -> bool:
+    """Whether contacts in a list that dials from now on would be called outside their windows: a person is asked.
+
+    It is stopped once more, since an earlier request to let it dial may still arrive. What cannot be read now is
+    asked again: until then nobody is let go.
+    """
+    with ctx.db.read() as session:
+        upload = uploads.get(session, call_list.upload_id)
+    try:
+        count = retime.outside(ctx, upload, [call_list.id])
+    except (StagingError, Unavailable, ConfigError) as error:
+        _log.error("a list of upload %s cannot be held against its windows: %s", upload.ulid, error.message)
+        _again_soon(ctx, call_list)
+        return True
+    if count:
+        with ctx.db.write() as session:
+            uploads.lock(session, upload.id)
+            uploads.pause_unstarted(session, upload.id, code="outside_hours", message=OUTSIDE.format(count))
+            lists.stop_again(session, call_list.id)
+    return bool(count)
 
 
 def _may_dial(ctx: Context, upload: Upload, call_list: CallList) -> bool:
@@ -246,7 +273,7 @@ def _edit(provider: Provider, place: Place, changes: dict[str, Any]) -> None:
 def _arrived(ctx: Context, upload: Upload, call_list: CallList) -> None:
     """The list is as it was wanted. It is stopped once more where a step that dials may still arrive."""
     with ctx.db.write() as session:
-        uploads.lock(session, upload.id)
+        upload = uploads.lock(session, upload.id)  # its options as they are now
         now = ctx.db.now(session)
         if not lists.extend_run(session, call_list, now, ctx.settings.timing.lease):
             return
@@ -257,7 +284,7 @@ def _arrived(ctx: Context, upload: Upload, call_list: CallList) -> None:
         if call_list.stop_wanted:
             lists.stopped(session, call_list.id)
         elif lists.recovered(session, call_list.id):
-            ctx.expect_outcomes(session, upload, call_list.id)
+            ctx.expect_outcomes(session, upload, call_list.id, anew=True)
             withdrawals.reopen(session, upload.id, call_list.id, now)
     telemetry.emit("steer.arrived", upload=upload.ulid, list=call_list.number, stopped=call_list.stop_wanted)
 

@@ -80,7 +80,7 @@ def run_list(ctx: Context, list_id: int) -> None:
 def _drain(ctx: Context, upload: Upload, call_list: CallList) -> Next:
     if upload.state != UploadState.SUBMITTING or not accounts.may_submit(ctx, upload.account):
         return Next.STOP
-    if _completed(ctx, upload, call_list):
+    if _completed(ctx, upload, call_list) or retime.needs_list(ctx, upload, call_list):
         _rotate(ctx, upload, call_list)
         return Next.STOP
     until = time.monotonic() + ctx.settings.timing.slice

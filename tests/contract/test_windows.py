@@ -10,7 +10,7 @@ import pytest
 from tests.house import House, adds_up
 from worker import control
 from worker.errors import ConfigError, InputError
-from worker.store import chunks
+from worker.store import chunks, families
 
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 NUMBERS = {f"+4930{n}2345678": BERLIN for n in range(1, 9)} | {f"+1212555{n}368": NEW_YORK for n in range(2, 9)}
@@ -187,6 +187,94 @@ def test_a_list_that_was_stopped_does_not_go_on_in_another_season(autumn: House,
     assert raised.value.code == "cannot_resume"
     assert not any(autumn.provider.calls.values())
     control.cancel(autumn.ctx, ulid, "anna")
+
+
+def berliners(house: House, **job: Any) -> str:
+    """Taken in on a Wednesday; they may be called every day."""
+    hours = house.folder / "hours.toml"
+    hours.write_text(EVERY_DAY)
+    house.ctx.settings.calling_hours = hours
+    house.turn(5 * 86_400)
+    job = {"numbers": [number for number, zone in NUMBERS.items() if zone is BERLIN], **job}
+    return house.upload(job.pop("numbers"), window="09:00-18:00", **job)
+
+
+def deadlines(house: House) -> list[datetime]:
+    rows = house.sql("SELECT deadline_at FROM call_list WHERE deadline_at IS NOT NULL ORDER BY number")
+    return [datetime.fromisoformat(str(at)).replace(tzinfo=UTC) for (at,) in rows]
+
+
+def test_a_list_that_stopped_for_want_of_money_does_not_go_on_in_another_season(autumn: House) -> None:
+    ulid = berliners(autumn)
+    autumn.run(ulid, until=lambda s: s["rows"]["accepted"] == 8)
+    autumn.provider.put("/balance", {"balance": 0.1, "currency": "USD"})
+    autumn.run(ulid, until=lambda s: s.get("blocked") == "balance", step=600, limit=86_400)
+    calls = autumn.provider.calls
+    assert autumn.sql("SELECT state FROM call_list")[0][0] == "stopped"
+    autumn.turn(180 * 86_400)
+    autumn.provider.put("/balance", {"balance": 50, "currency": "USD"})
+    status = autumn.run(ulid, until=lambda s: s["state"] == "paused", step=600, limit=7200)
+    assert "outside their calling hours" in status["message"]
+    for _ in range(8):
+        autumn.work()
+        autumn.turn(6 * 3600)
+    assert autumn.provider.calls == calls
+    assert autumn.sql("SELECT count(*) FROM attempt WHERE step = 'recover'")[0][0] == 0
+    with pytest.raises(InputError, match="8 contacts who lie at the provider"):
+        control.resume(autumn.ctx, ulid, "anna")
+    assert adds_up(autumn.status(ulid))
+
+
+def test_an_edit_prolongs_a_list_by_what_it_takes_longer_and_not_at_all_where_it_is_refused(autumn: House) -> None:
+    ulid = berliners(autumn, options={"num_attempts": 2, "interval_seconds": 3600})
+    autumn.run(ulid, until=lambda s: s["rows"]["accepted"] == 8)
+    (before,) = deadlines(autumn)
+    autumn.turn(1800)
+    autumn.provider.faults({"fault": "refuse", "share": 1, "times": 1, "methods": ["EditCallList"]})
+    for changes in ({"interval_seconds": 7200}, {"max_simultaneous": 5}):
+        control.edit(autumn.ctx, ulid, changes, "anna")
+        autumn.work()
+        assert deadlines(autumn) == [before]
+    control.edit(autumn.ctx, ulid, {"interval_seconds": 5400}, "anna")
+    autumn.work()
+    assert timedelta(0) < deadlines(autumn)[0] - before <= timedelta(hours=1)
+
+
+def test_what_starts_later_or_is_sent_late_does_not_keep_others_callable(autumn: House) -> None:
+    """Those who start within an hour share a list; what is sent hours late gets one of its own."""
+    people = autumn.folder / "starts.csv"
+    autumn.account.chunk_rows = 1
+    numbers = [number for number, zone in NUMBERS.items() if zone is BERLIN]
+    begin = autumn.now + timedelta(days=5, hours=1)
+    starts = [begin + timedelta(minutes=minutes) for minutes in (5, 10, 24 * 60)]
+    lines = [f"{number},{int(at.timestamp())}" for number, at in zip(numbers, starts, strict=False)]
+    people.write_text("\n".join(["phone,__start_at", *lines]))
+    autumn.provider.put("/outcomes", {"no answer": 1})
+    ulid = berliners(autumn, numbers=(), source=people, options={"num_attempts": 2, "interval_seconds": 12 * 3600})
+    autumn.work()
+    autumn.turn(3600 + 6 * 60)
+    autumn.work()
+    assert autumn.status(ulid)["rows"]["accepted"] == 1
+    (first,) = deadlines(autumn)
+    autumn.turn(2 * 3600)
+    autumn.work()
+    assert autumn.status(ulid)["blocked"] == "late"
+    control.resume(autumn.ctx, ulid, "anna")
+    autumn.run(ulid, until=lambda s: s["rows"]["accepted"] == 3, step=1800, limit=2 * 86_400)
+    assert [number for (number,) in autumn.sql("SELECT list_id FROM chunk ORDER BY seq")] == [1, 3, 2]
+    assert deadlines(autumn)[0] == first < deadlines(autumn)[2] < deadlines(autumn)[1]
+
+
+def test_options_are_not_changed_while_windows_are_worked_out_for_them(small_house: House) -> None:
+    ulid = small_house.upload(3, window="legal")
+    with small_house.ctx.db.write() as session:
+        families.claim_intake(session, ulid, small_house.now, 60)
+    with pytest.raises(InputError, match="being read") as raised:
+        control.edit(small_house.ctx, ulid, {"num_attempts": 4}, "anna")
+    assert raised.value.code == "cannot_edit"
+    small_house.turn(61)
+    small_house.work()
+    control.edit(small_house.ctx, ulid, {"max_simultaneous": 5}, "anna")
 
 
 def written(house: House) -> dict[str, tuple[str, str]]:

@@ -139,3 +139,11 @@ def test_the_summary_counts_by_zones() -> None:
     ]
     assert summary.faults == {"no_zone": 1, "unknown_zone": 1}
     assert summed(planner.planned, {}).lines == []
+
+
+def test_starts_of_any_width_are_the_same_times() -> None:
+    """Hours of 32 bits would come round again in October 2029."""
+    summer = int(datetime.fromisoformat("2031-07-01T06:00+00:00").timestamp())
+    contacts = frame((GERMANY, None), start=summer)
+    narrow = contacts.with_columns(pl.col("start").cast(pl.Int32))
+    assert windows(plan(), narrow) == windows(plan(), contacts) == [("07:00:00", "18:00:00", None)]

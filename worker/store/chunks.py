@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
-from worker.states import CHUNK_WAITING, ChunkState, ListState, UploadState
+from worker.states import AT_PROVIDER, CHUNK_WAITING, ChunkState, ListState, UploadState
 from worker.store import gates, uploads, withdrawals
 from worker.store.arrows import change, move_chunks, new_token
 
@@ -359,6 +359,12 @@ def of_upload(session: Session, upload_id: int, *states: ChunkState) -> list[Chu
 def of_list(session: Session, list_id: int, *states: ChunkState) -> list[Chunk]:
     query = select(Chunk).where(col(Chunk.list_id) == list_id, col(Chunk.state).in_(states))
     return list(session.scalars(query.order_by(col(Chunk.seq))))
+
+
+def first_start(session: Session, list_id: int) -> datetime | None:
+    """The earliest start of what lies in a list, or may lie there; None where nothing does."""
+    query = select(col(Chunk.not_before)).where(col(Chunk.list_id) == list_id, col(Chunk.state).in_(AT_PROVIDER))
+    return session.scalars(query.order_by(col(Chunk.not_before)).limit(1)).first()
 
 
 def next_seq(session: Session, upload_id: int) -> int:

@@ -185,6 +185,13 @@ def stopped(session: Session, list_id: int) -> int:
     return move_lists(session, "stopped", col(CallList.id) == list_id)
 
 
+def stop_again(session: Session, list_id: int) -> None:
+    """It is told to stop whether it dials or not; it counts as running until then."""
+    of_this = col(CallList.id) == list_id
+    move_lists(session, "recovered", of_this)
+    change(session, CallList, of_this, stop_wanted=True, steer_at=None)
+
+
 def recovered(session: Session, list_id: int) -> int:
     return move_lists(session, "recovered", col(CallList.id) == list_id, quiet_polls=0)
 

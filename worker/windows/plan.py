@@ -99,7 +99,7 @@ class Plan:
 
     def _keys(self, contacts: pl.DataFrame) -> Ints:
         """What decides over a contact's window, in one number: the hour of the start, the zones, the country."""
-        e164, starts = contacts["e164"].to_numpy(), contacts["start"].fill_null(0).to_numpy()
+        e164, starts = contacts["e164"].to_numpy(), contacts["start"].cast(pl.Int64).fill_null(0).to_numpy()
         hours = np.where(starts == 0, self._start, starts) // HOUR
         # The country of a freephone number cannot be told where several share the country code.
         of_a_person = contacts["type"].is_in(OF_A_PERSON).fill_null(False).to_numpy()
