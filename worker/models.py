@@ -207,6 +207,9 @@ class Chunk(SQLModel, table=True):
     bytes: int = Field(sa_type=BigInteger)
     digest: str = Field(max_length=64)
     index_digest: str = Field(max_length=64)
+    whole_digest: str | None = Field(
+        default=None, max_length=64, description="the index as it was before somebody left the chunk unsent"
+    )
     first_row: int = Field(sa_type=BigInteger)
     last_row: int = Field(sa_type=BigInteger)
     pilot: bool = Field(

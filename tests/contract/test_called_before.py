@@ -99,3 +99,16 @@ def test_what_is_no_type_or_country_is_refused(small_house: House, wrong: dict[s
     with pytest.raises(InputError) as raised:
         small_house.upload(5, **wrong)
     assert raised.value.code == "bad_job"
+
+
+def test_where_nobody_can_say_who_was_called_nobody_is(house: House) -> None:
+    house.account.call_again_after = 7
+    first, _ = again(house, some_numbers(5))
+    (digest,) = house.sql("SELECT index_digest FROM chunk")[0]
+    house.ctx.staging.delete(digest)
+    _, status = again(house, some_numbers(5), options={"priority": 3})
+    assert (status["state"], status["code"]) == ("failed", "calls_unknown")
+    assert first in status["message"]
+    assert digest in status["message"]
+    house.account.call_again_after = 0
+    assert again(house, some_numbers(5, first=5))[1]["rows"]["accepted"] == 5

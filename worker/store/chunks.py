@@ -287,8 +287,10 @@ def skip(session: Session, chunk: Chunk, now: datetime) -> bool:
 
 
 def shrink(session: Session, chunk: Chunk, **payload: Any) -> bool:
-    """Put a part of it in its place, while it waits to be sent."""
-    return bool(change(session, Chunk, *_judged(chunk), col(Chunk.state).in_(CHUNK_WAITING), **payload))
+    """Put a part of it in its place, while it waits to be sent. Who was in it stays known."""
+    whole = func.coalesce(col(Chunk.whole_digest), col(Chunk.index_digest))
+    waiting = col(Chunk.state).in_(CHUNK_WAITING)
+    return bool(change(session, Chunk, *_judged(chunk), waiting, whole_digest=whole, **payload))
 
 
 def put_off(session: Session, chunk: Chunk, retry_at: datetime, code: str, message: str) -> bool:

@@ -12,6 +12,10 @@ from worker.states import Disposition, WithdrawalState
 from worker.store.arrows import Condition, change, insert
 
 WANTED = col(Withdrawal.state) == WithdrawalState.WANTED
+NO_WINDOW = "no calling window is left"
+CALLED_BEFORE = "called by another upload"
+# Not those whom we left out for a reason that passes.
+WISHED = col(Withdrawal.why).not_in([NO_WINDOW, CALLED_BEFORE])
 BATCH = 5000
 
 
