@@ -91,7 +91,9 @@ class AccountSettings(BaseModel):
     poll_fast: float = Field(15, gt=0, description="seconds after which we look again, doubled while nothing changes")
     poll_slow: float = Field(900, gt=0, description="seconds between two looks, at most")
     call_again_after: float = Field(
-        0, ge=0, description="days in which a number that this account has called is a duplicate; 0: never"
+        0,
+        ge=0,
+        description="days after the end of an upload in which a number that it has called is a duplicate; 0: none",
     )
     window: str | None = Field(
         None, description="calling window of jobs that name none: legal, or local hours such as 09:00-18:00"

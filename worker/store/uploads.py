@@ -38,8 +38,8 @@ def lock(session: Session, upload_id: int) -> Upload:
 
 
 def recent(session: Session, upload: Upload, since: datetime) -> list[Upload]:
-    """The account's other uploads that were made since, or have not ended."""
-    young = or_(col(Upload.created_at) >= since, LIVE)
+    """The account's other uploads that ended since, or have not ended: one may have been given long before it calls."""
+    young = or_(col(Upload.ended_at) >= since, LIVE)
     others = (col(Upload.account) == upload.account, col(Upload.id) != upload.id)
     return list(session.scalars(select(Upload).where(*others, young).order_by(col(Upload.id))))
 
