@@ -205,6 +205,23 @@ def test_a_wider_encoding_is_meant_by_the_name_of_the_narrow_one(tmp_path: Path)
         assert [row["name"] for row in taken.sent()] == [name]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(" __start_at", "__START_AT", "\u00a0__start_at", "\ufeff__start_at", "__startAt"),
+        *("__Task_UUID", "__start execution time", " call_schedule", "Next_Attempt_Time"),
+    ],
+)
+def test_a_name_that_is_nearly_one_that_says_when_to_call_is_refused(name: str) -> None:
+    refused = refusal(f"phone,{name}\n{phone(1)},2000000000\n".encode())
+    assert refused.code == "misspelt_column"
+
+
+@pytest.mark.parametrize("name", ["start_at", "__start", "Call Schedule", "start execution time"])
+def test_a_name_of_the_users_own_is_theirs(name: str) -> None:
+    assert columns(f"phone,{name}\n1,2\n".encode()) == ["phone", name]
+
+
 def test_names_keep_their_spaces_and_case() -> None:
     assert columns(b" Name ,__custom,Phone,phone\n1,2,3,4\n") == [" Name ", "__custom", "Phone", "phone"]
 

@@ -13,6 +13,7 @@ ROW = "__row"
 BOOKKEEPING = (ROW, "__line", "__code", "__why")
 # Columns that say when a contact may be called; only some providers read them.
 WINDOWS = (WINDOW_START, WINDOW_END, "call_schedule", "next_attempt_time")
+INVISIBLE = "\ufeff\u200b\u2060"  # beside all that is space; a second byte order mark is the most common
 
 PHONE_NAMES = frozenset(
     {"phone", "phonenumber", "phoneno", "telephone", "telephonenumber", "telephoneno", "tel", "telno", "number"}
@@ -24,8 +25,11 @@ def name_columns(cells: list[str]) -> list[str]:
     """The header's names, kept as they are. A nameless column is called `column_<position>`.
 
     Columns of one name are numbered, each of them: a provider sees a row by name, and none of them may pass for "the"
-    phone column. Raises InputError `duplicate_columns` where the name says when or how to call.
+    phone column. Raises InputError `duplicate_columns` where the name says when or how to call, and `misspelt_column`
+    where it nearly does: nobody would read it, and people would be called at another time.
     """
+    for name in cells:
+        _refuse_misspelt(name)
     twice = {name for name, times in Counter(cells).items() if times > 1 and name.strip()}
     special = sorted(name for name in twice if name.startswith(SPECIAL) or name in WINDOWS)
     if special:
@@ -45,6 +49,17 @@ def name_columns(cells: list[str]) -> list[str]:
             taken.add(name)
         names.append(name)
     return names
+
+
+def _refuse_misspelt(name: str) -> None:
+    shown = name.strip().strip(INVISIBLE).strip()
+    for meant in (START_AT, TASK_UUID, *WINDOWS):
+        as_written = shown.casefold() == meant or (shown.startswith(SPECIAL) and bare(shown) == bare(meant))
+        if as_written and name != meant:
+            raise InputError(
+                "misspelt_column",
+                f"The header has {name!r:.60}, which is read as {meant} only if it is written so; rename the column.",
+            )
 
 
 def resolve_phone_column(columns: list[str], wanted: str | None) -> str:
