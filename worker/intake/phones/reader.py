@@ -8,6 +8,7 @@ from worker.errors import InputError
 from worker.intake.phones.answers import ABROAD, ASK, NO_SUCH_COUNTRY
 from worker.intake.phones.asked import Library
 from worker.intake.phones.cells import Numbers, numbers_in
+from worker.intake.phones.decimals import powers, wholes
 from worker.intake.phones.tables import WORLD, home_table
 from worker.intake.rejects import Code
 from worker.intake.scan import Ints
@@ -29,11 +30,16 @@ class Phones:
         self._library = Library(self._region)
 
     def read(self, cells: pl.Series) -> Ints:
-        """The digits of the E.164 number, or minus the code of the reason why there is none."""
+        """The digits of the E.164 number, or minus the code of the reason why there is none.
+
+        As the library has it, but that nothing is made of what a program has written as a quantity.
+        """
         found = self.read_from_tables(cells)
         asked = np.flatnonzero(found == UNREAD)
         if len(asked):
-            found[asked] = self._library.read(cells.gather(asked))
+            odd = cells.gather(asked)
+            found[asked] = np.where(powers(odd), -Code.DECIMAL_NUMBER, self._library.read(odd))
+        found[wholes(cells)] = -Code.DECIMAL_NUMBER
         return found
 
     def read_from_tables(self, cells: pl.Series) -> Ints:

@@ -1,0 +1,30 @@
+"""Cells with a phone number that a program took for a quantity: `4930123456.0`, or `4.930123456E10`.
+
+The library takes all their digits for the number, and in countries whose numbers differ in length that is often
+another person's.
+"""
+
+import numpy as np
+import polars as pl
+
+from worker.intake.scan import Ints, Marks
+
+WHOLE = ".0"
+AS_WHOLE = r"^\s*\+?[0-9]+\.0$"
+AS_POWER = r"^\s*\+?[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,2}\s*$"
+
+
+def wholes(cells: pl.Series) -> Ints:
+    """Where the cells are that end in `.0` behind digits alone."""
+    maybe = np.flatnonzero(cells.str.ends_with(WHOLE).to_numpy())
+    return maybe[_like(cells.gather(maybe), AS_WHOLE)] if len(maybe) else maybe
+
+
+def powers(cells: pl.Series) -> Marks:
+    """Which of the cells have an exponent."""
+    return _like(cells, AS_POWER)
+
+
+def _like(cells: pl.Series, form: str) -> Marks:
+    found: Marks = cells.str.contains(form).to_numpy()
+    return found
