@@ -359,6 +359,15 @@ class Gate(SQLModel, table=True):
     message: str | None = Field(default=None, sa_column=Column(Text))
     blocked_at: datetime | None = None
     probe_at: datetime | None = None
+    strikes: int = Field(
+        default=0,
+        sa_column_kwargs={"server_default": text("0")},
+        description="requests and probes in a row that the provider failed, since a request was answered",
+    )
+    trial_token: str | None = Field(default=None, max_length=26)
+    trial_until: datetime | None = Field(
+        default=None, description="one worker alone sends until then, to see whether the provider has recovered"
+    )
     throttled_until: datetime | None = None
     listed_since: datetime | None = Field(
         default=None, description="numbers came onto the do-not-call list that running campaigns were not compared with"

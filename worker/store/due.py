@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 
 from worker.models import Callback, CallList, Chunk, Gate, Upload
 from worker.states import CHUNK_BUSY, UPLOAD_GOES_ON, CallbackState, ChunkState, ListState, UploadState
-from worker.store import lists, withdrawals
+from worker.store import gates, lists, withdrawals
 from worker.store.arrows import change
 
 LIMIT = 500
@@ -90,7 +90,11 @@ def checks(session: Session, now: datetime, rung: float | None) -> list[int]:
     """Lists with a chunk in doubt that is to be looked up now."""
     free = or_(col(Chunk.check_token).is_(None), col(Chunk.check_lease_until) < now)
     query = select(col(Chunk.id), col(Chunk.list_id)).where(
-        col(Chunk.state) == ChunkState.UNKNOWN, col(Chunk.check_at) <= now, col(Chunk.deadline_at) <= now, free
+        col(Chunk.state) == ChunkState.UNKNOWN,
+        col(Chunk.check_at) <= now,
+        col(Chunk.deadline_at) <= now,
+        free,
+        gates.in_reach(col(Chunk.upload_id)),
     )
     rows = session.execute(query.limit(LIMIT)).all()
     _mark(session, Chunk, [row.id for row in rows], "check_at", now, rung)
@@ -98,10 +102,11 @@ def checks(session: Session, now: datetime, rung: float | None) -> list[int]:
 
 
 def polls(session: Session, now: datetime, rung: float | None) -> list[int]:
-    """Lists that are to be asked for outcomes."""
+    """Lists that are to be asked for outcomes, or whose deadline has passed, whether the provider is there or not."""
     live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None), ~col(CallList.held))
-    query = select(col(CallList.id)).where(*live, col(CallList.next_poll_at) <= now, lists.unpolled(now)).limit(LIMIT)
-    found = list(session.scalars(query))
+    askable = or_(gates.in_reach(col(CallList.upload_id)), col(CallList.deadline_at) <= now)
+    query = select(col(CallList.id)).where(*live, col(CallList.next_poll_at) <= now, lists.unpolled(now), askable)
+    found = list(session.scalars(query.limit(LIMIT)))
     _mark(session, CallList, found, "next_poll_at", now, rung)
     return found
 
@@ -112,7 +117,7 @@ def verifications(session: Session, now: datetime, rung: float | None) -> list[i
     filling = exists().where(col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(unsettled))
     waiting = (col(CallList.held) == true(), ~col(CallList.stop_wanted), col(CallList.state) == ListState.OPEN)
     due = (col(CallList.next_poll_at) <= now, col(CallList.reference).is_not(None))
-    free = (lists.unpolled(now), ~filling)
+    free = (lists.unpolled(now), ~filling, gates.in_reach(col(CallList.upload_id)))
     found = list(session.scalars(select(col(CallList.id)).where(*waiting, *due, *free).limit(LIMIT)))
     _mark(session, CallList, found, "next_poll_at", now, rung)
     return found
@@ -127,7 +132,8 @@ def steers(session: Session, now: datetime, rung: float | None) -> list[int]:
     live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None))
     wrong = or_(changed, and_(~col(CallList.held), wrong))
     query = select(col(CallList.id)).join(Upload, col(Upload.id) == col(CallList.upload_id))
-    found = list(session.scalars(query.where(*live, wrong, _quiet(CallList.steer_at, now)).limit(LIMIT)))
+    free = (_quiet(CallList.steer_at, now), gates.in_reach(col(CallList.upload_id)))
+    found = list(session.scalars(query.where(*live, wrong, *free).limit(LIMIT)))
     _mark(session, CallList, found, "steer_at", now, rung)
     return found
 
