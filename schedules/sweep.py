@@ -70,13 +70,13 @@ def _settle_expired(ctx: Context) -> None:
     """
     with ctx.db.read() as session:
         now = ctx.db.now(session)
-        expired = chunks.any_expired(session, now)
+        expired = chunks.expired(session, now)
         late = chunks.late(session, now)
         standing = uploads.standing(session)
-    if expired:
+    for upload_id in expired:
         with ctx.db.write() as session:
-            doubted = chunks.doubt_expired(session, ctx.db.now(session))
-        telemetry.emit("sweep.expired", chunks=doubted)
+            doubted = chunks.doubt_expired(session, upload_id, ctx.db.now(session))
+        telemetry.emit("sweep.expired", upload_id=upload_id, chunks=doubted)
     for upload_id in late:
         with ctx.db.write() as session:
             uploads.block_late(session, upload_id, LATE)

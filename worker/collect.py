@@ -19,7 +19,7 @@ from worker.giving_up import giving_up, go_on
 from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Found
 from worker.states import CHUNK_SENT, ChunkState, ListState, UploadState, WithdrawalState
-from worker.store import chunks, lists, outcomes, uploads, withdrawals
+from worker.store import chunks, journal, lists, outcomes, uploads, withdrawals
 
 _log = logging.getLogger("rollcall.collect")
 OPEN = (ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW)  # what keeps a list from being finished
@@ -151,8 +151,7 @@ def _conclude(ctx: Context, upload: Upload, call_list: CallList, tally: Tally) -
         stopping = current.stop_wanted and current.state == ListState.OPEN  # it may just be going on
         finished = not stopping and ended is not None and ended == _to_end(session, call_list)
         if finished:
-            chunks.complete(session, call_list.id)
-            lists.finish_list(session, call_list.id)
+            _end(session, upload, current, now, "finished")
         quiet = 0 if tally.changed else call_list.quiet_polls + 1
         lists.polled(session, call_list, now + _interval(ctx, upload, quiet), quiet)
         over = _is_over(holder, current, now)
@@ -211,13 +210,19 @@ def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:
     with ctx.db.write() as session:
         uploads.lock(session, upload.id)
         now = ctx.db.now(session)
-        for part in rows:
-            outcomes.no_outcome(session, upload.id, call_list.id, part, now)
+        unheard = sum(outcomes.no_outcome(session, upload.id, call_list.id, part, now) for part in rows)
+        if unheard:
+            journal.note(session, now, "list", "deadline", upload_id=upload.id, list_id=call_list.id, count=unheard)
         if is_stopped and not chunks.of_list(session, call_list.id, *OPEN):
-            chunks.complete(session, call_list.id)
-            lists.finish_list(session, call_list.id)
+            _end(session, upload, call_list, now, "over")
         uploads.advance(session, upload.id, now)
     telemetry.emit("collect.closed", upload=upload.ulid, list=call_list.number)
+
+
+def _end(session: Session, upload: Upload, call_list: CallList, now: datetime, how: str) -> None:
+    chunks.complete(session, call_list.id)
+    if lists.finish_list(session, call_list.id):
+        journal.note(session, now, "list", how, upload_id=upload.id, list_id=call_list.id)
 
 
 def _still_dials(ctx: Context, upload: Upload, call_list: CallList) -> bool:
@@ -237,7 +242,11 @@ def _still_dials(ctx: Context, upload: Upload, call_list: CallList) -> bool:
 def _stopped(ctx: Context, upload: Upload, call_list: CallList) -> bool:
     """Stop the list; one that there is nothing of to stop counts as stopped."""
     place = place_of(upload, call_list)
+    with ctx.db.write() as session:
+        line = journal.sending(session, ctx.db.now(session), "stop", upload_id=upload.id, list_id=call_list.id)
     said = retry.as_value(
         lambda: retry.reading(lambda: accounts.in_reach(ctx, upload.account).stop(place), ctx.stopping)
     )
+    with ctx.db.write() as session:
+        journal.closed(session, line, ctx.db.now(session), said)
     return said is None or isinstance(said, Refused)

@@ -22,7 +22,7 @@ from worker.intake.read import no_beat
 from worker.intake.rejects import UNASKED
 from worker.job import Job
 from worker.models import CallList, Chunk, Upload
-from worker.store import chunks, families, gates, suppressions, uploads, withdrawals
+from worker.store import chunks, families, gates, journal, suppressions, uploads, withdrawals
 from worker.windows import is_asked
 
 Beat = Callable[[], None]
@@ -197,6 +197,7 @@ def _finish(
         moved = uploads.hold_rejects(session, upload, code="too_many_rejects", message=held, **counts)
     if not moved:
         raise _Lost
+    journal.note(session, now, "read", "done", upload_id=upload.id, count=intake.total, message=_counted(intake))
     into = _lists(ctx, session, upload, intake)
     late_after = timedelta(seconds=ctx.settings.timing.late_after)
     cut = [_chunk(upload, into[staged.seq], staged, now, late_after) for staged in intake.chunks]
@@ -211,6 +212,13 @@ def _finish(
     chunks.release_first(session, upload)
     uploads.advance(session, upload.id, now)
     return list(dict.fromkeys(call_list.id for call_list in into.values()))
+
+
+def _counted(intake: Intake) -> str:
+    parts = {"rejected": intake.rejected, "duplicate": intake.duplicate, "suppressed": intake.suppressed}
+    left = ", ".join(f"{count} {name}" for name, count in parts.items())
+    contacts = sum(chunk.rows for chunk in intake.chunks)
+    return f"{left}; {contacts} contacts in {len(intake.chunks)} chunks"
 
 
 def _listed_since(session: Session, upload: Upload, began: datetime) -> suppressions.Numbers:

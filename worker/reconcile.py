@@ -25,7 +25,6 @@ from worker.states import CHUNK_SENT, UploadState
 from worker.store import chunks, journal, lists, outcomes, uploads
 
 PATIENCE = 4  # times `settle` that a list may show less than it holds before a person is asked
-NAMED = 50  # missing rows that are named one by one in the evidence
 
 
 @dataclass(frozen=True)
@@ -265,7 +264,7 @@ def _partial(ctx: Context, session: Session, doubt: Doubt, seen: Seen, now: date
         "reference": seen.reference,
         "present": seen.present,
         "missing": len(seen.missing),
-        "rows": list(seen.missing[:NAMED]),
+        "rows": list(seen.missing[: roster.NAMED]),
         "repeated": seen.repeated,
     }
     text = f"{seen.present} of {chunk.rows} contacts are in list {seen.reference}, {len(seen.missing)} are not; decide."

@@ -292,5 +292,6 @@ def _rotate(ctx: Context, upload: Upload, call_list: CallList) -> None:
             return
         number = lists.next_number(session, upload.id)
         fresh = lists.rotate(session, call_list, number, list_name(ctx, upload, number), ctx.holds(upload))
+        journal.note(session, ctx.db.now(session), "list", "rotated", upload_id=upload.id, list_id=fresh.id)
     telemetry.emit("submit.rotated", upload=upload.ulid, list=number)
     ctx.ring("submit", fresh.id)

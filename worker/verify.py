@@ -5,7 +5,7 @@ A chunk of which contacts are missing, or stand twice, goes to a person before a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -90,17 +90,19 @@ def _contradict(ctx: Context, filled: Filled, faults: Faults) -> None:
         if not patient or any(fault["repeated"] for fault in faults.values()):
             for chunk in filled.sent:
                 if chunk.id in faults:
-                    _hand_over(session, chunk, faults[chunk.id])
+                    _hand_over(session, now, chunk, faults[chunk.id])
         uploads.advance(session, filled.upload.id, now)
     _later(ctx, filled)
 
 
-def _hand_over(session: Session, chunk: Chunk, fault: dict[str, Any]) -> None:
+def _hand_over(session: Session, now: datetime, chunk: Chunk, fault: dict[str, Any]) -> None:
     text = (
         f"In list {fault['reference']}, {fault['missing']} of {chunk.rows} contacts are missing and "
         f"{fault['repeated']} stand twice; nobody was called yet. Decide."
     )
-    chunks.contradict(session, chunk, "differs", text, fault)
+    if chunks.contradict(session, chunk, "differs", text, fault):
+        about = {"upload_id": chunk.upload_id, "list_id": chunk.list_id, "chunk_id": chunk.id}
+        journal.note(session, now, "compare", "differs", **about, code="differs", message=text)
 
 
 def _later(ctx: Context, filled: Filled) -> None:

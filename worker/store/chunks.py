@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
 from worker.states import AT_PROVIDER, CHUNK_WAITING, ChunkState, ListState, UploadState
-from worker.store import gates, uploads, withdrawals
+from worker.store import gates, journal, uploads, withdrawals
 from worker.store.arrows import change, move_chunks, new_token
 
 DECIDED = "accepted_by_person"  # code of a chunk that no comparison questions again
@@ -158,18 +158,23 @@ def ask_claimed(session: Session, chunk: Chunk, code: str, message: str, evidenc
     return _settle(session, "ask", chunk, code=code, message=message, evidence=evidence)
 
 
-def any_expired(session: Session, now: datetime) -> bool:
-    """Whether there is something for `doubt_expired` to do, without the lock that it takes."""
-    query = select(col(Chunk.id)).where(col(Chunk.state) == ChunkState.CLAIMED, col(Chunk.lease_until) < now)
-    return session.scalar(query.limit(1)) is not None
+def expired(session: Session, now: datetime) -> list[int]:
+    """Uploads that hold a claim whose lease is over."""
+    query = select(col(Chunk.upload_id)).where(col(Chunk.state) == ChunkState.CLAIMED, col(Chunk.lease_until) < now)
+    return list(session.scalars(query.distinct()))
 
 
-def doubt_expired(session: Session, now: datetime) -> int:
+def doubt_expired(session: Session, upload_id: int, now: datetime) -> int:
     """A claim whose lease is over may have sent its request: unknown, and never ready again by itself."""
+    uploads.lock(session, upload_id)
+    over = (col(Chunk.upload_id) == upload_id, col(Chunk.lease_until) < now)
+    for chunk in session.scalars(select(Chunk).where(col(Chunk.state) == ChunkState.CLAIMED, *over)).all():
+        about = {"upload_id": chunk.upload_id, "list_id": chunk.list_id, "chunk_id": chunk.id}
+        journal.note(session, now, "lease", "expired", **about)
     return move_chunks(
         session,
         "doubt_expired",
-        col(Chunk.lease_until) < now,
+        *over,
         token=None,
         lease_until=None,
         check_at=now,

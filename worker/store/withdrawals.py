@@ -40,6 +40,12 @@ def of_upload(session: Session, upload_id: int) -> list[Withdrawal]:
     return list(session.scalars(query))
 
 
+def of_row(session: Session, upload_id: int, row: int) -> Withdrawal | None:
+    return session.scalars(
+        select(Withdrawal).where(col(Withdrawal.upload_id) == upload_id, col(Withdrawal.row) == row)
+    ).first()
+
+
 def take(session: Session, upload_id: int, now: datetime, until: datetime) -> list[Withdrawal]:
     """The wishes that are due, which nobody else takes before `until`. Under the upload's lock."""
     mine = (WANTED, col(Withdrawal.upload_id) == upload_id, col(Withdrawal.again_at) <= now)
