@@ -135,12 +135,13 @@ class DyingWorker:
     def froze(self) -> bool:
         """Wait until it has stopped itself; False where it came to its end instead."""
         end = time.monotonic() + PATIENCE
-        watched = psutil.Process(self._process.pid)
-        while self._process.exitcode is None:
-            if watched.status() == psutil.STATUS_STOPPED:
-                return True
-            assert time.monotonic() < end, "it neither froze nor ended"
-            time.sleep(0.005)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            watched = psutil.Process(self._process.pid)
+            while self._process.exitcode is None:
+                if watched.status() == psutil.STATUS_STOPPED:
+                    return True
+                assert time.monotonic() < end, "it neither froze nor ended"
+                time.sleep(0.005)
         return False
 
     def thaw(self) -> None:
