@@ -1,0 +1,115 @@
+"""Rounds of chaos, each repeated by its seed: `make chaos ROUNDS=n SEED=s`.
+
+Round number i has the seed s + i, so `ROUNDS=1 SEED=<a round's seed>` repeats that round alone. Exit 1 where a judge
+found anything.
+"""
+
+import argparse
+import json
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from random import Random
+
+from tests.chaos import lives
+from tests.chaos.arena import Arena
+from tests.chaos.judges import judge
+from tests.chaos.person import Person, Stuck
+from tests.chaos.weather import Weather
+from tests.house import postgres
+
+
+@dataclass
+class Round:
+    """What a round came to. `faults` are what befell it, `asked` why a person was asked."""
+
+    seed: int
+    contacts: int = 0
+    accepted: int = 0
+    lost: int = 0
+    doubled: int = 0
+    in_review: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    asked: set[str] = field(default_factory=set)
+    wrong: list[str] = field(default_factory=list)
+
+
+def crash(arena: Arena, seed: int) -> Round:
+    """Workers die or freeze at any moment of one upload."""
+    dice, done = Random(seed), Round(seed)
+    with arena.round(lives.begins(dice)) as house, lives.life(house, dice) as life:
+        weather = Weather(house, dice, dice.randint(0, 3), 2, person=dice.random() < 0.2)
+        done.wrong += life.live(weather)
+        weather.clear()
+        person = Person(house, [life.given], dice)
+        try:
+            done.wrong += person.see_it_through()
+        except Stuck as stuck:
+            done.wrong.append(str(stuck))
+        verdict = judge(house, [life.given])
+        done.faults = life.deaths + Counter(weather.names)
+    done.wrong += verdict.wrong
+    done.contacts, done.accepted = verdict.contacts, verdict.accepted
+    done.lost, done.doubled = verdict.lost, verdict.doubled
+    done.in_review, done.asked = person.in_review, person.reasons
+    return done
+
+
+KINDS: dict[str, Callable[[Arena, int], Round]] = {"crash": crash}
+
+
+def run(kind: str, database: str, rounds: int, seed: int) -> bool:
+    """Print a line for every round that went wrong, and the sums; True where none did."""
+    began, whole = time.monotonic(), Round(seed)
+    failed = 0
+    with postgres() if database == "postgres" else nullcontext(None) as server, Arena.open(server) as arena:
+        for number in range(rounds):
+            one = attempt(KINDS[kind], arena, seed + number)
+            failed += bool(one.wrong)
+            if one.wrong or rounds == 1:
+                print(json.dumps({"seed": one.seed, "wrong": one.wrong, "faults": one.faults}), flush=True)
+            add(whole, one)
+            if (number + 1) % 50 == 0:
+                print(f"{number + 1} rounds, {time.monotonic() - began:.0f} s, {failed} wrong", flush=True)
+    print(f"{kind} on {database}, seeds {seed} to {seed + rounds - 1}, {time.monotonic() - began:.0f} s")
+    print(f"rounds {rounds}, contacts {whole.contacts}, accepted {whole.accepted}, lost {whole.lost}, ", end="")
+    print(f"doubled {whole.doubled}, in review {whole.in_review} ({', '.join(sorted(whole.asked))}), wrong {failed}")
+    for name, times in sorted(whole.faults.items()):
+        print(f"  {times:6} {name}")
+    return not failed
+
+
+def attempt(kind: Callable[[Arena, int], Round], arena: Arena, seed: int) -> Round:
+    """A round that breaks off is a round that went wrong, and the others are still to be played."""
+    try:
+        return kind(arena, seed)
+    except Exception:
+        return Round(seed, wrong=[traceback.format_exc(limit=-6)])
+
+
+def add(whole: Round, one: Round) -> None:
+    whole.contacts += one.contacts
+    whole.accepted += one.accepted
+    whole.lost += one.lost
+    whole.doubled += one.doubled
+    whole.in_review += one.in_review
+    whole.faults.update(one.faults)
+    whole.asked |= one.asked
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.rounds")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--kind", choices=sorted(KINDS), default="crash")
+    told = parser.parse_args()
+    sys.exit(0 if run(told.kind, told.database, told.rounds, told.seed) else 1)
+
+
+if __name__ == "__main__":
+    main()
