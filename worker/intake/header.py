@@ -1,5 +1,6 @@
 """Column names: what the header says, and which column holds the phone number."""
 
+import re
 from collections import Counter
 
 from worker.errors import InputError
@@ -14,6 +15,9 @@ BOOKKEEPING = (ROW, "__line", "__code", "__why")
 # Columns that say when a contact may be called; only some providers read them.
 WINDOWS = (WINDOW_START, WINDOW_END, "call_schedule", "next_attempt_time")
 INVISIBLE = "\ufeff\u200b\u2060"  # beside all that is space; a second byte order mark is the most common
+
+# In a first line of contacts where a header should be. Dates are names.
+NUMBER = re.compile(r"(?![0-9]{4}-[0-9]{2}-[0-9]{2}$)[+(]?[0-9](?:[ ().\-/]*[0-9]){6,}")
 
 PHONE_NAMES = frozenset(
     {"phone", "phonenumber", "phoneno", "telephone", "telephonenumber", "telephoneno", "tel", "telno", "number"}
@@ -65,7 +69,8 @@ def _refuse_misspelt(name: str) -> None:
 def resolve_phone_column(columns: list[str], wanted: str | None) -> str:
     """The column that holds the phone number: the wanted one, in whatever case, or the only one with an obvious name.
 
-    Raises InputError `no_phone_column`, which names the columns there are.
+    Raises InputError `no_phone_column`, which names the columns there are, and `no_header` where it looks as if they
+    were a contact, who would be lost.
     """
     if wanted is not None:
         found = _called(columns, wanted)
@@ -76,6 +81,10 @@ def resolve_phone_column(columns: list[str], wanted: str | None) -> str:
             f"Several columns could hold the phone number ({_listed(found)})"
             if found
             else "No column is plainly the phone number"
+        )
+    if any(map(_is_number, found or columns)):
+        raise InputError(
+            "no_header", "The first line holds a phone number, so the file has no header; put one with names above it."
         )
     if len(found) == 1:
         return found[0]
@@ -113,6 +122,11 @@ def bare(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
+def _is_number(name: str) -> bool:
+    return NUMBER.fullmatch(name.strip()) is not None
+
+
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(name if len(name) <= 60 else name[:57] + "..." for name in names[:50])
+    told = ("(a number)" if _is_number(name) else name for name in names[:50])
+    shown = ", ".join(name if len(name) <= 60 else name[:57] + "..." for name in told)
     return shown + (f" and {len(names) - 50} more" if len(names) > 50 else "")
