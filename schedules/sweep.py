@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from worker import telemetry
+from worker import invariants, telemetry
 from worker.context import Context
 from worker.store import callbacks, chunks, due, uploads
 
@@ -37,6 +37,7 @@ def sweep_for_a_while(ctx: Context) -> None:
     """Sweep again and again for one slice. Two sweepers at a time are a waste and not a fault."""
     timing = ctx.settings.timing
     _forget(ctx)
+    invariants.watch(ctx)
     until = time.monotonic() + timing.sweep_slice
     while True:
         sweep(ctx)

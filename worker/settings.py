@@ -52,6 +52,9 @@ class Timing(BaseModel):
     eta_horizon: float = Field(120, gt=0, description="how far ahead a submission is handed to the broker with an ETA")
     visibility_timeout: float = Field(3600, gt=0, description="Redis redelivers what was not acknowledged in this time")
     slice: float = Field(20, gt=0, description="a list runner yields after this long")
+    unattended: float = Field(
+        300, gt=0, description="what is due for so long, and taken up by nobody, is said to be stuck"
+    )
     stop_grace: float = Field(
         75, gt=0, description="how long a worker that is told to stop may take; what stops it must wait as long"
     )

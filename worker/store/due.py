@@ -5,10 +5,12 @@ Given None instead it only looks, and runs in a transaction that reads. Probes, 
 whoever takes up one of the first two has it for a while, and of each account's callbacks one worker in a process.
 """
 
+import math
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, exists, func, or_, select, true
+from sqlalchemy import Select, and_, exists, func, or_, select, true
 from sqlmodel import Session, col
 
 from worker.models import Callback, CallList, Chunk, Gate, Upload
@@ -17,6 +19,8 @@ from worker.store import gates, lists, withdrawals
 from worker.store.arrows import change
 
 LIMIT = 500
+MOST = 8
+SHARE = 64  # lists of one upload that wait in a queue at a time
 
 
 class Due(NamedTuple):
@@ -51,34 +55,55 @@ def submissions(session: Session, now: datetime, horizon: float, rung: float | N
     """Open lists with a chunk that is ready within the horizon and that nothing holds back."""
     at = func.min(func.coalesce(col(Chunk.retry_at), col(Chunk.not_before)), type_=Chunk.__table__.c.not_before.type)  # type: ignore[attr-defined]
     query = (
-        select(col(CallList.id), at.label("at"))
+        select(col(CallList.id), at.label("at"), _place(at, CallList.id), col(CallList.rung_until).label("rung"))
         .select_from(Chunk)
         .join(CallList, col(CallList.id) == col(Chunk.list_id))
         .join(Upload, col(Upload.id) == col(Chunk.upload_id))
         .join(Gate, col(Gate.account) == col(Upload.account), isouter=True)
         .where(
-            col(Chunk.state) == ChunkState.READY,
+            *submittable(now),
             col(Chunk.not_before) <= now + timedelta(seconds=horizon),
-            col(Chunk.not_after) > now,
             or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now),
-            col(Upload.state) == UploadState.SUBMITTING,
-            col(CallList.state) != ListState.STOPPED,
-            ~col(CallList.stop_wanted),
             or_(col(CallList.token).is_(None), col(CallList.lease_until) < now),
-            _quiet(col(CallList.rung_until), now),
-            _quiet(col(Gate.throttled_until), now),
-            ~_in_doubt(),
-            ~withdrawals.holds(),
-            col(Chunk.uncompared_since).is_(None),
-            col(Gate.listed_since).is_(None),
         )
         .group_by(col(CallList.id))
-        .limit(LIMIT)
     )
-    found = [Due(row.id, max(row.at, now)) for row in session.execute(query)]
-    for due in found:
-        _mark(session, CallList, [due.list_id], "rung_until", due.at, rung)
-    return found
+    rows = session.execute(_shared(query, now)).all()
+    for row in rows:
+        _mark(session, CallList, [row.id], "rung_until", max(row.at, now), _patiently(now - row.at, rung))
+    return [Due(row.id, max(row.at, now)) for row in rows]
+
+
+def _place(*order: Any) -> Any:
+    """Of a list: its place among those of its upload that are due."""
+    return func.row_number().over(partition_by=col(CallList.upload_id), order_by=order).label("place")
+
+
+def _shared(query: Select[Any], now: datetime) -> Select[Any]:
+    """Of what is due, in the query's columns `place` and `rung`, what is to be rung for now.
+
+    No upload has more than SHARE bells in a queue, and the first of each goes before the second of any: one of
+    thousands of lists does not hold up one of a few.
+    """
+    every = query.subquery()
+    quiet = or_(every.c.rung.is_(None), every.c.rung <= now)
+    return select(every).where(every.c.place <= SHARE, quiet).order_by(every.c.place, every.c.id).limit(LIMIT)
+
+
+def submittable(now: datetime) -> tuple[Any, ...]:
+    """Of a chunk with its list, upload and gate: it is ready, whatever its start, and nothing holds it back."""
+    return (
+        col(Chunk.state) == ChunkState.READY,
+        col(Chunk.not_after) > now,
+        col(Upload.state) == UploadState.SUBMITTING,
+        col(CallList.state) != ListState.STOPPED,
+        ~col(CallList.stop_wanted),
+        _quiet(col(Gate.throttled_until), now),
+        ~_in_doubt(),
+        ~withdrawals.holds(),
+        col(Chunk.uncompared_since).is_(None),
+        col(Gate.listed_since).is_(None),
+    )
 
 
 def _in_doubt() -> Any:
@@ -94,10 +119,11 @@ def checks(session: Session, now: datetime, rung: float | None) -> list[int]:
         col(Chunk.check_at) <= now,
         col(Chunk.deadline_at) <= now,
         free,
+        _quiet(Chunk.check_rung_until, now),
         gates.in_reach(col(Chunk.upload_id)),
     )
     rows = session.execute(query.limit(LIMIT)).all()
-    _mark(session, Chunk, [row.id for row in rows], "check_at", now, rung)
+    _mark(session, Chunk, [row.id for row in rows], "check_rung_until", now, rung)
     return [row.list_id for row in rows]
 
 
@@ -105,10 +131,15 @@ def polls(session: Session, now: datetime, rung: float | None) -> list[int]:
     """Lists that are to be asked for outcomes, or whose deadline has passed, whether the provider is there or not."""
     live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None), ~col(CallList.held))
     askable = or_(gates.in_reach(col(CallList.upload_id)), col(CallList.deadline_at) <= now)
-    query = select(col(CallList.id)).where(*live, col(CallList.next_poll_at) <= now, lists.unpolled(now), askable)
-    found = list(session.scalars(query.limit(LIMIT)))
-    _mark(session, CallList, found, "next_poll_at", now, rung)
-    return found
+    at, rung_until = col(CallList.next_poll_at), col(CallList.poll_rung_until)
+    query = select(col(CallList.id), at.label("at"), _place(at, CallList.id), rung_until.label("rung"))
+    rows = session.execute(_shared(query.where(*live, at <= now, lists.unpolled(now), askable), now)).all()
+    by_wait: defaultdict[float | None, list[int]] = defaultdict(list)
+    for row in rows:
+        by_wait[_patiently(now - row.at, rung)].append(row.id)
+    for wait, ids in by_wait.items():
+        _mark(session, CallList, ids, "poll_rung_until", now, wait)
+    return [row.id for row in rows]
 
 
 def verifications(session: Session, now: datetime, rung: float | None) -> list[int]:
@@ -117,9 +148,14 @@ def verifications(session: Session, now: datetime, rung: float | None) -> list[i
     filling = exists().where(col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(unsettled))
     waiting = (col(CallList.held) == true(), ~col(CallList.stop_wanted), col(CallList.state) == ListState.OPEN)
     due = (col(CallList.next_poll_at) <= now, col(CallList.reference).is_not(None))
-    free = (lists.unpolled(now), ~filling, gates.in_reach(col(CallList.upload_id)))
+    free = (
+        lists.unpolled(now),
+        _quiet(CallList.poll_rung_until, now),
+        ~filling,
+        gates.in_reach(col(CallList.upload_id)),
+    )
     found = list(session.scalars(select(col(CallList.id)).where(*waiting, *due, *free).limit(LIMIT)))
-    _mark(session, CallList, found, "next_poll_at", now, rung)
+    _mark(session, CallList, found, "poll_rung_until", now, rung)
     return found
 
 
@@ -155,6 +191,15 @@ def probes(session: Session, now: datetime, _rung: float | None) -> list[str]:
 def listings(session: Session, now: datetime, _rung: float | None) -> list[str]:
     """Accounts whose running campaigns are to be compared with new numbers of the do-not-call list."""
     return list(session.scalars(select(col(Gate.account)).where(col(Gate.compare_at) <= now)))
+
+
+def _patiently(waited: timedelta, rung: float | None) -> float | None:
+    """Seconds until somebody is rung for again. What has waited for long more likely stands in a long queue than was
+    lost, so it takes longer each time, up to MOST times `rung`."""
+    if rung is None:
+        return None
+    times = max(waited.total_seconds() / rung, 1)
+    return rung * min(2.0 ** math.floor(math.log2(times)), MOST)
 
 
 def _quiet(column: Any, now: datetime) -> Any:
