@@ -84,6 +84,7 @@ def _contradict(ctx: Context, filled: Filled, faults: Faults) -> None:
         current = lists.get(session, filled.call_list.id)
         ours = lists.extend_poll(session, filled.call_list, now, ctx.settings.reading_lease)
         if not ours or current is None or not current.held:
+            _give_back(ctx, session, filled)
             return
         settle = timedelta(seconds=ctx.settings.account(filled.upload.account).settle)
         patient = sent_at is not None and now < sent_at + settle
@@ -107,17 +108,26 @@ def _hand_over(session: Session, now: datetime, chunk: Chunk, fault: dict[str, A
 
 def _later(ctx: Context, filled: Filled) -> None:
     with ctx.db.write() as session:
-        soon = timedelta(seconds=ctx.settings.account(filled.upload.account).poll_fast)
-        lists.polled(session, filled.call_list, ctx.db.now(session) + soon, 0)
+        _give_back(ctx, session, filled)
+
+
+def _give_back(ctx: Context, session: Session, filled: Filled) -> None:
+    soon = timedelta(seconds=ctx.settings.account(filled.upload.account).poll_fast)
+    lists.polled(session, filled.call_list, ctx.db.now(session) + soon, 0)
 
 
 def _approve(ctx: Context, filled: Filled) -> None:
-    """From here on it is a stopped list that nobody wants stopped: steering starts it, and outcomes are asked for."""
+    """From here on it is a stopped list that nobody wants stopped: steering starts it, and outcomes are asked for.
+
+    One that was cancelled meanwhile is given back to whoever asks for outcomes.
+    """
     upload, call_list = filled.upload, filled.call_list
     with ctx.db.write() as session:
         uploads.lock(session, upload.id)
         now = ctx.db.now(session)
         if lists.approve(session, call_list):
             journal.note(session, now, "compare", "equal", upload_id=upload.id, list_id=call_list.id)
+        else:
+            _give_back(ctx, session, filled)
     telemetry.emit("verify.approved", upload=upload.ulid, list=call_list.number)
     ctx.ring("steer", call_list.id)

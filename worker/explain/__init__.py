@@ -2,6 +2,6 @@
 
 from worker.explain.contact import contact
 from worker.explain.event import Event, Told
-from worker.explain.life import life
+from worker.explain.life import life, told, words_of
 
-__all__ = ["Event", "Told", "contact", "life"]
+__all__ = ["Event", "Told", "contact", "life", "told", "words_of"]

@@ -43,7 +43,7 @@ def contact(
     `open_text` shows its number, its text and what others wrote; else no phone number is told. Raises InputError
     (`not_read`, `no_such_row`), StagingError, Unavailable.
     """
-    refused, words = rejected.find(staging, upload, row), words_of(session, upload, open_text)
+    refused, words = rejected.find(staging, upload, row), words_of(session, upload, open_text=open_text)
     lines = journal.of_upload(session, upload.id)
     read = next((line for line in lines if line.step in ("read", "adopt")), None)
     at = upload.created_at if read is None else read.sent_at

@@ -18,12 +18,12 @@ SHOWN = 12  # letters of a digest that are told
 def life(session: Session, upload: Upload, *, open_text: bool = False) -> Told:
     """Everything that happened to an upload. `open_text`: phone numbers in the words of others are shown."""
     lines = journal.of_upload(session, upload.id)
-    words = words_of(session, upload, open_text)
+    words = words_of(session, upload, open_text=open_text)
     events = [*_before(upload, lines), *told(session, upload, lines, words), *_family(session, upload)]
     return Told(upload.ulid, None, in_order(events), _standing(session, upload))
 
 
-def words_of(session: Session, upload: Upload, open_text: bool) -> Words:
+def words_of(session: Session, upload: Upload, *, open_text: bool) -> Words:
     every = lists.of_upload(session, upload.id)
     return Words(shown=open_text, references=[one.reference for one in every if one.reference is not None])
 
