@@ -10,17 +10,19 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.chaos import lives
+from tests.chaos import lives, storm
 from tests.chaos.arena import Arena
+from tests.chaos.cuts import Cuts
+from tests.chaos.given import Given
 from tests.chaos.judges import judge
 from tests.chaos.person import Person, Stuck
 from tests.chaos.weather import Weather
-from tests.house import postgres
+from tests.house import House, postgres
 
 
 @dataclass
@@ -45,21 +47,42 @@ def crash(arena: Arena, seed: int) -> Round:
         weather = Weather(house, dice, dice.randint(0, 3), 2, person=dice.random() < 0.2)
         done.wrong += life.live(weather)
         weather.clear()
-        person = Person(house, [life.given], dice)
-        try:
-            done.wrong += person.see_it_through()
-        except Stuck as stuck:
-            done.wrong.append(str(stuck))
-        verdict = judge(house, [life.given])
         done.faults = life.deaths + Counter(weather.names)
+        conclude(done, house, [life.given], dice)
+    return done
+
+
+def mixed(arena: Arena, seed: int) -> Round:
+    """Four uploads at once in a storm."""
+    dice, done = Random(seed), Round(seed)
+    cuts = Cuts(dice)
+    with arena.round(storm.begins(dice)) as house, cuts.into(arena.db.engine):
+        house.hurry()
+        given = storm.four(house, dice)
+        weather = Weather(house, dice, dice.randint(1, 5), 3, person=dice.random() < 0.5)
+        raging = storm.Storm(house, given, dice, cuts, weather)
+        raging.rage()
+        done.wrong += sorted(raging.wrong)
+        done.faults = raging.made
+        conclude(done, house, given, dice)
+    return done
+
+
+def conclude(done: Round, house: House, given: Sequence[Given], dice: Random) -> None:
+    """All is mended: a person sees the uploads through, and the judges speak."""
+    person = Person(house, given, dice)
+    try:
+        done.wrong += person.see_it_through()
+    except Stuck as stuck:
+        done.wrong.append(str(stuck))
+    verdict = judge(house, given)
     done.wrong += verdict.wrong
     done.contacts, done.accepted = verdict.contacts, verdict.accepted
     done.lost, done.doubled = verdict.lost, verdict.doubled
     done.in_review, done.asked = person.in_review, person.reasons
-    return done
 
 
-KINDS: dict[str, Callable[[Arena, int], Round]] = {"crash": crash}
+KINDS: dict[str, Callable[[Arena, int], Round]] = {"crash": crash, "mixed": mixed}
 
 
 def run(kind: str, database: str, rounds: int, seed: int) -> bool:
