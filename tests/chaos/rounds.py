@@ -24,6 +24,8 @@ from tests.chaos.person import Person, Stuck
 from tests.chaos.weather import Weather
 from tests.house import House, postgres
 
+EVERY = 50  # rounds after which the sums are told
+
 
 @dataclass
 class Round:
@@ -96,14 +98,19 @@ def run(kind: str, database: str, rounds: int, seed: int) -> bool:
             if one.wrong or rounds == 1:
                 print(json.dumps({"seed": one.seed, "wrong": one.wrong, "faults": one.faults}), flush=True)
             add(whole, one)
-            if (number + 1) % 50 == 0:
-                print(f"{number + 1} rounds, {time.monotonic() - began:.0f} s, {failed} wrong", flush=True)
-    print(f"{kind} on {database}, seeds {seed} to {seed + rounds - 1}, {time.monotonic() - began:.0f} s")
-    print(f"rounds {rounds}, contacts {whole.contacts}, accepted {whole.accepted}, lost {whole.lost}, ", end="")
-    print(f"doubled {whole.doubled}, in review {whole.in_review} ({', '.join(sorted(whole.asked))}), wrong {failed}")
-    for name, times in sorted(whole.faults.items()):
-        print(f"  {times:6} {name}")
+            if (number + 1) % EVERY == 0 or number + 1 == rounds:
+                print(f"{kind} on {database}, seeds {seed} to {seed + number}, {time.monotonic() - began:.0f} s")
+                tell(number + 1, whole, failed)
     return not failed
+
+
+def tell(rounds: int, whole: Round, failed: int) -> None:
+    """The sums so far."""
+    people = f"contacts {whole.contacts}, accepted {whole.accepted}, lost {whole.lost}, doubled {whole.doubled}"
+    print(f"rounds {rounds}, {people}, in review {whole.in_review}, went wrong {failed}")
+    print(f"  asked about: {', '.join(sorted(whole.asked)) or 'nothing'}")
+    for name, times in sorted(whole.faults.items()):
+        print(f"  {times:6} {name}", flush=True)
 
 
 def attempt(kind: Callable[[Arena, int], Round], arena: Arena, seed: int) -> Round:
