@@ -15,8 +15,6 @@ from sqlmodel import SQLModel
 from tests.house import START, House, Provider, databases
 from worker.db import Database
 
-NUMBERS_APART = 100_000  # numbers that one file of a round may use
-
 
 class Arena:
     """`server` is a PostgreSQL's address; None takes SQLite."""
@@ -47,7 +45,7 @@ class Arena:
         ):
             house.ctx.db = self.db
             house.now = now
-            provider.put("/clock", {"advance": now.timestamp() - provider.put("/clock", {})["now"]})
+            one_clock(house)
             self.house = house
             try:
                 yield house
@@ -62,3 +60,9 @@ class Arena:
                 return
             every = ", ".join(table.name for table in SQLModel.metadata.sorted_tables)
             connection.exec_driver_sql(f"TRUNCATE {every} RESTART IDENTITY CASCADE")
+
+
+def one_clock(house: House) -> None:
+    """Turn the provider's clock to ours, so that its ledger tells moments that we know."""
+    provider = house.provider
+    provider.put("/clock", {"advance": house.now.timestamp() - provider.put("/clock", {})["now"]})

@@ -62,7 +62,7 @@ class Order:
     folder: Path
     database_url: str
     provider_url: str
-    account: AccountSettings
+    accounts: dict[str, AccountSettings]
     flow: str
     key: Any
     strikes: tuple[Strike, ...]
@@ -100,7 +100,7 @@ def work(order: Order) -> None:
     """What the child does: one bell, answered. Other bells that it rings go nowhere, as on a dead broker."""
     provider = Provider(order.provider_url, None)  # type: ignore[arg-type]  # the worker never looks at the ledger
     with pytest.MonkeyPatch.context() as patch, House.at(order.folder, order.database_url, provider) as house:
-        house.ctx.settings.accounts["sandbox"] = order.account
+        house.ctx.settings.accounts.update(order.accounts)
         house.ctx.clock = lambda: datetime.fromisoformat(order.clock.read_text())
         if any(strike.event == ANY for strike in order.strikes):
             moments.tell_of(house.ctx.db.engine, patch)
@@ -113,7 +113,7 @@ class DyingWorker:
 
     def __init__(self, house: House, flow: str, key: Any, *strikes: Strike) -> None:
         url = house.ctx.settings.database
-        self._order = Order(house.folder, url, house.provider.url, house.account, flow, key, strikes)
+        self._order = Order(house.folder, url, house.provider.url, house.ctx.settings.accounts, flow, key, strikes)
         self.tell_time(house)
         self._process: ForkServerProcess = _processes.Process(target=work, args=(self._order,), daemon=True)
         self._process.start()

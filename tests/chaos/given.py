@@ -17,7 +17,8 @@ APART = 10_000  # numbers of one file of a round
 class Given:
     """A file that was given, as the judges know it: the cell of row 1 first. `ulid` is empty before the receipt.
 
-    `start` is the earliest moment in which anybody of it may be called.
+    `start` is the earliest moment in which anybody of it may be called, `decided_at` when somebody said "now", and
+    `wished` the rows of those who asked not to be called.
     """
 
     cells: list[str]
@@ -25,6 +26,7 @@ class Given:
     start: datetime
     ulid: str = ""
     decided_at: list[datetime] = field(default_factory=list)
+    wished: set[int] = field(default_factory=set)
 
     @property
     def people(self) -> dict[int, str]:

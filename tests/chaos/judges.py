@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.chaos.given import Given
 from tests.chaos.members import members
+from tests.chaos.troubles import STRANGER
 from tests.house import House
 
 ENDED = ("finished", "cancelled", "failed")
@@ -69,7 +70,8 @@ def judge(house: House, given: Sequence[Given]) -> Verdict:
 def _ledger(house: House) -> dict[str, list[Line]]:
     """What the provider accepted, by upload."""
     found: dict[str, list[Line]] = {}
-    for line in house.provider.contacts:
+    ours = (line for line in house.provider.contacts if not line["uuid"].startswith(STRANGER))
+    for line in ours:
         ulid, _, row = line["uuid"].partition(":")
         told = Line(int(row), line["number"], int(line["times"]), float(line["accepted_at"]))
         found.setdefault(ulid, []).append(told)
@@ -152,17 +154,18 @@ def _places(house: House, one: Given, people: dict[int, str], accepted: Counter[
         wanted = (len(one.cells), expected["rejected"], expected["duplicate"])
         if (counted["total"], counted["rejected"], counted["duplicate"]) != wanted:
             said.append(f"of {len(one.cells)} rows intake tells {counted}, and it should be {dict(expected)}")
-        left_out = set(people) - set(standing)
-        if len(left_out) > counted["suppressed"]:
-            said.append(f"{len(left_out)} people stand in no chunk")
+        if left_out := set(people) - set(standing) - one.wished:
+            said.append(f"{len(left_out)} people stand in no chunk, and had not asked for it")
         if strangers := set(standing) - set(people):
             said.append(f"{len(strangers)} rows stand in a chunk that are nobody, or are named twice in the file")
     if again := sum(times > 1 for times in standing.values()):
         said.append(f"{again} people stand in more than one chunk")
     if missing_outcome := _without_outcome(house, one, at_provider & set(accepted)):
         said.append(f"{missing_outcome} accepted contacts have no outcome")
-    lost = max(0, len(at_provider - set(accepted)) - may_lack) + len(set(people) - set(standing)) * bool(standing)
-    return max(0, lost - counted["suppressed"]), said
+    lost = max(0, len(at_provider - set(accepted)) - may_lack)
+    if standing:
+        lost += len(set(people) - set(standing) - one.wished)
+    return lost, said
 
 
 def _columns(house: House, one: Given) -> dict[str, Any]:

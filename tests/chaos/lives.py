@@ -47,7 +47,7 @@ class Life:
         """Work while workers die; returns what did not add up on the way."""
         wrong: set[str] = set()
         for _ in range(STEPS):
-            if not self.blows and not self.frozen:
+            if not self.frozen and (not self.blows or self._has_ended()):
                 break
             self._sweep()
             for bell in self._due():
@@ -55,9 +55,12 @@ class Life:
                 wrong.update(adds_up(self.house))
             self._thaw()
             weather.settle()
-            self.house.turn(self.dice.choice((1, 5, 20, LEASE)))
+            self.house.turn(self.dice.choice((2, 20, LEASE)))
         self._thaw(all_of_them=True)
         return sorted(wrong)
+
+    def _has_ended(self) -> bool:
+        return not self.house.sql("SELECT 1 FROM upload WHERE ended_at IS NULL")
 
     def _sweep(self) -> None:
         if self._is_struck("sweep"):

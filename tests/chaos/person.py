@@ -15,7 +15,7 @@ from worker.errors import InputError, ProviderError, StagingError
 
 WAITS = ("late", "rejects", "pilot")
 LONGEST = timedelta(hours=80)  # the last call, and the two days in which outcomes are asked for
-STEPS = (5.0, 900.0)  # seconds that the clock is turned by, at first and at most
+STEPS = (30.0, 1800.0)  # seconds that the clock is turned by, at first and at most
 
 
 class Stuck(Exception):

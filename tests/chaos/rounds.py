@@ -10,17 +10,21 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.chaos import lives
+from tests.chaos import lives, storm
 from tests.chaos.arena import Arena
+from tests.chaos.cuts import Cuts
+from tests.chaos.given import Given
 from tests.chaos.judges import judge
 from tests.chaos.person import Person, Stuck
 from tests.chaos.weather import Weather
-from tests.house import postgres
+from tests.house import House, postgres
+
+EVERY = 50  # rounds after which the sums are told
 
 
 @dataclass
@@ -45,21 +49,42 @@ def crash(arena: Arena, seed: int) -> Round:
         weather = Weather(house, dice, dice.randint(0, 3), 2, person=dice.random() < 0.2)
         done.wrong += life.live(weather)
         weather.clear()
-        person = Person(house, [life.given], dice)
-        try:
-            done.wrong += person.see_it_through()
-        except Stuck as stuck:
-            done.wrong.append(str(stuck))
-        verdict = judge(house, [life.given])
         done.faults = life.deaths + Counter(weather.names)
+        conclude(done, house, [life.given], dice)
+    return done
+
+
+def mixed(arena: Arena, seed: int) -> Round:
+    """Four uploads at once in a storm."""
+    dice, done = Random(seed), Round(seed)
+    cuts = Cuts(dice)
+    with arena.round(storm.begins(dice)) as house, cuts.into(arena.db.engine):
+        house.hurry()
+        given = storm.four(house, dice)
+        weather = Weather(house, dice, dice.randint(1, 5), 3, person=dice.random() < 0.5)
+        raging = storm.Storm(house, given, dice, cuts, weather)
+        raging.rage()
+        done.wrong += sorted(raging.wrong)
+        done.faults = raging.made
+        conclude(done, house, given, dice)
+    return done
+
+
+def conclude(done: Round, house: House, given: Sequence[Given], dice: Random) -> None:
+    """All is mended: a person sees the uploads through, and the judges speak."""
+    person = Person(house, given, dice)
+    try:
+        done.wrong += person.see_it_through()
+    except Stuck as stuck:
+        done.wrong.append(str(stuck))
+    verdict = judge(house, given)
     done.wrong += verdict.wrong
     done.contacts, done.accepted = verdict.contacts, verdict.accepted
     done.lost, done.doubled = verdict.lost, verdict.doubled
     done.in_review, done.asked = person.in_review, person.reasons
-    return done
 
 
-KINDS: dict[str, Callable[[Arena, int], Round]] = {"crash": crash}
+KINDS: dict[str, Callable[[Arena, int], Round]] = {"crash": crash, "mixed": mixed}
 
 
 def run(kind: str, database: str, rounds: int, seed: int) -> bool:
@@ -73,14 +98,19 @@ def run(kind: str, database: str, rounds: int, seed: int) -> bool:
             if one.wrong or rounds == 1:
                 print(json.dumps({"seed": one.seed, "wrong": one.wrong, "faults": one.faults}), flush=True)
             add(whole, one)
-            if (number + 1) % 50 == 0:
-                print(f"{number + 1} rounds, {time.monotonic() - began:.0f} s, {failed} wrong", flush=True)
-    print(f"{kind} on {database}, seeds {seed} to {seed + rounds - 1}, {time.monotonic() - began:.0f} s")
-    print(f"rounds {rounds}, contacts {whole.contacts}, accepted {whole.accepted}, lost {whole.lost}, ", end="")
-    print(f"doubled {whole.doubled}, in review {whole.in_review} ({', '.join(sorted(whole.asked))}), wrong {failed}")
-    for name, times in sorted(whole.faults.items()):
-        print(f"  {times:6} {name}")
+            if (number + 1) % EVERY == 0 or number + 1 == rounds:
+                print(f"{kind} on {database}, seeds {seed} to {seed + number}, {time.monotonic() - began:.0f} s")
+                tell(number + 1, whole, failed)
     return not failed
+
+
+def tell(rounds: int, whole: Round, failed: int) -> None:
+    """The sums so far."""
+    people = f"contacts {whole.contacts}, accepted {whole.accepted}, lost {whole.lost}, doubled {whole.doubled}"
+    print(f"rounds {rounds}, {people}, in review {whole.in_review}, went wrong {failed}")
+    print(f"  asked about: {', '.join(sorted(whole.asked)) or 'nothing'}")
+    for name, times in sorted(whole.faults.items()):
+        print(f"  {times:6} {name}", flush=True)
 
 
 def attempt(kind: Callable[[Arena, int], Round], arena: Arena, seed: int) -> Round:
