@@ -125,6 +125,6 @@ def test_a_sweep_never_reads_all_chunks_or_lists(small_house: House) -> None:
     sweep(small_house.ctx)
     event.remove(small_house.ctx.db.engine, "before_cursor_execute", explain)
     assert len(plans) > 10
+    scans = {plan for plan in plans if plan.startswith("SCAN") and "USING INDEX" not in plan}
     # `gate` has a row for each account; the others may only be gone through by a partial index
-    whole = [plan for plan in plans if plan.startswith("SCAN") and "USING INDEX" not in plan and "gate" not in plan]
-    assert whole == []
+    assert {plan for plan in scans if "gate" not in plan} == {"SCAN CONSTANT ROW"}

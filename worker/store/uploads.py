@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, exists, func, or_, select
+from sqlalchemy import Select, and_, case, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
@@ -304,6 +304,10 @@ _COUNTED = {
 
 def standing(session: Session) -> list[int]:
     """Uploads that could move on and for which nobody rang: the task that should have moved them died."""
+    return list(session.scalars(STANDING))
+
+
+def _standing() -> Select[int]:
     live = col(Upload.ended_at).is_(None)
     on_way = col(Upload.state).in_([UploadState.SUBMITTING, UploadState.DIALING])
     idle = ~unsettled(col(Upload.id), *CHUNK_BUSY)
@@ -315,4 +319,7 @@ def standing(session: Session) -> list[int]:
     )
     unsent, empty = unsettled(col(Upload.id), *CHUNK_WAITING), _empty_list(col(Upload.id))
     cancelled = and_(col(Upload.state) == UploadState.CANCELLED, or_(done, unsent, empty))
-    return list(session.scalars(select(col(Upload.id)).where(live, or_(could, cancelled))))
+    return select(col(Upload.id)).where(live, or_(could, cancelled))
+
+
+STANDING = _standing()
