@@ -42,6 +42,7 @@ ENDS = ["\n", "\r\n", "\r"]
 numbers = st.integers(0, 30).map(phone) | st.sampled_from(["(334) 793-0001", "", "n/a", "13347930002", " +13347930003"])
 plain = st.text(st.sampled_from("abé山 1"), max_size=20)
 odd = st.text(st.sampled_from("ab ,;|'\"\n\r\té\0\ufeff"), max_size=6)
+one_odd = st.sampled_from(["a,b", "a;b", "a|b", "it's", 'a"b', "a b ", " a", "a\nb", "a\0b"])
 
 
 @st.composite
@@ -52,8 +53,9 @@ def files(draw: st.DrawFn) -> tuple[bytes, Dialect]:
     delimiter, mark = draw(st.sampled_from(",;|")), draw(st.sampled_from("\"'"))
     of_column = {name: st.sampled_from(values) for name, values in SPECIAL.items()} | {"phone": numbers}
     usual = st.tuples(*(of_column.get(name, plain) for name in columns))
-    strange = st.tuples(*(of_column.get(name, odd) for name in columns))
-    rows = draw(st.lists(usual | usual | usual | strange, min_size=1, max_size=25))
+    strange = st.tuples(*(of_column.get(name, plain | one_odd) for name in columns))
+    stranger = st.tuples(*(of_column.get(name, odd) for name in columns))
+    rows = draw(st.lists(usual | usual | strange | stranger, min_size=1, max_size=25))
     end = draw(st.sampled_from(ENDS))
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=delimiter, quotechar=mark, lineterminator=end)
