@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from worker.errors import InputError
+from worker.intake.cells import Table
 from worker.intake.dialect import QUOTE, Dialect
 from worker.intake.header import name_columns
 from worker.intake.read import Block, no_beat
@@ -76,7 +77,7 @@ class Sheet:
             cells = self._cells.slice(begin, BLOCK_ROWS)
             sizes = cells.select(pl.sum_horizontal(pl.all().str.len_bytes())).to_series().to_numpy()
             yield Block(
-                cells=cells,
+                cells=Table(cells),
                 rows=self._first_row + np.arange(begin, begin + cells.height),
                 lines=self._lines[begin + 1 : begin + 1 + cells.height],
                 sizes=sizes.astype(np.int64) + len(self.columns),

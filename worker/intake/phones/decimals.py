@@ -7,17 +7,20 @@ another person's.
 import numpy as np
 import polars as pl
 
+from worker.intake.pieces import Pieces
 from worker.intake.scan import Ints, Marks
 
-WHOLE = ".0"
+WHOLE = b".0"
 AS_WHOLE = r"^\s*\+?[0-9]+\.0$"
 AS_POWER = r"^\s*\+?[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,2}\s*$"
 
 
-def wholes(cells: pl.Series) -> Ints:
+def wholes(cells: Pieces) -> Ints:
     """Where the cells are that end in `.0` behind digits alone."""
-    maybe = np.flatnonzero(cells.str.ends_with(WHOLE).to_numpy())
-    return maybe[_like(cells.gather(maybe), AS_WHOLE)] if len(maybe) else maybe
+    long_enough = np.flatnonzero(cells.sizes > len(WHOLE))
+    ends = (cells.starts + cells.sizes)[long_enough]
+    maybe = long_enough[(cells.text[ends - 2] == WHOLE[0]) & (cells.text[ends - 1] == WHOLE[1])]
+    return maybe[_like(cells.at(maybe).series(), AS_WHOLE)] if len(maybe) else maybe
 
 
 def powers(cells: pl.Series) -> Marks:
