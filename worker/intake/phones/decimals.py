@@ -20,7 +20,8 @@ def wholes(cells: Pieces) -> Ints:
     long_enough = np.flatnonzero(cells.sizes > len(WHOLE))
     ends = (cells.starts + cells.sizes)[long_enough]
     maybe = long_enough[(cells.text[ends - 2] == WHOLE[0]) & (cells.text[ends - 1] == WHOLE[1])]
-    return maybe[_like(cells.at(maybe).series(), AS_WHOLE)] if len(maybe) else maybe
+    found: Ints = maybe[_like(cells.at(maybe).series(), AS_WHOLE)] if len(maybe) else maybe
+    return found
 
 
 def powers(cells: pl.Series) -> Marks:
