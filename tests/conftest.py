@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.embedded_broker import EmbeddedBroker
-from tests.house import House, Provider, databases, postgres
+from tests.house import House, Provider, compiled_before, databases, postgres
 from tests.unit.sandbox_fixtures import Vox, sandboxed
 
 os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # the PostgreSQL wheel asks for it and warns without
@@ -45,6 +45,7 @@ def provider() -> Iterator[Provider]:
 def house(tmp_path: Path, database_url: str, provider: Provider) -> Iterator[House]:
     """Rollcall without Celery, on both databases: flows are called as their bells ring."""
     with House.at(tmp_path, database_url, provider) as made:
+        compiled_before(made.ctx.db)
         yield made
 
 
@@ -52,6 +53,7 @@ def house(tmp_path: Path, database_url: str, provider: Provider) -> Iterator[Hou
 def small_house(tmp_path: Path, sqlite_url: str, provider: Provider) -> Iterator[House]:
     """The same on SQLite only, for what the database has no say in."""
     with House.at(tmp_path, sqlite_url, provider) as made:
+        compiled_before(made.ctx.db)
         yield made
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox.kore.methods import FAULT_METHODS as KORE
-from tests.house import House, Provider, adds_up, door, some_numbers
+from tests.house import House, Provider, adds_up, compiled_before, door, some_numbers
 from worker import control
 from worker.errors import InputError
 from worker.providers.base import Capabilities
@@ -40,6 +40,7 @@ def open_house(tmp_path: Path, database_url: str, provider: Provider) -> Iterato
         line = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         public = f"http://127.0.0.1:{line.getsockname()[1]}"
         house = stack.enter_context(House.at(tmp_path, database_url, provider, public))
+        compiled_before(house.ctx.db)
         house.now = datetime.fromtimestamp(provider.client.get("/clock").json()["now"], UTC)  # one clock for both
         for one in house.ctx.settings.accounts.values():
             one.chunk_rows = CHUNK
