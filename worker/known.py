@@ -12,12 +12,8 @@ from worker import roster
 from worker.context import Context
 from worker.errors import StagingError
 from worker.models import Upload
-from worker.states import ChunkState
 from worker.store import chunks, families, suppressions, uploads
 
-MAY_HAVE_CALLED = tuple(
-    state for state in ChunkState if state not in (ChunkState.REFUSED, ChunkState.CANCELLED, ChunkState.SKIPPED)
-)
 Beat = Callable[[], None]
 
 
@@ -35,7 +31,7 @@ def called(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: Be
     """
     with ctx.db.read() as session:
         fresh = [one for one in recent(ctx, session, upload, now) if one.id not in seen]
-        every = [(one, chunks.of_upload(session, one.id, *MAY_HAVE_CALLED)) for one in fresh]
+        every = [(one, chunks.may_have_called(session, [one.id])) for one in fresh]
     found = []
     for one, chunk in ((one, chunk) for one, some in every for chunk in some):
         beat()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.house import House, adds_up, some_numbers
-from worker import control, ingest
+from worker import control, ingest, review
 from worker.errors import InputError
 from worker.intake import read_rejects
 
@@ -60,6 +60,17 @@ def test_what_was_never_sent_does_not_count(house: House) -> None:
     assert again(house, some_numbers(5))[1]["rows"]["duplicate"] == 5
     control.cancel(house.ctx, first, "anna")
     assert again(house, some_numbers(5), options={"priority": 3})[1]["rows"]["accepted"] == 5
+
+
+def test_what_a_person_gave_up_may_have_called(house: House) -> None:
+    house.account.call_again_after = 7
+    house.provider.faults({"fault": "short_count", "share": 1, "methods": ["CreateCallList"], "times": 1})
+    first = house.upload(some_numbers(8))
+    house.run(first, until=lambda s: "needs_person" in s, step=2)
+    review.decide(house.ctx, first, 1, "give_up", "anna", "leave it")
+    assert house.finish(first)["rows"]["refused"] == 8
+    rows = again(house, some_numbers(10))[1]["rows"]
+    assert (rows["duplicate"], rows["accepted"]) == (8, 2)
 
 
 @pytest.mark.parametrize("last", ["take_in", "_leaving"], ids=["as it is read", "before the last transaction"])

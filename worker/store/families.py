@@ -6,12 +6,12 @@ family while another of it is compared with who is in it.
 
 from datetime import datetime
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import or_, select
 from sqlmodel import Session, col
 
-from worker.models import Attempt, Chunk, Upload, Withdrawal
-from worker.states import ChunkState, UploadState
-from worker.store import uploads, withdrawals
+from worker.models import Chunk, Upload, Withdrawal
+from worker.states import UploadState
+from worker.store import chunks, uploads, withdrawals
 from worker.store.arrows import Condition
 
 
@@ -37,13 +37,8 @@ def others(session: Session, upload: Upload) -> list[Upload]:
 
 
 def chunks_taken(session: Session, upload: Upload) -> list[Chunk]:
-    """The chunks of the others whose contacts are to be called or may have been, those that a person gave up too."""
-    decided = (col(Attempt.chunk_id) == col(Chunk.id), col(Attempt.step) == "decide")
-    given_up = exists().where(*decided, col(Attempt.result) == "give_up")
-    unsent = col(Chunk.state).in_([ChunkState.CANCELLED, ChunkState.SKIPPED])
-    gone = or_(unsent, and_(col(Chunk.state) == ChunkState.REFUSED, ~given_up))
-    query = select(Chunk).join(Upload, col(Upload.id) == col(Chunk.upload_id))
-    return list(session.scalars(query.where(_in(root(upload)), col(Upload.id) != upload.id, ~gone)))
+    """The chunks of the others whose contacts are to be called or may have been."""
+    return chunks.may_have_called(session, [one.id for one in others(session, upload)])
 
 
 def withdrawn(session: Session, upload: Upload) -> list[tuple[Chunk, list[int]]]:
