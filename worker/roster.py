@@ -36,6 +36,13 @@ def rows_with(staging: Staging, chunk: Indexed, numbers: Ints) -> list[int]:
     return rows
 
 
+def numbers_of(staging: Staging, chunk: Chunk, rows: Iterable[int]) -> pl.Series:
+    """E.164 digits of these contacts, those that have left the chunk too."""
+    whole = pl.read_parquet(io.BytesIO(staging.read(chunk.whole_digest or chunk.index_digest)))
+    wanted = pl.Series(rows, dtype=pl.Int64).implode()
+    return whole.filter(pl.col("row").is_in(wanted))["e164"].drop_nulls()
+
+
 def uuids(upload: Upload, contacts: pl.DataFrame) -> list[str]:
     """The uuid under which the provider knows each of these contacts, given in the columns of an index."""
     ours = pl.format(f"{upload.ulid}:{{}}", "row")

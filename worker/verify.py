@@ -13,6 +13,7 @@ from sqlmodel import Session
 from worker import accounts, retry, roster, telemetry
 from worker.context import Context
 from worker.errors import ProviderError
+from worker.giving_up import giving_up
 from worker.models import CallList, Chunk, Upload
 from worker.states import ChunkState
 from worker.store import chunks, journal, lists, uploads
@@ -36,9 +37,10 @@ def verify(ctx: Context, list_id: int) -> None:
     if filled is None:
         return
     telemetry.emit("verify.comparing", upload=filled.upload.ulid, list=filled.call_list.number)
-    faults = retry.as_value(lambda: _compare(ctx, filled))
+    with giving_up(ctx.stopping):
+        faults = retry.as_value(lambda: _compare(ctx, filled))
+    accounts.judge(ctx, filled.upload.account, faults)
     if isinstance(faults, ProviderError):
-        accounts.hold(ctx, filled.upload.account, faults)
         _later(ctx, filled)
     elif faults:
         _contradict(ctx, filled, faults)
@@ -58,7 +60,7 @@ def _claim(ctx: Context, list_id: int) -> Filled | None:
 def _compare(ctx: Context, filled: Filled) -> Faults:
     """What is wrong with each chunk that no person has decided about; raises ProviderError."""
     known = roster.names(ctx, filled.upload, filled.sent)
-    provider = accounts.provider(ctx, filled.upload.account)
+    provider = accounts.in_reach(ctx, filled.upload.account)
     rows = retry.reading(lambda: roster.rows_at(provider, filled.reference, known), ctx.stopping)
     there, faults = rows.unique(), {}
     repeated = rows.filter(rows.is_duplicated()).unique()

@@ -134,8 +134,8 @@ def _of_file(file: Path, column: str | None, region: str | None) -> list[int]:
                 if len(block.flaws):
                     line, said = block.flaws.lines[0], block.flaws.sentences(expected=len(records.columns))[0]
                     raise InputError("bad_number", f"Line {line} of {file} cannot be read: {said}")
-                filled = block.cells[at].str.strip_chars() != ""
-                read = phones.read(block.cells[at].filter(filled))
+                filled = block.cells.column(at).str.strip_chars() != ""
+                read = phones.read(block.cells.column(at).filter(filled))
                 for line in block.lines[filled.to_numpy()][read <= 0]:
                     raise _bad_number(f"The number on line {line} of {file}")
                 found.update(read.tolist())

@@ -1,12 +1,14 @@
 """What decides whether a readable row is sent: number, start, window, task uuid, cells, size, repetition, in this
 order."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from worker.errors import InputError
+from worker.intake.contacts import Contacts
 from worker.intake.header import ROW, START_AT, WINDOW_END, WINDOW_START, WINDOWS, surplus
 from worker.intake.phones import Phones, each_once, kinds
 from worker.intake.read import Block
@@ -21,17 +23,15 @@ from worker.intake.wire import CORRECTS, Wire
 TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
 LINE_END = r"[\r\n]"
 CODE_DIGITS = 1  # of the one calling code whose numbers all have ten digits behind it
+Said = Mapping[str, pl.Series]  # columns of calling windows
 QUOTING_ROOM = 64  # quotes, delimiters and "+" of cells that had none
 
 
 @dataclass(frozen=True)
 class Checked:
-    """`contacts`: the rows to send, with the wire's columns, `wire.INDEX` and `start` (`UPLOADS_OWN` for the upload's).
+    """`contacts`: the rows to send. `flaws`: all the others of the block."""
 
-    `flaws`: all the others of the block.
-    """
-
-    contacts: pl.DataFrame
+    contacts: Contacts
     flaws: Flaws
 
 
@@ -77,7 +77,7 @@ class Checks:
 
     def check(self, block: Block) -> Checked:
         """Every record of the block comes out exactly once: as a contact or as a flaw."""
-        e164 = self._phones.read(block.cells[str(self._columns.index(self._phone_column))])
+        e164 = self._phones.read(block.cells.pieces(str(self._columns.index(self._phone_column))))
         verdicts = np.zeros(len(e164), np.int64)
         _mark(verdicts, self._beside_the_header(block), Code.SURPLUS_CELLS)
         _mark(verdicts, e164 < 0, -e164)
@@ -90,9 +90,8 @@ class Checks:
         timed = self._timed(verdicts, block, e164, told, starts)
         uuids, bad = self._users_uuids(block)
         _mark(verdicts, bad, Code.BAD_TASK_UUID)
-        tasks = self._tasks(block, uuids)
         self._mark_unfit_cells(verdicts, block)
-        self._mark_too_large(verdicts, block, timed.cells, e164, tasks)
+        self._mark_too_large(verdicts, block, timed.said, e164, uuids)
         _mark(verdicts, self._suppressed.holds(e164), Code.SUPPRESSED)
         _mark(verdicts, self._taken.holds(e164), Code.ALREADY_TAKEN_IN)
         _mark(verdicts, self._called.holds(e164), Code.CALLED_BEFORE)
@@ -102,19 +101,25 @@ class Checks:
         if self._timetable:
             self._timetable.count(timed.plans[verdicts == timed.codes])
         fine = np.flatnonzero(verdicts == Code.FINE)
-        contacts = self._wire.frame(timed.cells[fine], e164[fine], tasks[fine]).with_columns(
-            pl.Series("row", block.rows[fine]),
-            pl.Series("line", block.lines[fine]),
-            pl.Series("e164", e164[fine]),
-            uuids[fine].alias("uuid"),
-            pl.Series("start", starts[fine]),
-            *(cells[fine] for cells in timed.index.values()),
-            *self._rows_before(block, fine),
+        index = pl.DataFrame(
+            [
+                pl.Series("row", block.rows[fine]),
+                pl.Series("line", block.lines[fine]),
+                pl.Series("e164", e164[fine]),
+                uuids[fine].alias("uuid"),
+                *(cells[fine] for cells in timed.index.values()),
+                *self._rows_before(block, fine),
+            ]
         )
-        return Checked(contacts, flaws)
+        return Checked(self._contacts(block, fine, index, starts, timed.said), flaws)
+
+    def _contacts(self, block: Block, at: Ints, index: pl.DataFrame, starts: Ints, said: Said) -> Contacts:
+        return Contacts(
+            block.cells, at, index, starts[at], {name: cells[at] for name, cells in said.items()}, self._prefix
+        )
 
     def _cells(self, block: Block, column: str) -> pl.Series | None:
-        return block.cells[str(self._columns.index(column))] if column in self._columns else None
+        return block.cells.column(str(self._columns.index(column))) if column in self._columns else None
 
     def _starts(self, block: Block) -> Ints:
         cells = self._cells(block, START_AT)
@@ -124,10 +129,11 @@ class Checks:
 
     def _beside_the_header(self, block: Block) -> Marks:
         """Rows that a spreadsheet did not mend by saving them: which cell belongs where is still not known."""
-        places = [pl.col(str(self._columns.index(name))).str.strip_chars() != "" for name in surplus(self._columns)]
-        if not places:
-            return np.zeros(block.cells.height, np.bool_)
-        found: Marks = block.cells.select(pl.any_horizontal(places)).to_series().to_numpy()
+        found = np.zeros(block.cells.height, np.bool_)
+        for name in surplus(self._columns):
+            cells = self._cells(block, name)
+            assert cells is not None
+            found |= (cells.str.strip_chars() != "").to_numpy()
         return found
 
     def _has_uuid_of_family(self, uuids: pl.Series) -> Marks:
@@ -161,16 +167,16 @@ class Checks:
     def _timed(self, verdicts: Ints, block: Block, e164: Ints, told: pl.DataFrame | None, starts: Ints) -> Timed:
         """The calling windows of the rows that may be sent so far; those that get none are marked."""
         if self._timetable is None or told is None:
-            return Timed(block.cells, {}, np.zeros(len(e164), np.int64), np.zeros(0, np.int64))
+            return Timed({}, {}, np.zeros(len(e164), np.int64), np.zeros(0, np.int64))
         timed = self._timetable.of(block.cells, e164, told, starts, np.flatnonzero(verdicts == Code.FINE))
         _mark(verdicts, timed.codes != Code.FINE, timed.codes)
         return timed
 
     def _mark_unfit_cells(self, verdicts: Ints, block: Block) -> None:
         for column in self._wire.sent() if self._wire.layout.one_line else []:
-            _mark(verdicts, block.cells[column].str.contains(LINE_END).to_numpy(), Code.LINE_END_IN_CELL)
+            _mark(verdicts, block.cells.column(column).str.contains(LINE_END).to_numpy(), Code.LINE_END_IN_CELL)
         for column, limit in self._wire.longest().items():
-            _mark(verdicts, (block.cells[column].str.len_chars() > limit).to_numpy(), Code.CELL_TOO_LONG)
+            _mark(verdicts, (block.cells.column(column).str.len_chars() > limit).to_numpy(), Code.CELL_TOO_LONG)
 
     def _windows_fit(self, block: Block) -> Marks:
         if not self._wire.layout.windows:
@@ -207,21 +213,18 @@ class Checks:
         usable = cells.str.contains(self._wire.layout.uuid_form) & ~ours
         return cells.set(blank, None), (~(blank | usable)).to_numpy()
 
-    def _tasks(self, block: Block, uuids: pl.Series) -> pl.Series:
-        ours = self._prefix + pl.Series(block.rows).cast(pl.String)
-        return ours if uuids.null_count() == len(uuids) else uuids.fill_null(ours)
-
     @property
     def _prefix(self) -> str:
         return f"{self._rules.token}:"
 
-    def _mark_too_large(self, verdicts: Ints, block: Block, cells: pl.DataFrame, e164: Ints, tasks: pl.Series) -> None:
+    def _mark_too_large(self, verdicts: Ints, block: Block, said: Said, e164: Ints, uuids: pl.Series) -> None:
         """Only rows whose size could reach the limit if every character were a quote are measured."""
-        room = QUOTING_ROOM + len(self._prefix) + 3 * len(self._columns) + self._wire.room_of_window(cells)
+        room = QUOTING_ROOM + len(self._prefix) + 3 * len(self._columns) + self._wire.room_of_window(said)
         large = np.flatnonzero((2 * block.sizes + room > self._row_limit) & (verdicts == Code.FINE))
         if len(large):
-            _, ends = self._wire.serialise(self._wire.frame(cells[large], e164[large], tasks[large]))
-            verdicts[large[np.diff(ends, prepend=0) > self._row_limit]] = Code.ROW_TOO_LARGE
+            index = pl.DataFrame({"row": block.rows[large], "e164": e164[large], "uuid": uuids[large]})
+            rows = self._wire.write(self._contacts(block, large, index, np.zeros(len(verdicts), np.int64), said))
+            verdicts[large[rows.sizes > self._row_limit]] = Code.ROW_TOO_LARGE
 
     def _mark_repeated_uuids(self, verdicts: Ints, block: Block, uuids: pl.Series) -> Ints:
         """Before the numbers: a row that is turned away here must not make another a duplicate."""

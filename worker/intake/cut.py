@@ -1,6 +1,5 @@
 """Cuts contacts into chunks that a provider accepts and stages their bytes."""
 
-import io
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from worker.intake.pieces import Texts
 from worker.intake.scan import Ints
 from worker.intake.stage import Staging
-from worker.intake.timetable import OF_WINDOWS
-from worker.intake.wire import CORRECTS, INDEX, Wire
 
 COUNTED = {"row": "DELTA_BINARY_PACKED", "line": "DELTA_BINARY_PACKED"}
 STORED_AT_ONCE = 3  # what a disk takes to be sure of one chunk is time for another
@@ -46,7 +45,7 @@ class _Chunk:
 
     seq: int
     starts_at: int | None
-    bodies: list[bytes]
+    bodies: list[memoryview]
     index: pl.DataFrame
     pilot: bool
 
@@ -59,10 +58,17 @@ class Cutter:
     """
 
     def __init__(
-        self, wire: Wire, staging: Staging, *, max_rows: int, max_bytes: int, beat: Callable[[], None], pilot: int = 0
+        self,
+        header: bytes,
+        staging: Staging,
+        *,
+        max_rows: int,
+        max_bytes: int,
+        beat: Callable[[], None],
+        pilot: int = 0,
     ) -> None:
         self.chunks: list[StagedChunk] = []
-        self._wire = wire
+        self._header = header
         self._staging = staging
         self._max_rows = max_rows
         self._max_bytes = max_bytes
@@ -75,23 +81,21 @@ class Cutter:
         self._storing: deque[Future[StagedChunk]] = deque()
         self._clear()
 
-    def add(self, contacts: pl.DataFrame, start: int | None) -> None:
-        """Rows with the wire's columns and the index's, each small enough for a chunk of its own."""
-        if contacts.is_empty():
+    def add(self, index: pl.DataFrame, rows: Texts, start: int | None) -> None:
+        """The index's columns of some contacts, and their bytes, each small enough for a chunk of its own."""
+        if index.is_empty():
             return
         if start != self._start:
             self.finish()
             self._start = start
-        kept = [name for name in (*INDEX, *OF_WINDOWS, CORRECTS) if name in contacts.columns]
-        body, ends = self._wire.serialise(contacts)
-        index = contacts.select(kept)
+        ends = rows.edges[1:]
         at = 0
         while at < len(ends):
             if (room := self._room(ends, at)) < 1:
                 self.finish()
                 room = self._room(ends, at)
             begin = int(ends[at - 1]) if at else 0
-            self._take(body[begin : int(ends[at + room - 1])], index.slice(at, room))
+            self._take(rows.data[begin : int(ends[at + room - 1])], index.slice(at, room))
             at += room
 
     def finish(self) -> None:
@@ -112,6 +116,7 @@ class Cutter:
         try:
             while self._storing:
                 self._keep()
+            self._staging.settle()
         finally:
             self._stores.shutdown(cancel_futures=True)
 
@@ -119,16 +124,14 @@ class Cutter:
         self.chunks.append(self._storing.popleft().result())
 
     def _store(self, chunk: _Chunk) -> StagedChunk:
-        out = io.BytesIO()
-        table = chunk.index.to_arrow(compat_level=pl.CompatLevel.oldest())
-        pq.write_table(table, out, compression="zstd", use_dictionary=False, column_encoding=COUNTED)
-        digest, size = self._staging.put_stream([self._wire.header, *chunk.bodies])
+        digest, size = self._staging.put_stream([self._header, *chunk.bodies], settled=False)
+        index, _ = self._staging.put_stream([_stored(chunk.index)], settled=False)
         return StagedChunk(
             seq=chunk.seq,
             rows=chunk.index.height,
             bytes=size,
             digest=digest,
-            index_digest=self._staging.put(out.getvalue()),
+            index_digest=index,
             starts_at=chunk.starts_at,
             first_row=int(chunk.index["row"][0]),
             last_row=int(chunk.index["row"][-1]),
@@ -142,7 +145,7 @@ class Cutter:
         whole = min(by_size, self._max_rows - self._rows, len(ends) - at)
         return min(whole, self._pilot - self._taken) if self._taken < self._pilot else whole
 
-    def _take(self, body: bytes, index: pl.DataFrame) -> None:
+    def _take(self, body: memoryview, index: pl.DataFrame) -> None:
         self._bodies.append(body)
         self._indexes.append(index)
         self._rows += index.height
@@ -152,7 +155,21 @@ class Cutter:
             self.finish()
 
     def _clear(self) -> None:
-        self._bodies: list[bytes] = []
+        self._bodies: list[memoryview] = []
         self._indexes: list[pl.DataFrame] = []
         self._rows = 0
-        self._bytes = len(self._wire.header)
+        self._bytes = len(self._header)
+
+
+def _stored(index: pl.DataFrame) -> memoryview:
+    """As Parquet. Numbers of E.164 do not get smaller by compression, rows and lines are by their encoding."""
+    out = pa.BufferOutputStream()
+    pq.write_table(
+        index.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()),
+        out,
+        compression="none",
+        use_dictionary=False,
+        write_statistics=False,
+        column_encoding=COUNTED,
+    )
+    return memoryview(out.getvalue())

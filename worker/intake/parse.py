@@ -9,22 +9,26 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
+from worker.intake.cells import Cells, Table, Uncut
 from worker.intake.dialect import Dialect
 from worker.intake.odd import OddRecord, odd_records
+from worker.intake.pieces import is_utf8
 from worker.intake.rejects import Code
-from worker.intake.scan import Ints, Spans, scan, widths
+from worker.intake.scan import Ints, Spans, delimiters, scan, widths
+
+MOST_QUOTED = 0.25  # of the records; where there are more, all are read
 
 Faults = dict[int, tuple[Code, int]]
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """`cells`: the readable records, column "0" to "n-1". `good`: where in `spans` each of them stands.
+    """`cells`: the readable records. `good`: where in `spans` each of them stands.
 
     `faults`: the other records of `spans`, with their code and number of cells.
     """
 
-    cells: pl.DataFrame
+    cells: Cells
     good: Ints
     faults: Faults
     spans: Spans
@@ -33,20 +37,42 @@ class Parsed:
 def parse(data: bytes, dialect: Dialect, width: int, final: bool) -> Parsed:
     """Everything in `data` up to the end of its last whole record; `final` means that nothing follows."""
     spans = scan(data, dialect, final)
-    parsed = _fast(data, spans, dialect, width) if spans is not None else None
-    return parsed or _certain(data, dialect, width, final)
+    if spans is None:
+        return _certain(data, dialect, width, final)
+    places = delimiters(data, spans, dialect)
+    faults = _faults(data, spans, widths(places, spans), width)
+    good = np.delete(np.arange(len(spans)), list(faults)) if faults else np.arange(len(spans))
+    cells = _uncut(data, spans, places, good, dialect, width) or _fast(data, spans, faults, good, dialect, width)
+    return Parsed(cells, good, faults, spans) if cells is not None else _certain(data, dialect, width, final)
 
 
-def _fast(data: bytes, spans: Spans, dialect: Dialect, width: int) -> Parsed | None:
+def _uncut(data: bytes, spans: Spans, places: Ints, good: Ints, dialect: Dialect, width: int) -> Uncut | None:
+    """The records as they lie, and those with quotes read. None where these are many, or are not read as expected."""
+    starts, ends = spans.starts[good], spans.ends[good]
+    inside = spans.quotes[: np.searchsorted(spans.quotes, spans.consumed)]
+    quoted = np.unique(np.searchsorted(spans.starts, inside, "right") - 1)
+    if len(good) < len(spans):
+        quoted = np.flatnonzero(np.isin(good, quoted, assume_unique=True))
+    if len(quoted) > MOST_QUOTED * len(good):
+        return None
+    texts = b"\n".join(data[i:j] for i, j in zip(starts[quoted].tolist(), ends[quoted].tolist(), strict=True))
+    unquoted = _table(texts, dialect, width, len(quoted))
+    if unquoted is None:
+        return None
+    if len(good) < len(spans):
+        first = np.searchsorted(places, starts)
+        places = places[(first[:, np.newaxis] + np.arange(width - 1)).ravel()]
+    return Uncut(data, dialect, starts, ends, places.reshape(len(good), width - 1), quoted, unquoted)
+
+
+def _fast(data: bytes, spans: Spans, faults: Faults, good: Ints, dialect: Dialect, width: int) -> Table | None:
     """None where the parser does not agree with the scan on how many records there are."""
-    block = data if spans.consumed == len(data) else memoryview(data)[: spans.consumed]
-    table = _table(block, dialect, width, len(spans))
-    if table is not None:
-        return Parsed(table, np.arange(len(spans)), {}, spans)
-    faults = _faults(data, spans, dialect, width)
-    good = np.delete(np.arange(len(spans)), list(faults))
-    table = _table(_without(data, spans, sorted(faults)), dialect, width, len(good))
-    return None if table is None else Parsed(table, good, faults, spans)
+    if faults:
+        block: bytes | memoryview = _without(data, spans, sorted(faults))
+    else:
+        block = data if spans.consumed == len(data) else memoryview(data)[: spans.consumed]
+    table = _table(block, dialect, width, len(good))
+    return None if table is None else Table(table)
 
 
 def _table(block: bytes | memoryview, dialect: Dialect, width: int, records: int) -> pl.DataFrame | None:
@@ -70,14 +96,14 @@ def _table(block: bytes | memoryview, dialect: Dialect, width: int, records: int
     return pl.DataFrame(pl.from_arrow(table)) if table.num_rows == records else None
 
 
-def _faults(data: bytes, spans: Spans, dialect: Dialect, width: int) -> Faults:
-    found = widths(data, spans, dialect)
+def _faults(data: bytes, spans: Spans, found: Ints, width: int) -> Faults:
     faults = {int(i): (Code.WRONG_COLUMN_COUNT, int(found[i])) for i in np.flatnonzero(found != width)}
-    high = np.flatnonzero(np.frombuffer(data, np.uint8)[: spans.consumed] >= 0x80)
-    # A record without a byte above 127 is readable, so only the others are tried one by one.
-    for i in np.flatnonzero(np.searchsorted(high, spans.ends) > np.searchsorted(high, spans.starts)):
-        if not _readable(data[spans.starts[i] : spans.ends[i]]):
-            faults[int(i)] = (Code.UNREADABLE, int(found[i]))
+    if not is_utf8(data, spans.consumed):
+        high = np.flatnonzero(np.frombuffer(data, np.uint8)[: spans.consumed] >= 0x80)
+        # A record without a byte above 127 is readable, so only the others are tried one by one.
+        for i in np.flatnonzero(np.searchsorted(high, spans.ends) > np.searchsorted(high, spans.starts)):
+            if not _readable(data[spans.starts[i] : spans.ends[i]]):
+                faults[int(i)] = (Code.UNREADABLE, int(found[i]))
     return faults
 
 
@@ -111,7 +137,7 @@ def _certain(data: bytes, dialect: Dialect, width: int, final: bool) -> Parsed:
     texts = [pl.Series(str(n), [_text(cell) for cell in column], pl.String) for n, column in enumerate(columns)]
     places = np.array([(r.start, r.end, r.line, r.height) for r in records], np.int64).reshape(-1, 4).T
     spans = Spans(places[0], places[1], places[2], places[3], consumed, lines)
-    return Parsed(pl.DataFrame(texts), np.array(good, np.int64), faults, spans)
+    return Parsed(Table(pl.DataFrame(texts)), np.array(good, np.int64), faults, spans)
 
 
 def _fault(data: bytes, record: OddRecord, width: int) -> Code:

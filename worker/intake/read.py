@@ -6,9 +6,9 @@ from itertools import islice
 from typing import BinaryIO
 
 import numpy as np
-import polars as pl
 
 from worker.errors import InputError
+from worker.intake.cells import Cells
 from worker.intake.decode import Text
 from worker.intake.dialect import (
     NAMED_DELIMITER,
@@ -32,11 +32,11 @@ MAX_RECORD_BYTES = 64 << 20
 class Block:
     """Consecutive records of the file.
 
-    `cells` holds the readable ones, columns "0" to "n-1" as strings; `rows`, `lines` and `sizes` (bytes of the record)
+    `cells` holds the readable ones; `rows`, `lines` and `sizes` (bytes of the record)
     run beside it. `flaws` are the others. `records` counts both.
     """
 
-    cells: pl.DataFrame
+    cells: Cells
     rows: Ints
     lines: Ints
     sizes: Ints

@@ -12,11 +12,13 @@ import polars as pl
 
 from worker.intake.ahead import ahead
 from worker.intake.check import Checked, Checks, Rules
+from worker.intake.contacts import Contacts
 from worker.intake.cut import Cutter, StagedChunk
 from worker.intake.dialect import Dialect
 from worker.intake.header import resolve_phone_column
 from worker.intake.late import LateStarts
 from worker.intake.opened import open_list
+from worker.intake.pieces import texts_of
 from worker.intake.read import BLOCK_BYTES, Block, no_beat, no_rows
 from worker.intake.rejects import Rejects
 from worker.intake.scan import Ints
@@ -27,6 +29,8 @@ from worker.intake.unpack import EXPANDED_LIMIT
 from worker.intake.wire import Wire
 from worker.layout import Layout
 from worker.windows import Asked, Summary
+
+RECORD = "record"  # beside the index of a row that waits for its start: its bytes
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,9 @@ class _Run:
         self._phone = resolve_phone_column(columns, order.phone_column)
         start = order.now if order.starts_at is None else order.starts_at
         self._timetable = None if order.asked is None else Timetable(order.asked, columns, order.layout, start)
-        wire = Wire(columns, self._phone, order.layout, {} if order.asked is None else written(order.layout))
+        self._wire = wire = Wire(
+            columns, self._phone, order.layout, {} if order.asked is None else written(order.layout)
+        )
         self._unsent = wire.unsent
         rules = Rules(
             order.token,
@@ -137,7 +143,7 @@ class _Run:
         )
         self._checks = Checks(wire, columns, self._phone, rules, self._timetable)
         self._cutter = Cutter(
-            wire, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat, pilot=order.pilot
+            wire.header, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat, pilot=order.pilot
         )
         self._late = LateStarts(folder, order.max_starts)
         self._rejects = Rejects(folder / "rejects.parquet", expected=len(columns), limit=order.max_bytes)
@@ -153,8 +159,8 @@ class _Run:
                     self._sort_out(checked.contacts)
             if not self._total:
                 raise no_rows()
-            for start, rows in self._late.in_order():
-                self._cutter.add(rows, start)
+            for start, late in self._late.in_order():
+                self._cut(late, start)
             self._cutter.finish()
         return self._sum()
 
@@ -167,12 +173,20 @@ class _Run:
                 self._total += block.records
                 yield self._checks.check(block)
 
-    def _sort_out(self, contacts: pl.DataFrame) -> None:
+    def _sort_out(self, contacts: Contacts) -> None:
         """Rows with the upload's own start are cut at once, the others wait until all starts are known."""
-        own = contacts["start"].is_in([UPLOADS_OWN, self._order.starts_at or UPLOADS_OWN])
-        self._cutter.add(contacts.filter(own), self._order.starts_at)
-        self._late.add(contacts.filter(~own))
-        self._custom |= contacts["uuid"].null_count() < contacts.height
+        rows = self._wire.write(contacts)
+        own = (contacts.starts == UPLOADS_OWN) | (contacts.starts == (self._order.starts_at or UPLOADS_OWN))
+        if own.all():
+            self._cutter.add(contacts.index, rows, self._order.starts_at)
+        else:
+            every = contacts.index.with_columns(pl.Series("start", contacts.starts), rows.series().alias(RECORD))
+            self._late.add(every.filter(~own))
+            self._cut(every.filter(own), self._order.starts_at)
+        self._custom |= not contacts.has_our_uuids
+
+    def _cut(self, contacts: pl.DataFrame, start: int | None) -> None:
+        self._cutter.add(contacts.drop("start", RECORD), texts_of(contacts[RECORD]), start)
 
     def _sum(self) -> Intake:
         return Intake(

@@ -1,6 +1,6 @@
 """Where the records of a block lie, found without reading a cell."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ class Spans:
     """Records of a block, blank lines left out: content is data[start:end], `lines` counts the line ends before it.
 
     `heights` are the lines a record takes. `consumed` bytes and `lines_consumed` line ends are dealt with; what
-    follows is an unfinished record.
+    follows is an unfinished record. `quotes` are where the scan met one.
     """
 
     starts: Ints
@@ -28,6 +28,7 @@ class Spans:
     heights: Ints
     consumed: int
     lines_consumed: int
+    quotes: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -45,12 +46,12 @@ def scan(data: bytes, dialect: Dialect, final: bool) -> Spans | None:
     quotes = positions(data, dialect.mark)
     if len(quotes) and not _whole_cells(data, quotes, dialect):
         return None
-    finishing = breaks[np.searchsorted(quotes, breaks) % 2 == 0] if len(quotes) else breaks
+    finishing = outside(breaks, quotes)
     if final and len(data) and (not len(finishing) or finishing[-1] != len(data) - 1):
         if len(quotes) % 2:
             return None
         finishing = np.append(finishing, len(data))
-    return _spans(data, breaks, finishing)
+    return _spans(data, breaks, finishing, quotes)
 
 
 def line_breaks(data: bytes, final: bool) -> Ints:
@@ -72,13 +73,30 @@ def positions(data: bytes, mark: str) -> Ints:
     return np.flatnonzero(np.frombuffer(data, np.uint8) == ord(mark))
 
 
-def widths(data: bytes, spans: Spans, dialect: Dialect) -> Ints:
-    """Cells of each record."""
-    delimiters = positions(data, dialect.delimiter or "")
-    quotes = positions(data, dialect.mark)
-    if len(quotes):
-        delimiters = delimiters[np.searchsorted(quotes, delimiters) % 2 == 0]
-    return np.searchsorted(delimiters, spans.ends) - np.searchsorted(delimiters, spans.starts) + 1
+def delimiters(data: bytes, spans: Spans, dialect: Dialect) -> Ints:
+    """Where the cells of the records end, but the last one of each."""
+    found = positions(data, dialect.delimiter or "")
+    return outside(found[: np.searchsorted(found, spans.consumed)], spans.quotes)
+
+
+def widths(places: Ints, spans: Spans) -> Ints:
+    """Cells of each record, whose delimiters are at `places`."""
+    return np.searchsorted(places, spans.ends) - np.searchsorted(places, spans.starts) + 1
+
+
+def outside(places: Ints, quotes: Ints) -> Ints:
+    """Those of `places` that are not between an opening quote and its closing one. Both are in ascending order."""
+    if not len(quotes):
+        return places
+    if len(quotes) > len(places):
+        even: Marks = np.searchsorted(quotes, places) % 2 == 0
+        return places[even]
+    begins = np.searchsorted(places, quotes[0::2])
+    ends = np.append(np.searchsorted(places, quotes[1::2]), len(places))[: len(begins)]
+    held = np.flatnonzero(ends > begins)
+    inside = [np.arange(begin, end) for begin, end in zip(begins[held].tolist(), ends[held].tolist(), strict=True)]
+    kept: Ints = np.delete(places, np.concatenate(inside)) if inside else places
+    return kept
 
 
 def _whole_cells(data: bytes, quotes: Ints, dialect: Dialect) -> bool:
@@ -92,18 +110,21 @@ def _whole_cells(data: bytes, quotes: Ints, dialect: Dialect) -> bool:
     return bool(edges[before].all() and edges[after].all())
 
 
-def _spans(data: bytes, breaks: Ints, finishing: Ints) -> Spans:
+def _spans(data: bytes, breaks: Ints, finishing: Ints, quotes: Ints) -> Spans:
     if not len(finishing):
         none = np.empty(0, np.int64)
         return Spans(none, none, none, none, 0, 0)
     starts = np.concatenate(([0], finishing[:-1] + 1))
     consumed = min(int(finishing[-1]) + 1, len(data))
     lines_consumed = int(np.searchsorted(breaks, consumed))
-    lines = np.searchsorted(breaks, starts)
-    heights = np.diff(np.append(lines, lines_consumed))
-    ends = _without_line_end(np.frombuffer(data, np.uint8), starts, finishing)
+    simple = len(finishing) == len(breaks) and finishing[-1] == breaks[-1]  # every line is a record
+    lines = np.arange(len(starts)) if simple else np.searchsorted(breaks, starts)
+    heights = np.ones(len(starts), np.int64) if simple else np.diff(np.append(lines, lines_consumed))
+    ends = _without_line_end(np.frombuffer(data, np.uint8), starts, finishing) if b"\r" in data else finishing
     real = ends > starts
-    return Spans(starts[real], ends[real], lines[real], heights[real], consumed, lines_consumed)
+    if real.all():
+        return Spans(starts, ends, lines, heights, consumed, lines_consumed, quotes)
+    return Spans(starts[real], ends[real], lines[real], heights[real], consumed, lines_consumed, quotes)
 
 
 def _without_line_end(buffer: Bytes, starts: Ints, finishing: Ints) -> Ints:

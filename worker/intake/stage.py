@@ -6,9 +6,10 @@ same folder, fsync, rename, fsync of the folder. Object stores are atomic by the
 
 import hashlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 from worker.errors import ConfigError, StagingError, Unavailable
 
 COPY_BYTES = 1 << 20
+OWNERS_ONLY = 0o600
 
 
 class Staging:
@@ -42,20 +44,31 @@ class Staging:
         """Store `data` and return its digest. The same bytes twice are one object."""
         return self.put_stream([data])[0]
 
-    def put_stream(self, chunks: Iterable[bytes]) -> tuple[str, int]:
-        """Store the chunks as one object; (digest, size). Holds one chunk at a time in memory."""
-        folder = self._folder() if self._local else None
-        with self._door():
-            file = tempfile.NamedTemporaryFile(dir=folder, prefix=".incoming-", delete=False)  # noqa: SIM115
-        path = Path(file.name)
+    def put_stream(self, chunks: Iterable[bytes | memoryview], *, settled: bool = True) -> tuple[str, int]:
+        """Store the chunks as one object; (digest, size). Holds one chunk at a time in memory.
+
+        With `settled` false, the object may yet be lost with the machine until `settle` is called.
+        """
+        path = f"{self._folder() if self._local else tempfile.gettempdir()}/.incoming-{secrets.token_hex(16)}"
         try:
+            with self._door():
+                file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNERS_ONLY), "wb")
             with file:
                 digest, size = self._fill(file, chunks)
             with self._door():
                 self._keep(path, digest)
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+        if settled:
+            self.settle()
         return digest, size
+
+    def settle(self) -> None:
+        """Make sure of the names of all that was stored before. Once is enough for many objects."""
+        if self._local:
+            with self._door():
+                _sync_folder(self._folder())
 
     def put_file(self, path: Path) -> tuple[str, int]:
         """Store a copy of a local file; (digest, size)."""
@@ -103,7 +116,7 @@ class Staging:
                 _sync_folder(os.path.dirname(self._root))
         return str(self._root)
 
-    def _fill(self, file: IO[bytes], chunks: Iterable[bytes]) -> tuple[str, int]:
+    def _fill(self, file: IO[bytes], chunks: Iterable[bytes | memoryview]) -> tuple[str, int]:
         """The chunks come from outside, so that their own errors must not pass for staging's."""
         hasher, size = hashlib.sha256(), 0
         for chunk in chunks:
@@ -117,13 +130,12 @@ class Staging:
                 os.fsync(file.fileno())
         return hasher.hexdigest(), size
 
-    def _keep(self, path: Path, digest: str) -> None:
+    def _keep(self, path: str, digest: str) -> None:
         """Written even where the object exists: that also mends one that was altered."""
         if not self._local:
-            self._fs.put_file(str(path), self._at(digest))
-            return
-        path.replace(self._at(digest))
-        _sync_folder(self._root)
+            self._fs.put_file(path, self._at(digest))
+        else:
+            os.replace(path, self._at(digest))
 
     @contextmanager
     def _door(self, digest: str | None = None) -> Iterator[None]:

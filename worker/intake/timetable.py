@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from worker.errors import InputError
+from worker.intake.cells import Cells
 from worker.intake.header import WINDOW_END, WINDOW_START, WINDOWS, column_named
 from worker.intake.phones import kinds
 from worker.intake.rejects import Code
@@ -37,12 +38,12 @@ def contacts_of(index: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Timed:
-    """`cells`: those of the block, and what is said of windows in columns of ours. `index`: what the file says of them
-    itself, kept so that they can be worked out anew. `codes`: per row, why it has none. `plans`: per row, the place of
-    its window, `NOBODYS` where none was worked out.
+    """`said`: the windows in columns of ours. `index`: what the file says of them itself, kept so that they can be
+    worked out anew. `codes`: per row, why it has none. `plans`: per row, the place of its window, `NOBODYS` where none
+    was worked out.
     """
 
-    cells: pl.DataFrame
+    said: dict[str, pl.Series]
     index: dict[str, pl.Series]
     codes: Ints
     plans: Ints
@@ -67,21 +68,21 @@ class Timetable:
         self._others = {name: str(columns.index(name)) for name in WINDOWS[2:] if name in columns}
         self._counts = np.zeros(0, np.int64)
 
-    def of(self, cells: pl.DataFrame, e164: Ints, told: pl.DataFrame, starts: Ints, fine: Ints) -> Timed:
+    def of(self, cells: Cells, e164: Ints, told: pl.DataFrame, starts: Ints, fine: Ints) -> Timed:
         """The windows of the rows at `fine`; `told` are type and region of the numbers. The others have none."""
         self._refuse_others(cells)
-        index = {name: cells[at].alias(name) for name, at in self._from_file.items()}
+        index = {name: cells.column(at).alias(name) for name, at in self._from_file.items()}
         contacts = told.with_columns(pl.Series("e164", e164), pl.Series("start", starts), *index.values())[fine]
         plans = np.full(cells.height, NOBODYS, np.int64)
         plans[fine] = self._plan.of(contacts).to_numpy()
         planned = self._plan.planned
         codes = np.array([*(CODES[plan.fault] for plan in planned), Code.FINE], np.int64)[plans]
         at = pl.Series(np.where(plans == NOBODYS, len(planned), plans))
-        said = [
-            pl.Series(name, [*(getattr(plan, SAID[name]) or "" for plan in planned), ""], dtype=pl.String).gather(at)
+        said = {
+            name: pl.Series([*(getattr(plan, SAID[name]) or "" for plan in planned), ""], dtype=pl.String).gather(at)
             for name in self._written
-        ]
-        return Timed(cells.with_columns(said), index, codes, plans)
+        }
+        return Timed(said, index, codes, plans)
 
     def count(self, plans: Ints) -> None:
         """These windows are those of contacts who are sent, or were turned away for theirs."""
@@ -94,10 +95,10 @@ class Timetable:
         places = np.flatnonzero(self._counts)
         return summed(self._plan.planned, dict(zip(places.tolist(), self._counts[places].tolist(), strict=True)))
 
-    def _refuse_others(self, cells: pl.DataFrame) -> None:
+    def _refuse_others(self, cells: Cells) -> None:
         """What says in other words when somebody may be called cannot be held against the window."""
         for name, at in self._others.items():
-            if (cells[at].str.strip_chars() != "").any():
+            if (cells.column(at).str.strip_chars() != "").any():
                 raise InputError(
                     "window_unsupported",
                     f"The column {name} says in its own way when each contact may be called, so the window that was "

@@ -7,13 +7,18 @@ import numpy as np
 import polars as pl
 
 from worker.errors import InputError
+from worker.intake.cells import Uncut
+from worker.intake.contacts import Contacts
 from worker.intake.dialect import Dialect
 from worker.intake.header import BOOKKEEPING, START_AT, TASK_UUID, WINDOWS, bare, surplus
-from worker.intake.scan import LF, Ints, scan
+from worker.intake.pieces import Pieces, Texts, joined, pieces_of
+from worker.intake.scan import LF, scan
+from worker.intake.splice import Record, numbered, plain, repeated
 from worker.layout import Extra, Layout
 
 TASK = "task"
 INDEX = ("row", "line", "e164", "uuid")
+QUOTED_FOR = '"\r\n'
 CORRECTS = "corrects"  # beside the index in the file of a continuation: the row that the contact was before
 
 
@@ -84,30 +89,78 @@ class Wire:
         """The places in the file of the columns that go out as they are."""
         return [column for column in self._columns if column not in (TASK, self._phone, *self._window)]
 
-    def room_of_window(self, cells: pl.DataFrame) -> int:
+    def room_of_window(self, windows: Mapping[str, pl.Series]) -> int:
         """Bytes that a window may take in a row at most, if every character were a quote."""
-        longest = [cells[column].str.len_bytes().max() for column in self._window if cells.height]
+        longest = [windows[column].str.len_bytes().max() for column in self._window if len(windows[column])]
         return sum(2 * int(str(size)) + 3 for size in longest)
 
-    def frame(self, cells: pl.DataFrame, e164: Ints, tasks: pl.Series) -> pl.DataFrame:
-        """Rows as they go out: the columns sent, the number as digits, with "+" where the layout has it, the uuid."""
-        digits = pl.Series(e164).cast(pl.String)
-        phone = (("+" + digits) if self.layout.plus else digits).alias(self._phone)
-        return cells.with_columns(phone, tasks.alias(TASK)).select(self._columns)
+    def write(self, contacts: Contacts) -> Texts:
+        """The rows' bytes: the columns sent, the number as digits, with "+" where the layout has it, the uuid.
 
-    def serialise(self, contacts: pl.DataFrame) -> tuple[bytes, Ints]:
-        """The rows' bytes without the header, and where each row ends."""
-        rows = contacts.select(self._columns)
+        Rows in which nothing needs quotes are spliced together out of the block, the others are written cell by cell.
+        """
+        if isinstance(contacts.cells, Uncut) and contacts.height:
+            ready = plain(contacts.cells, contacts.at, self.layout.delimiter)
+            odd = np.flatnonzero(~ready)
+            rows = self._spliced(contacts, contacts.cells) if 2 * len(odd) < len(ready) else None
+            if rows is not None:
+                return joined(rows, self._by_cells(contacts.part(odd)).pieces(), odd) if len(odd) else joined(rows)
+        return self._by_cells(contacts)
+
+    def _spliced(self, contacts: Contacts, cells: Uncut) -> list[Pieces] | None:
+        """The pieces of every row; None where a column of ours needs quotes."""
+        layout, count = self.layout, contacts.height
+        record = Record(cells, contacts.at, layout.delimiter)
+        pieces: list[Pieces] = []
+        end = b"\n" if self._columns[-1] == TASK and contacts.has_our_uuids else b""
+        for place, (first, last) in self._runs():
+            before = layout.delimiter.encode() if place else b""
+            if first == self._phone:
+                before += b"+" if layout.plus else b""
+                pieces.append(numbered(before, contacts.index["e164"].to_numpy()))
+            elif first == TASK and contacts.has_our_uuids:
+                before += contacts.prefix.encode()
+                pieces.append(numbered(before, contacts.index["row"].to_numpy(), end))
+            elif first == TASK or first in self._window:
+                texts = contacts.tasks() if first == TASK else contacts.windows[first]
+                own = pieces_of(texts)
+                if any(mark.encode() in own.text.tobytes() for mark in QUOTED_FOR + layout.delimiter):
+                    return None
+                pieces += [repeated(before, count), own]
+            elif place and first == "0":
+                pieces += [repeated(before, count), record.columns(0, int(last), leading=False)]
+            else:
+                pieces.append(record.columns(int(first), int(last), leading=place > 0))
+        return pieces if end else [*pieces, repeated(b"\n", count)]
+
+    def _runs(self) -> list[tuple[int, tuple[str, str]]]:
+        """The columns as they go out: place, first and last. Those that are neighbours in the file as well are one."""
+        runs: list[tuple[int, tuple[str, str]]] = []
+        ours = (TASK, self._phone, *self._window)
+        for place, column in enumerate(self._columns):
+            first, last = runs[-1][1] if runs else (TASK, TASK)
+            if runs and last not in ours and column not in ours and int(column) == int(last) + 1:
+                runs[-1] = (runs[-1][0], (first, column))
+            else:
+                runs.append((place, (column, column)))
+        return runs
+
+    def _by_cells(self, contacts: Contacts) -> Texts:
+        digits = contacts.index["e164"].cast(pl.String)
+        phone = (("+" + digits) if self.layout.plus else digits).alias(self._phone)
+        windows = [cells.alias(name) for name, cells in contacts.windows.items()]
+        rows = contacts.cells.rows(contacts.at).with_columns(phone, contacts.tasks().alias(TASK), *windows)
+        rows = rows.select(self._columns)
         # An empty string would be written as two quotes, a null is written as nothing.
         empty = [cells.name for cells in rows if (cells == "").any()]
         data = self._written(rows.with_columns(pl.when(pl.col(empty) != "").then(pl.col(empty)).name.keep()))
         ends = np.flatnonzero(np.frombuffer(data, np.uint8) == LF) + 1
-        if len(ends) != contacts.height:  # a cell holds a line end
+        if len(ends) != rows.height:  # a cell holds a line end
             spans = scan(data, Dialect(delimiter=self.layout.delimiter), final=True)
             ends = np.empty(0, np.int64) if spans is None else spans.ends + 1
-        if len(ends) != contacts.height:
+        if len(ends) != rows.height:
             raise AssertionError("the payload does not hold the rows that were written")
-        return data, ends
+        return Texts(memoryview(data), np.append(0, ends))
 
     def _written(self, rows: pl.DataFrame) -> bytes:
         out = io.BytesIO()

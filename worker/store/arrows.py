@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, update
 from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
@@ -14,6 +14,10 @@ from worker.models import Attempt, CallList, Chunk, Upload
 from worker.states import CHUNK_ARROWS, LIST_ARROWS, UPLOAD_ARROWS
 
 Condition = ColumnElement[bool]
+
+# The time of a statement that is made once, given when it is executed.
+NOW: BindParameter[datetime] = bindparam("now", type_=Chunk.__table__.c.not_before.type)  # type: ignore[attr-defined]
+Moment = datetime | BindParameter[datetime]
 
 
 def new_token() -> str:

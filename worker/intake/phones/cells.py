@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
+from worker.intake.pieces import Pieces, Words, joined
 from worker.intake.scan import Bytes, Ints, Marks
 
 SHORTEST, LONGEST = 3, 17  # digits
@@ -15,6 +15,13 @@ MEANING = np.full(256, OTHER, np.uint8)
 MEANING[[ord(mark) for mark in " ()-./"]] = SEPARATOR
 MEANING[[ord(digit) for digit in "0123456789"]] = DIGIT
 MEANING[ord("+")] = PLUS
+
+EIGHT = 8  # digits in a word
+# By how many digits of a word are used, which come to lie above: bits to push the others out, and zeros for them.
+ROOM = np.array([8 * (EIGHT - used) for used in range(EIGHT + 1)], np.uint64)
+ZEROS = np.array([int.from_bytes(b"0" * (EIGHT - used), "little") for used in range(EIGHT + 1)], np.uint64)
+TOP_BITS = np.uint64(0x8080808080808080)
+ABOVE_NINE = np.uint64(0x7676767676767676)  # added to a byte from 10 to 127, it reaches the top bit
 
 
 @dataclass(frozen=True)
@@ -28,23 +35,36 @@ class Numbers:
     plus: Marks
 
 
-def numbers_in(cells: pl.Series) -> Numbers:
+def numbers_in(cells: Pieces) -> Numbers:
     """Reads 3 to 17 digits, a plus before them, and separators anywhere. Extensions and letters are something else."""
-    plus = cells.str.starts_with("+").to_numpy(writable=True)
+    plus = (cells.text[cells.starts] == ord("+")) & (cells.sizes > 0)
     keys = _plain(cells, plus)
     rest = np.flatnonzero(keys == 0)
     if len(rest):
-        whole = len(rest) == len(cells)
-        separated = _separated(cells if whole else cells.gather(rest))
+        separated = _separated(cells.at(rest))
         keys[rest], plus[rest] = separated.keys, separated.plus
     return Numbers(keys, plus)
 
 
-def _plain(cells: pl.Series, plus: Marks) -> Ints:
-    """Cells without separators. What casts to a positive integer is digits, with or without a plus."""
-    values = cells.cast(pl.Int64, strict=False).fill_null(0).to_numpy()
-    digits = cells.str.len_bytes().to_numpy().astype(np.int64) - plus
-    return _keys(values, digits, values > 0)
+def _plain(cells: Pieces, plus: Marks) -> Ints:
+    """Cells of digits alone, up to 16 of them, with or without a plus. Eight are read at a time."""
+    first, digits = cells.starts + plus, cells.sizes - plus
+    left, right = np.clip(digits - EIGHT, 0, EIGHT), np.clip(digits, 0, EIGHT)
+    high = cells.eight_at(first) << ROOM[left] | ZEROS[left]
+    low = cells.eight_at(first + left) << ROOM[right] | ZEROS[right]
+    high ^= ZEROS[0]
+    low ^= ZEROS[0]
+    strange = ((high + ABOVE_NINE) | high | (low + ABOVE_NINE) | low) & TOP_BITS
+    readable = (strange == 0) & (digits <= 2 * EIGHT)
+    return _keys(_eight_digits(high) * 10**EIGHT + _eight_digits(low), digits, readable)
+
+
+def _eight_digits(words: Words) -> Ints:
+    """The integers of which the bytes of each word are the digits, the lowest byte the first: pairs, fours, all."""
+    pairs = (words * np.uint64(10) + (words >> np.uint64(8))) & np.uint64(0x00FF00FF00FF00FF)
+    fours = (pairs * np.uint64(100) + (pairs >> np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
+    both = (fours * np.uint64(10_000) + (fours >> np.uint64(32))) & np.uint64(0xFFFFFFFF)
+    return both.view(np.int64)
 
 
 def _keys(values: Ints, digits: Ints, readable: Marks) -> Ints:
@@ -52,8 +72,9 @@ def _keys(values: Ints, digits: Ints, readable: Marks) -> Ints:
     return np.where(readable, values + TENS[np.where(readable, digits, 0)], 0)
 
 
-def _separated(cells: pl.Series) -> Numbers:
-    text, ends = _bytes_of(cells)
+def _separated(cells: Pieces) -> Numbers:
+    texts = joined([cells])
+    text, ends = np.frombuffer(texts.data, np.uint8), texts.edges
     meaning = MEANING[text]
     is_digit = meaning == DIGIT
     before = np.zeros(len(text) + 1, np.int64)
@@ -80,15 +101,6 @@ def _values(stream: Bytes, first: Ints, digits: Ints) -> Ints:
         longer = values * 10 + padded[first + place]
         values = longer if place < shortest else np.where(digits > place, longer, values)
     return values
-
-
-def _bytes_of(cells: pl.Series) -> tuple[Bytes, Ints]:
-    """The bytes of all cells in a row, and where each cell ends, with a 0 before the first."""
-    arrow = cells.to_arrow(compat_level=pl.CompatLevel.oldest())
-    _, offsets, data = arrow.buffers()
-    ends = np.frombuffer(memoryview(offsets or b""), np.int64)[arrow.offset : arrow.offset + len(arrow) + 1]
-    text = np.frombuffer(memoryview(data or b""), np.uint8)[ends[0] : ends[-1]]
-    return text, ends - ends[0]
 
 
 def _cells_of(places: Ints, ends: Ints) -> Ints:

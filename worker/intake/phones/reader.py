@@ -8,7 +8,9 @@ from worker.errors import InputError
 from worker.intake.phones.answers import ABROAD, ASK, NO_SUCH_COUNTRY
 from worker.intake.phones.asked import Library
 from worker.intake.phones.cells import Numbers, numbers_in
+from worker.intake.phones.decimals import powers, wholes
 from worker.intake.phones.tables import WORLD, home_table
+from worker.intake.pieces import Pieces, pieces_of
 from worker.intake.rejects import Code
 from worker.intake.scan import Ints
 
@@ -28,19 +30,26 @@ class Phones:
             raise InputError("unknown_region", f"The region {region!r} is not known; give an ISO code such as US.")
         self._library = Library(self._region)
 
-    def read(self, cells: pl.Series) -> Ints:
-        """The digits of the E.164 number, or minus the code of the reason why there is none."""
-        found = self.read_from_tables(cells)
+    def read(self, cells: pl.Series | Pieces) -> Ints:
+        """The digits of the E.164 number, or minus the code of the reason why there is none.
+
+        As the library has it, but that nothing is made of what a program has written as a quantity.
+        """
+        pieces = pieces_of(cells) if isinstance(cells, pl.Series) else cells
+        found = self.read_from_tables(pieces)
         asked = np.flatnonzero(found == UNREAD)
         if len(asked):
-            found[asked] = self._library.read(cells.gather(asked))
+            odd = pieces.at(asked).series()
+            found[asked] = np.where(powers(odd), -Code.DECIMAL_NUMBER, self._library.read(odd))
+        found[wholes(pieces)] = -Code.DECIMAL_NUMBER
         return found
 
-    def read_from_tables(self, cells: pl.Series) -> Ints:
+    def read_from_tables(self, cells: pl.Series | Pieces) -> Ints:
         """The same, with UNREAD for cells that only the library can read."""
-        found = np.empty(len(cells), np.int64)
-        for at in range(0, len(cells), CELLS_AT_A_TIME):
-            found[at : at + CELLS_AT_A_TIME] = self._read(numbers_in(cells[at : at + CELLS_AT_A_TIME]))
+        pieces = pieces_of(cells) if isinstance(cells, pl.Series) else cells
+        found = np.empty(len(pieces), np.int64)
+        for at in range(0, len(pieces), CELLS_AT_A_TIME):
+            found[at : at + CELLS_AT_A_TIME] = self._read(numbers_in(pieces.at(slice(at, at + CELLS_AT_A_TIME))))
         return found
 
     def _read(self, numbers: Numbers) -> Ints:
