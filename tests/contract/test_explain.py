@@ -130,6 +130,7 @@ def test_rows_that_a_decision_put_apart_share_their_life_until_then(house: House
     arrived, sent_again = contact(house, ulid, there), contact(house, ulid, missing)
     assert kinds(arrived).count(("create", "Accepted")) == kinds(sent_again).count(("create", "Accepted")) == 1
     assert ("split", "arrived") in kinds(arrived)
+    assert kinds(arrived).count(("decide", "resend")) == 1
     assert ("append", "Accepted") not in kinds(arrived)
     assert ("append", "Accepted") in kinds(sent_again)
     assert ("split", "arrived") not in kinds(sent_again)

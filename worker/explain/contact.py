@@ -49,10 +49,8 @@ def contact(
     at = upload.created_at if read is None else read.sent_at
     if refused is not None:
         concern = [line for line in lines if read is not None and line.id <= read.id]
-        own, later = (
-            rejected.tell(session, upload, refused, region, at, words),
-            _corrected(session, staging, upload, row),
-        )
+        own = rejected.tell(session, upload, refused, region, at, words)
+        later = _corrected(session, staging, upload, row)
         now = f"It is not called ({refused.code})."
     else:
         chunk, index = _place(session, staging, upload, row)
@@ -104,11 +102,10 @@ def _of_chunk(
     mine = [line for line in lines if line.chunk_id is not None and line.id <= since.get(line.chunk_id, 0)]
     places = {chunk.list_id, *(line.list_id for line in mine)}
     common = [line for line in lines if line.chunk_id is None and (line.list_id is None or line.list_id in places)]
-    told_anyway = "withdraw"  # its own wish is told from its row
     return [
         line
         for line in sorted([*mine, *common], key=lambda line: line.id)
-        if line.step != told_anyway or (withdrawn and line.result != "decided")
+        if line.step != "withdraw" or (withdrawn and line.result != "decided")  # its own wish is told from its row
     ]
 
 
@@ -120,7 +117,8 @@ def _ancestry(session: Session, upload: Upload, chunk: Chunk, lines: list[Attemp
         last[here] = until
         split = next((line for line in lines if line.step == "split" and line.chunk_id == here), None)
         if split is not None and (before := of_seq.get(int(split.reference or 0))) is not None:
-            here, until = before, split.id
+            decided = (line.id for line in lines if line.chunk_id == before and line.step == "decide")
+            here, until = before, next((line_id for line_id in decided if line_id > split.id), split.id)
     return last
 
 
