@@ -28,6 +28,16 @@ def pause(ctx: Context, ulid: str, who: str) -> None:
         if not uploads.pause(session, upload.id, stop_lists=_stops(ctx, upload)) and upload.state != UploadState.PAUSED:
             raise InputError("cannot_pause", f"Upload {ulid} is {upload.state}; only one that goes on can be paused.")
         _decided(ctx, session, upload, "pause", who)
+    _try_now(ctx, upload)
+
+
+def _try_now(ctx: Context, upload: Upload) -> None:
+    """Somebody wants calls to end: a provider that is left alone is asked at once whether it is back.
+
+    A transaction of its own: who closes a gate locks it before its uploads.
+    """
+    with ctx.db.write() as session:
+        gates.try_now(session, upload.account, ctx.db.now(session))
 
 
 def _stops(ctx: Context, upload: Upload) -> bool:
@@ -116,6 +126,7 @@ def cancel(ctx: Context, ulid: str, who: str) -> None:
             raise InputError("cannot_cancel", f"Upload {ulid} is {upload.state} already; there is nothing to cancel.")
         _decided(ctx, session, upload, "cancel", who)
         uploads.advance(session, upload.id, now)
+    _try_now(ctx, upload)
 
 
 def edit(ctx: Context, ulid: str, changes: dict[str, Any], who: str) -> None:

@@ -137,6 +137,22 @@ def test_a_probe_waits_twice_as_long_each_time(small_house: House) -> None:
     house.run(ulid, until=lambda s: s["rows"]["accepted"] == 20, step=1, limit=30)
 
 
+def test_a_stop_does_not_wait_for_the_next_probe(house: House) -> None:
+    """It was long away, so it is tried seldom; it is back, and somebody wants nobody to be called any more."""
+    ulid = house.upload(250, options={"num_attempts": 2, "interval_seconds": 3600})
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == 250)
+    back = nobody_listens(house)
+    for _ in range(25):
+        house.work()
+        house.turn(2 * STEP)
+    back()
+    control.cancel(house.ctx, ulid, "ana")
+    for _ in range(3):
+        house.work()
+        house.turn(1)
+    assert house.sql("SELECT state FROM call_list") == [("stopped",)]
+
+
 def test_one_worker_is_on_trial_when_a_provider_comes_back(house: House) -> None:
     """A probe that is answered proves little: until a request is answered, the others wait for it."""
     for _ in range(house.ctx.settings.max_strikes - 1):

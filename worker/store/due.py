@@ -157,7 +157,7 @@ def _shared(query: Select[Any]) -> Select[Any]:
     No upload has more than SHARE bells in a queue, and the first of each goes before the second of any: one of
     thousands of lists does not hold up one of a few.
     """
-    every = query.subquery()
+    every = query.subquery("due")
     quiet = or_(every.c.rung.is_(None), every.c.rung <= NOW)
     return select(every).where(every.c.place <= SHARE, quiet).order_by(every.c.place, every.c.id).limit(LIMIT)
 

@@ -104,6 +104,11 @@ def probe_soon(session: Session, account: str, now: datetime) -> None:
     change(session, Gate, col(Gate.account) == account, col(Gate.blocked).is_not(None), probe_at=now)
 
 
+def try_now(session: Session, account: str, now: datetime) -> None:
+    """Something is wanted of a provider that is down: do not wait until it is its turn."""
+    change(session, Gate, col(Gate.account) == account, col(Gate.blocked) == Blocked.PROVIDER_DOWN, probe_at=now)
+
+
 def claim_probe(session: Session, account: str, now: datetime, lease: float) -> Gate | None:
     """One worker tries a closed account; the others leave it alone until `lease` seconds have passed."""
     due = (col(Gate.account) == account, col(Gate.blocked).is_not(None), col(Gate.probe_at) <= now)
