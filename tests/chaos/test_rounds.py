@@ -19,7 +19,8 @@ def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
 
 @pytest.mark.parametrize(("kind", "seed"), SHORT, ids=lambda told: str(told))
 def test_a_round(arena: Arena, kind: str, seed: int) -> None:
-    done = KINDS[kind](arena, seed)
+    _, play = KINDS[kind]
+    done = play(arena, seed)
     assert done.wrong == []
     assert (done.lost, done.doubled) == (0, 0)
     assert done.contacts > 0
