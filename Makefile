@@ -19,7 +19,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make lint    ruff, mypy and import-linter"
 	@echo "make bench   measurements"
-	@echo "make chaos   rounds of everything that can break: ROUNDS=100 SEED=1 KIND=crash DATABASE=sqlite"
+	@echo "make chaos   rounds of everything that can break: ROUNDS=100 SEED=1 KIND=crash|mixed|fleet DATABASE=sqlite|postgres"
 	@echo "make clean   remove what setup installed, and caches; state in .rollcall stays"
 
 setup: $(VENV)/.installed $(SDK_VENV)/.installed

@@ -30,7 +30,7 @@ class Cuts:
         def cut(connection: Any, moment: str) -> None:
             self.made[f"connection lost {moment}"] += 1
             if engine.dialect.name == "postgresql":
-                connection.close()
+                getattr(connection, "dbapi_connection", connection).close()  # and not only back to the pool
             raise fault(f"the connection was lost {moment}")
 
         def committing(connection: Any) -> None:

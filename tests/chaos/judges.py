@@ -52,10 +52,10 @@ def adds_up(house: House) -> list[str]:
     return [f"{ulid}: {parts} rows of {total} are accounted for" for ulid, total, parts in found if total != parts]
 
 
-def judge(house: House, given: Sequence[Given]) -> Verdict:
-    """After everything has come to rest."""
+def judge(house: House, given: Sequence[Given], moment: str = "accepted_at") -> Verdict:
+    """After everything has come to rest. `moment` is the column of the ledger by whose clock the files were given."""
     verdict = Verdict(wrong=adds_up(house))
-    ledger = _ledger(house)
+    ledger = _ledger(house, moment)
     verdict.doubled = max(
         house.provider.ledger["called_twice"], sum(line.times > 1 for lines in ledger.values() for line in lines)
     )
@@ -67,13 +67,13 @@ def judge(house: House, given: Sequence[Given]) -> Verdict:
     return verdict
 
 
-def _ledger(house: House) -> dict[str, list[Line]]:
+def _ledger(house: House, moment: str) -> dict[str, list[Line]]:
     """What the provider accepted, by upload."""
     found: dict[str, list[Line]] = {}
     ours = (line for line in house.provider.contacts if not line["uuid"].startswith(STRANGER))
     for line in ours:
         ulid, _, row = line["uuid"].partition(":")
-        told = Line(int(row), line["number"], int(line["times"]), float(line["accepted_at"]))
+        told = Line(int(row), line["number"], int(line["times"]), float(line[moment]))
         found.setdefault(ulid, []).append(told)
     return found
 

@@ -77,13 +77,13 @@ class Person:
             if one.ulid == ulid:
                 one.decided_at.append(self.house.now)
 
-    def see_it_through(self) -> list[str]:
+    def see_it_through(self, longest: timedelta = LONGEST) -> list[str]:
         """Until everything has ended; returns what was wrong on the way. Raises Stuck."""
-        house, step, end, wrong = self.house, STEPS[0], self.house.now + LONGEST, set[str]()
+        house, step, end, wrong = self.house, STEPS[0], self.house.now + longest, set[str]()
         before: object = None
         while any(row[0] is None or row[1] not in ENDED for row in house.sql("SELECT ended_at, state FROM upload")):
             if house.now > end:
-                raise Stuck(f"after {LONGEST} it still stands: {self._standing()}")
+                raise Stuck(f"after {longest} it still stands: {self._standing()}")
             house.work()
             wrong.update(adds_up(house))
             self.attend()

@@ -11,16 +11,19 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from datetime import timedelta
 from random import Random
+from typing import Any
 
-from tests.chaos import lives, storm
+from tests.chaos import lives, raids, storm
 from tests.chaos.arena import Arena
+from tests.chaos.camp import Camp, pitched
 from tests.chaos.cuts import Cuts
 from tests.chaos.given import Given
 from tests.chaos.judges import judge
-from tests.chaos.person import Person, Stuck
+from tests.chaos.person import LONGEST, Person, Stuck
 from tests.chaos.weather import Weather
 from tests.house import House, postgres
 
@@ -70,30 +73,54 @@ def mixed(arena: Arena, seed: int) -> Round:
     return done
 
 
-def conclude(done: Round, house: House, given: Sequence[Given], dice: Random) -> None:
+def fleet(camp: Camp, seed: int) -> Round:
+    """Four uploads at once while processes are killed and frozen, in real time: it cannot be repeated to the letter."""
+    dice, done = Random(seed), Round(seed)
+    camp.provider.client.delete("/ledger")
+    raid = raids.Raid(camp, dice)
+    given = raid.give(4 * seed % raids.FILES)
+    raid.rage()
+    done.faults = raid.made
+    conclude(done, camp, given, dice, raids.LONGEST, "accepted_at_real")  # type: ignore[arg-type]  # as a house
+    return done
+
+
+def conclude(
+    done: Round,
+    house: House,
+    given: Sequence[Given],
+    dice: Random,
+    longest: timedelta = LONGEST,
+    moment: str = "accepted_at",
+) -> None:
     """All is mended: a person sees the uploads through, and the judges speak."""
     person = Person(house, given, dice)
     try:
-        done.wrong += person.see_it_through()
+        done.wrong += person.see_it_through(longest)
     except Stuck as stuck:
         done.wrong.append(str(stuck))
-    verdict = judge(house, given)
+    verdict = judge(house, given, moment)
     done.wrong += verdict.wrong
     done.contacts, done.accepted = verdict.contacts, verdict.accepted
     done.lost, done.doubled = verdict.lost, verdict.doubled
     done.in_review, done.asked = person.in_review, person.reasons
 
 
-KINDS: dict[str, Callable[[Arena, int], Round]] = {"crash": crash, "mixed": mixed}
+Place = Callable[[str | None], AbstractContextManager[Any]]
+KINDS: dict[str, tuple[Place, Callable[[Any, int], Round]]] = {
+    "crash": (Arena.open, crash),
+    "mixed": (Arena.open, mixed),
+    "fleet": (pitched, fleet),
+}
 
 
 def run(kind: str, database: str, rounds: int, seed: int) -> bool:
     """Print a line for every round that went wrong, and the sums; True where none did."""
     began, whole = time.monotonic(), Round(seed)
-    failed = 0
-    with postgres() if database == "postgres" else nullcontext(None) as server, Arena.open(server) as arena:
+    failed, (opened, play) = 0, KINDS[kind]
+    with postgres() if database == "postgres" else nullcontext(None) as server, opened(server) as place:
         for number in range(rounds):
-            one = attempt(KINDS[kind], arena, seed + number)
+            one = attempt(play, place, seed + number)
             failed += bool(one.wrong)
             if one.wrong or rounds == 1:
                 print(json.dumps({"seed": one.seed, "wrong": one.wrong, "faults": one.faults}), flush=True)
@@ -113,10 +140,10 @@ def tell(rounds: int, whole: Round, failed: int) -> None:
         print(f"  {times:6} {name}", flush=True)
 
 
-def attempt(kind: Callable[[Arena, int], Round], arena: Arena, seed: int) -> Round:
+def attempt(play: Callable[[Any, int], Round], place: Any, seed: int) -> Round:
     """A round that breaks off is a round that went wrong, and the others are still to be played."""
     try:
-        return kind(arena, seed)
+        return play(place, seed)
     except Exception:
         return Round(seed, wrong=[traceback.format_exc(limit=-6)])
 

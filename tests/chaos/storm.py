@@ -5,6 +5,7 @@ people pause, resume, cancel and withdraw, also in the middle of what a worker d
 """
 
 import signal
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -97,8 +98,8 @@ class Storm:
             return None
         except (InputError, StagingError):
             raise
-        except Exception as error:
-            self.wrong.add(f"a flow broke off with {type(error).__name__}: {error}")
+        except Exception:
+            self.wrong.add(f"a flow broke off: {traceback.format_exc(limit=-8)}")
             return None
 
     def _meanwhile(self, event: str, fields: telemetry.Fields) -> None:

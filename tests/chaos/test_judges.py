@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from tests.chaos.arena import one_clock
+from tests.chaos.bell_worker import ROOT
 from tests.chaos.broken_rules import RULES, Rule
 from tests.chaos.given import Given, written
 from tests.chaos.judges import Verdict, judge
@@ -12,6 +13,7 @@ from tests.chaos.person import Person
 from tests.house import FLOWS, House
 
 ROWS = 75
+TOLD = (ROOT / "docs" / "reliability.md").read_text()
 
 
 def judged(house: House, rule: Rule) -> Verdict:
@@ -27,6 +29,11 @@ def judged(house: House, rule: Rule) -> Verdict:
     verdict = judge(house, [given])
     verdict.wrong += wrong
     return verdict
+
+
+def test_the_rules_are_told() -> None:
+    told = TOLD.partition("| rule |")[2].splitlines()[2:]
+    assert [line.split("|")[1].strip() for line in told] == [rule.name for rule in RULES]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)

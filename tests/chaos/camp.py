@@ -1,0 +1,83 @@
+"""A fleet of real processes on a real broker, for rounds that last as long as the clock says.
+
+What judges and the operator ask of a house is answered here for a fleet: by the machine's clock, and nobody turns it.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from tests.chaos.test_fleet_faults import CONFIG, TIMING, start_broker
+from tests.e2e.fleet import Fleet, fleet
+from tests.house import Provider, databases
+from worker import producer
+from worker.broker_socket import prepare
+from worker.context import Context
+from worker.settings import load
+
+SPEED = 600  # provider seconds a second
+WAIT = 0.5  # seconds between two looks of the operator
+
+
+class Camp:
+    """Processes, their provider, and a connection to the database."""
+
+    def __init__(self, running: Fleet, ctx: Context, provider: Provider) -> None:
+        self.fleet, self.ctx, self.provider = running, ctx, provider
+        self.folder = running.folder
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def file(self, numbers: list[str], name: str) -> Path:
+        path = self.folder / name
+        path.write_text("name,phone\n" + "".join(f"Person {i},{n}\n" for i, n in enumerate(numbers, 1)))
+        return path
+
+    def work(self) -> None:
+        """The fleet works by itself."""
+
+    def turn(self, _seconds: float) -> None:
+        time.sleep(WAIT)
+
+    def sql(self, statement: str, **values: Any) -> list[Any]:
+        with self.ctx.db.engine.connect() as connection:
+            return list(connection.execute(text(statement), values))
+
+
+@contextmanager
+def pitched(server: str | None) -> Iterator[Camp]:
+    """Workers, a beat, a broker and a sandbox, on a database of their own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rollcall-camp-") as place,
+        databases(Path(place), server) as url,
+        fleet(Path(place)) as running,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        home = Path(place) / "home"
+        sandbox = running.start_sandbox("--speed", str(SPEED))
+        config = Path(place) / "rollcall.toml"
+        config.write_text(CONFIG.format(url=sandbox))
+        running.env = {
+            "ROLLCALL_HOME": str(home),
+            "ROLLCALL_CONFIG": str(config),
+            "ROLLCALL_DATABASE_URL": url,
+            "ROLLCALL_BROKER_URL": prepare(home),
+            "ROLLCALL_SANDBOX_KEY": "sandbox",
+            **{f"ROLLCALL_TIMING__{name}": str(value) for name, value in TIMING.items()},
+        }
+        for name, value in running.env.items():
+            patch.setenv(name, value)
+        start_broker(running)
+        running.start_workers()
+        with producer.connect(load()) as ctx, httpx.Client(base_url=sandbox, timeout=60) as client:
+            yield Camp(running, ctx, Provider(sandbox, client))
