@@ -1,6 +1,5 @@
 """A part of a chunk, staged as a chunk of its own."""
 
-import csv
 import io
 from typing import Any
 
@@ -8,6 +7,7 @@ import polars as pl
 
 from worker import roster
 from worker.context import Context
+from worker.intake.payload import as_csv, read_csv
 from worker.layout import Layout
 from worker.models import Chunk, Upload
 
@@ -20,7 +20,7 @@ def cut(ctx: Context, upload: Upload, chunk: Chunk, rows: pl.Series, *, keep: bo
     index = roster.index(ctx.staging, chunk)
     part = index.filter(pl.col("row").is_in(rows.implode()) == keep)
     layout = ctx.kind(upload.account).layout(upload.job["options"])
-    payload = _records(ctx.staging.read(chunk.digest), layout, set(roster.uuids(upload, part)))
+    payload = _records(ctx.staging.read(chunk.digest), layout, roster.uuids(upload, part))
     stored = io.BytesIO()
     part.write_parquet(stored)
     return {
@@ -33,13 +33,9 @@ def cut(ctx: Context, upload: Upload, chunk: Chunk, rows: pl.Series, *, keep: bo
     }
 
 
-def _records(payload: bytes, layout: Layout, uuids: set[str]) -> bytes:
-    """The header and the records with these uuids. It is one chunk, so the loop is short."""
-    records = csv.reader(io.StringIO(payload.decode(), newline=""), delimiter=layout.delimiter)
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=layout.delimiter, lineterminator="\n")
-    if layout.header:
-        writer.writerow(next(records))
+def _records(payload: bytes, layout: Layout, uuids: list[str]) -> bytes:
+    """The header and the records with these uuids."""
+    records = read_csv(payload, layout.delimiter)
     place = -1 if layout.extras is None else 1  # the last column, or the one behind the number
-    writer.writerows(record for record in records if record[place] in uuids)
-    return out.getvalue().encode()
+    head, rows = (records[:1], records[1:]) if layout.header else (records[:0], records)
+    return as_csv(pl.concat([head, rows.filter(rows.to_series(place).is_in(uuids))]), layout.delimiter)

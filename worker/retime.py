@@ -19,6 +19,7 @@ from worker import calling, roster, telemetry
 from worker.context import Context
 from worker.errors import ConfigError, StagingError, Unavailable
 from worker.intake.header import WINDOW_END, WINDOW_START, WINDOWS
+from worker.intake.payload import as_csv, read_csv
 from worker.intake.timetable import SAID, contacts_of, written
 from worker.job import Job
 from worker.layout import Layout
@@ -172,17 +173,15 @@ def _planned(asked: Asked, weekly: bool, index: pl.DataFrame, since: datetime) -
 
 def _rewritten(payload: bytes, layout: Layout, of_uuid: dict[str, Planned]) -> bytes:
     """The payload with other windows. Whoever has none keeps what he had: he is taken out. The uuid stands last."""
-    records = csv.reader(io.StringIO(payload.decode(), newline=""), delimiter=layout.delimiter)
-    header = next(records)
-    columns = {wire: SAID[ours] for ours, wire in written(layout).items()}
-    had = {name: place for place, name in enumerate(header)}
-    kept = [place for place, name in enumerate(header[:-1]) if name not in WINDOWS]
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=layout.delimiter, lineterminator="\n")
-    writer.writerow([*(header[place] for place in kept), *columns, header[-1]])
-    for record in records:
-        plan = of_uuid[record[-1]]
-        before = [record[had[wire]] if wire in had else "" for wire in columns]
-        said = before if plan.fault else [getattr(plan, name) for name in columns.values()]
-        writer.writerow([*(record[place] for place in kept), *said, record[-1]])
-    return out.getvalue().encode()
+    records = read_csv(payload, layout.delimiter)
+    header, rows = list(records.row(0)), records[1:]
+    plans = [of_uuid[uuid] for uuid in rows.to_series(-1)]
+    new = pl.Series([plan.fault is None for plan in plans], dtype=pl.Boolean)
+    windows = []
+    for ours, wire in written(layout).items():
+        had = rows[str(header.index(wire))] if wire in header else pl.repeat("", rows.height, eager=True)
+        said = pl.Series([getattr(plan, SAID[ours]) for plan in plans], dtype=pl.String)
+        windows.append(said.zip_with(new, had).alias(wire))
+    kept = [rows[str(place)].alias(name) for place, name in enumerate(header[:-1]) if name not in WINDOWS]
+    out = pl.DataFrame([*kept, *windows, rows.to_series(-1).alias(header[-1])])
+    return as_csv(pl.DataFrame([[name] for name in out.columns]), layout.delimiter) + as_csv(out, layout.delimiter)

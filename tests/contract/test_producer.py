@@ -74,6 +74,7 @@ def test_a_file_that_went_before_is_refused_unless_asked_again(house: House) -> 
         ({"starts_at": "2030-01-01T09:00:00"}, "bad_job"),
         ({"starts_at": 1893488400000}, "bad_job"),
         ({"phone_column": "mobile"}, "no_phone_column"),
+        ({"window": "legal", "zone_column": "tz"}, "no_such_column"),
         ({"source": "/nowhere/people.csv"}, "no_file"),
         ({"source": "/"}, "is_a_directory"),
         ({"source": "ftp://example.org/people.csv"}, "unsupported_source"),

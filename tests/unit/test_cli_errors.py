@@ -36,6 +36,7 @@ CASES = [
     ("two.csv", "no_phone_column", "phone, mobile"),
     ("latin.csv --encoding utf-8", "undecodable_header", "cp1252"),
     ("good.csv --phone-column Tel", "no_phone_column", "name, phone"),
+    ("good.csv --window legal --zone-column tz", "no_such_column", "name, phone"),
     ("good.csv --encoding klingon", "unknown_encoding", "klingon"),
     ("good.csv --delimiter ab", "bad_job", "delimiter"),
     ("good.csv --region USA", "bad_job", "region"),

@@ -128,6 +128,7 @@ def test_a_file_with_some_quotes_is_left_uncut_and_one_with_many_is_not() -> Non
 texts = st.lists(st.text(max_size=30), min_size=1, max_size=20)
 
 
+@settings(deadline=None)
 @given(texts, st.data())
 def test_pieces_are_the_strings_they_were_and_joined_in_rows(first: list[str], data: st.DataObject) -> None:
     second = data.draw(st.lists(st.text(max_size=30), min_size=len(first), max_size=len(first)))
@@ -144,6 +145,7 @@ def test_pieces_are_the_strings_they_were_and_joined_in_rows(first: list[str], d
     assert texts_of(found.series().slice(1)).series().to_list() == found.series().slice(1).to_list()
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**18 - 1) | st.integers(0, 2000), max_size=20), st.binary(max_size=40))
 def test_numbers_are_written_as_python_writes_them(numbers: list[int], before: bytes) -> None:
     found = joined([numbered(before, np.array(numbers, np.int64), b"!")]).series().to_list()

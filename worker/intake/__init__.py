@@ -3,7 +3,7 @@
 from worker.intake.correct import cells_of, header_to_correct, rows_to_correct
 from worker.intake.cut import StagedChunk
 from worker.intake.dialect import DELIMITERS, Dialect
-from worker.intake.header import ROW, resolve_phone_column
+from worker.intake.header import ROW, column_named, resolve_phone_column
 from worker.intake.need import memory_needed
 from worker.intake.opened import open_list, peek
 from worker.intake.rejects import SENTENCES, Code, read_rejects, sentence
@@ -21,6 +21,7 @@ __all__ = [
     "StagedChunk",
     "Staging",
     "cells_of",
+    "column_named",
     "header_to_correct",
     "memory_needed",
     "open_list",

@@ -10,7 +10,7 @@ import polars as pl
 from worker.errors import InputError
 from worker.intake.contacts import Contacts
 from worker.intake.header import ROW, START_AT, WINDOW_END, WINDOW_START, WINDOWS, surplus
-from worker.intake.phones import Phones, each_once, kinds
+from worker.intake.phones import Phones, Read, each_once, kinds
 from worker.intake.read import Block
 from worker.intake.rejects import Code, Flaws, together
 from worker.intake.scan import Ints, Marks
@@ -77,7 +77,8 @@ class Checks:
 
     def check(self, block: Block) -> Checked:
         """Every record of the block comes out exactly once: as a contact or as a flaw."""
-        e164 = self._phones.read(block.cells.pieces(str(self._columns.index(self._phone_column))))
+        read = self._phones.read_pieces(block.cells.pieces(str(self._columns.index(self._phone_column))))
+        e164 = read.e164
         verdicts = np.zeros(len(e164), np.int64)
         _mark(verdicts, self._beside_the_header(block), Code.SURPLUS_CELLS)
         _mark(verdicts, e164 < 0, -e164)
@@ -91,7 +92,7 @@ class Checks:
         uuids, bad = self._users_uuids(block)
         _mark(verdicts, bad, Code.BAD_TASK_UUID)
         self._mark_unfit_cells(verdicts, block)
-        self._mark_too_large(verdicts, block, timed.said, e164, uuids)
+        self._mark_too_large(verdicts, block, timed.said, read, uuids)
         _mark(verdicts, self._suppressed.holds(e164), Code.SUPPRESSED)
         _mark(verdicts, self._taken.holds(e164), Code.ALREADY_TAKEN_IN)
         _mark(verdicts, self._called.holds(e164), Code.CALLED_BEFORE)
@@ -111,12 +112,11 @@ class Checks:
                 *self._rows_before(block, fine),
             ]
         )
-        return Checked(self._contacts(block, fine, index, starts, timed.said), flaws)
+        return Checked(self._contacts(block, fine, index, starts, timed.said, read), flaws)
 
-    def _contacts(self, block: Block, at: Ints, index: pl.DataFrame, starts: Ints, said: Said) -> Contacts:
-        return Contacts(
-            block.cells, at, index, starts[at], {name: cells[at] for name, cells in said.items()}, self._prefix
-        )
+    def _contacts(self, block: Block, at: Ints, index: pl.DataFrame, starts: Ints, said: Said, read: Read) -> Contacts:
+        windows = {name: cells[at] for name, cells in said.items()}
+        return Contacts(block.cells, at, index, starts[at], windows, read.as_written[at], self._prefix)
 
     def _cells(self, block: Block, column: str) -> pl.Series | None:
         return block.cells.column(str(self._columns.index(column))) if column in self._columns else None
@@ -137,6 +137,8 @@ class Checks:
         return found
 
     def _has_uuid_of_family(self, uuids: pl.Series) -> Marks:
+        if self._rules.taken_uuids.is_empty():
+            return np.zeros(len(uuids), np.bool_)
         found: Marks = uuids.is_in(self._rules.taken_uuids.implode()).fill_null(False).to_numpy()
         return found
 
@@ -217,17 +219,19 @@ class Checks:
     def _prefix(self) -> str:
         return f"{self._rules.token}:"
 
-    def _mark_too_large(self, verdicts: Ints, block: Block, said: Said, e164: Ints, uuids: pl.Series) -> None:
+    def _mark_too_large(self, verdicts: Ints, block: Block, said: Said, read: Read, uuids: pl.Series) -> None:
         """Only rows whose size could reach the limit if every character were a quote are measured."""
         room = QUOTING_ROOM + len(self._prefix) + 3 * len(self._columns) + self._wire.room_of_window(said)
         large = np.flatnonzero((2 * block.sizes + room > self._row_limit) & (verdicts == Code.FINE))
         if len(large):
-            index = pl.DataFrame({"row": block.rows[large], "e164": e164[large], "uuid": uuids[large]})
-            rows = self._wire.write(self._contacts(block, large, index, np.zeros(len(verdicts), np.int64), said))
+            index = pl.DataFrame({"row": block.rows[large], "e164": read.e164[large], "uuid": uuids[large]})
+            rows = self._wire.write(self._contacts(block, large, index, np.zeros(len(verdicts), np.int64), said, read))
             verdicts[large[rows.sizes > self._row_limit]] = Code.ROW_TOO_LARGE
 
     def _mark_repeated_uuids(self, verdicts: Ints, block: Block, uuids: pl.Series) -> Ints:
         """Before the numbers: a row that is turned away here must not make another a duplicate."""
+        if uuids.null_count() == len(uuids):
+            return np.zeros(len(verdicts), np.int64)
         candidates = np.flatnonzero((verdicts == Code.FINE) & uuids.is_not_null().to_numpy())
         hashes = uuids[candidates].hash().to_numpy().view(np.int64)
         keys = np.where(hashes == 0, 1, hashes)

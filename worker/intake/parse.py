@@ -40,7 +40,7 @@ def parse(data: bytes, dialect: Dialect, width: int, final: bool) -> Parsed:
     if spans is None:
         return _certain(data, dialect, width, final)
     places = delimiters(data, spans, dialect)
-    faults = _faults(data, spans, widths(places, spans), width)
+    faults = _faults(data, spans, widths(places, spans, width), width)
     good = np.delete(np.arange(len(spans)), list(faults)) if faults else np.arange(len(spans))
     cells = _uncut(data, spans, places, good, dialect, width) or _fast(data, spans, faults, good, dialect, width)
     return Parsed(cells, good, faults, spans) if cells is not None else _certain(data, dialect, width, final)

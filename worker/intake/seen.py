@@ -55,16 +55,23 @@ class Seen:
             return np.zeros(0, np.int64)
         order = np.argsort(keys)
         ordered = keys[order]
-        begins = np.append(True, ordered[1:] != ordered[:-1])
-        groups = np.flatnonzero(begins)
-        first = np.minimum.reduceat(order, groups)
-        unique, of_first = ordered[groups], np.minimum(lines[first], LAST_LINE)
+        again = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
+        groups = np.delete(np.arange(len(keys)), again) if len(again) else slice(None)
+        unique, first = ordered[groups], order[groups]
+        of_again = np.searchsorted(unique, ordered[again])
+        np.minimum.at(first, of_again, order[again])
+        of_first = np.minimum(lines[first], LAST_LINE)
         known = self._lines_of(unique)
         new = known == 0
         self._keep(unique[new], of_first[new].astype(np.uint32))
-        found = np.empty(len(keys), np.int64)
-        found[order] = np.where(new, of_first, known)[np.cumsum(begins) - 1]
-        found[first[new]] = 0
+        found = np.zeros(len(keys), np.int64)
+        old = np.flatnonzero(known)
+        found[first[old]] = known[old]
+        # Those of one key stand together: all but the first of them repeat it.
+        repeated = np.concatenate([order[again], order[groups][of_again]])
+        rest = np.concatenate([of_again, of_again])
+        late = repeated != first[rest]
+        found[repeated[late]] = np.where(new, of_first, known)[rest[late]]
         return found
 
     def _lines_of(self, keys: Ints) -> Ints:

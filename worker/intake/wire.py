@@ -1,7 +1,6 @@
 """The bytes that a provider gets: UTF-8, doubled quotes, LF, and the columns that its layout names."""
 
-import io
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import numpy as np
 import polars as pl
@@ -11,6 +10,7 @@ from worker.intake.cells import Uncut
 from worker.intake.contacts import Contacts
 from worker.intake.dialect import Dialect
 from worker.intake.header import BOOKKEEPING, START_AT, TASK_UUID, WINDOWS, bare, surplus
+from worker.intake.payload import as_csv
 from worker.intake.pieces import Pieces, Texts, joined, pieces_of
 from worker.intake.scan import LF, scan
 from worker.intake.splice import Record, numbered, plain, repeated
@@ -18,6 +18,7 @@ from worker.layout import Extra, Layout
 
 TASK = "task"
 INDEX = ("row", "line", "e164", "uuid")
+MOSTLY = 0.95  # of the phone cells: so many make it worth while to keep them as they stand
 QUOTED_FOR = '"\r\n'
 CORRECTS = "corrects"  # beside the index in the file of a continuation: the row that the contact was before
 
@@ -48,7 +49,7 @@ class Wire:
         sent = {int(column) for column in self._columns if column != TASK and column not in self._window}
         read = (START_AT, *layout.own_uuid, *self._replaced, *self._ours)
         self.unsent = [name for n, name in enumerate(columns) if n not in sent and name not in read]
-        self.header = self._written(pl.DataFrame([[name] for name in self._wires])) if layout.header else b""
+        self.header = as_csv(pl.DataFrame([[name] for name in self._wires]), layout.delimiter) if layout.header else b""
 
     def _all(self, columns: list[str], phone_column: str) -> dict[str, str]:
         """Every column where it stands, the uuid last."""
@@ -101,27 +102,31 @@ class Wire:
         """
         if isinstance(contacts.cells, Uncut) and contacts.height:
             ready = plain(contacts.cells, contacts.at, self.layout.delimiter)
+            kept = ready & contacts.as_written
+            as_written = self.layout.plus and bool(kept.sum() > MOSTLY * ready.sum())
+            ready = kept if as_written else ready
             odd = np.flatnonzero(~ready)
-            rows = self._spliced(contacts, contacts.cells) if 2 * len(odd) < len(ready) else None
+            rows = self._spliced(contacts, contacts.cells, as_written) if 2 * len(odd) < len(ready) else None
             if rows is not None:
                 return joined(rows, self._by_cells(contacts.part(odd)).pieces(), odd) if len(odd) else joined(rows)
         return self._by_cells(contacts)
 
-    def _spliced(self, contacts: Contacts, cells: Uncut) -> list[Pieces] | None:
-        """The pieces of every row; None where a column of ours needs quotes."""
+    def _spliced(self, contacts: Contacts, cells: Uncut, as_written: bool) -> list[Pieces] | None:
+        """The pieces of every row; None where a column of ours needs quotes. `as_written`: the phone cells are kept."""
         layout, count = self.layout, contacts.height
         record = Record(cells, contacts.at, layout.delimiter)
         pieces: list[Pieces] = []
         end = b"\n" if self._columns[-1] == TASK and contacts.has_our_uuids else b""
-        for place, (first, last) in self._runs():
+        changed = {TASK, *self._window} if as_written else {TASK, *self._window, self._phone}
+        for place, (first, last) in self._runs(changed):
             before = layout.delimiter.encode() if place else b""
-            if first == self._phone:
+            if first == self._phone and first in changed:
                 before += b"+" if layout.plus else b""
                 pieces.append(numbered(before, contacts.index["e164"].to_numpy()))
             elif first == TASK and contacts.has_our_uuids:
                 before += contacts.prefix.encode()
                 pieces.append(numbered(before, contacts.index["row"].to_numpy(), end))
-            elif first == TASK or first in self._window:
+            elif first in changed:
                 texts = contacts.tasks() if first == TASK else contacts.windows[first]
                 own = pieces_of(texts)
                 if any(mark.encode() in own.text.tobytes() for mark in QUOTED_FOR + layout.delimiter):
@@ -133,10 +138,9 @@ class Wire:
                 pieces.append(record.columns(int(first), int(last), leading=place > 0))
         return pieces if end else [*pieces, repeated(b"\n", count)]
 
-    def _runs(self) -> list[tuple[int, tuple[str, str]]]:
+    def _runs(self, ours: Container[str]) -> list[tuple[int, tuple[str, str]]]:
         """The columns as they go out: place, first and last. Those that are neighbours in the file as well are one."""
         runs: list[tuple[int, tuple[str, str]]] = []
-        ours = (TASK, self._phone, *self._window)
         for place, column in enumerate(self._columns):
             first, last = runs[-1][1] if runs else (TASK, TASK)
             if runs and last not in ours and column not in ours and int(column) == int(last) + 1:
@@ -151,9 +155,7 @@ class Wire:
         windows = [cells.alias(name) for name, cells in contacts.windows.items()]
         rows = contacts.cells.rows(contacts.at).with_columns(phone, contacts.tasks().alias(TASK), *windows)
         rows = rows.select(self._columns)
-        # An empty string would be written as two quotes, a null is written as nothing.
-        empty = [cells.name for cells in rows if (cells == "").any()]
-        data = self._written(rows.with_columns(pl.when(pl.col(empty) != "").then(pl.col(empty)).name.keep()))
+        data = as_csv(rows, self.layout.delimiter)
         ends = np.flatnonzero(np.frombuffer(data, np.uint8) == LF) + 1
         if len(ends) != rows.height:  # a cell holds a line end
             spans = scan(data, Dialect(delimiter=self.layout.delimiter), final=True)
@@ -161,14 +163,3 @@ class Wire:
         if len(ends) != rows.height:
             raise AssertionError("the payload does not hold the rows that were written")
         return Texts(memoryview(data), np.append(0, ends))
-
-    def _written(self, rows: pl.DataFrame) -> bytes:
-        out = io.BytesIO()
-        rows.write_csv(
-            out,
-            include_header=False,
-            separator=self.layout.delimiter,
-            line_terminator="\n",
-            quote_style="necessary",
-        )
-        return out.getvalue()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from worker.context import Context
 from worker.errors import InputError
-from worker.intake import Dialect, Staging, peek, resolve_phone_column
+from worker.intake import Dialect, Staging, column_named, peek, resolve_phone_column
 from worker.intake.phones import Phones
 from worker.job import Job
 from worker.sources import disk, store, web
@@ -19,9 +19,9 @@ from worker.sources import disk, store, web
 def stage(ctx: Context, job: Job, *, trusted: bool, staging: Staging | None = None) -> str:
     """Copy the job's file into staging (or another one) as it is, look at its header, and return its digest.
 
-    Raises InputError (`no_file`, `is_a_directory`, `empty_file`, `no_rows`, `no_phone_column`, `unsupported_source`,
-    `source_not_allowed`, `source_too_large`, `source_changed`, `bad_archive`, ...), ConfigError `no_source_driver`, or
-    Unavailable where the source or staging does not answer.
+    Raises InputError (`no_file`, `is_a_directory`, `empty_file`, `no_rows`, `no_phone_column`, `no_such_column`,
+    `unsupported_source`, `source_not_allowed`, `source_too_large`, `source_changed`, `bad_archive`, ...), ConfigError
+    `no_source_driver`, or Unavailable where the source or staging does not answer.
     """
     limit = ctx.settings.source_limit
     staging = staging or ctx.staging
@@ -29,6 +29,8 @@ def stage(ctx: Context, job: Job, *, trusted: bool, staging: Staging | None = No
     with staging.open(digest) as file:
         columns = peek(file, Dialect(job.delimiter, job.encoding, job.quote, job.escape), limit)
     resolve_phone_column(columns, job.phone_column)
+    if job.zone_column is not None:
+        column_named(columns, job.zone_column)
     Phones(job.region or ctx.settings.account(job.account).region)  # refuses a region that there is not
     return digest
 

@@ -2,6 +2,6 @@
 
 from worker.intake.phones.asked import each_once
 from worker.intake.phones.nature import kinds
-from worker.intake.phones.reader import Phones
+from worker.intake.phones.reader import Phones, Read
 
-__all__ = ["Phones", "each_once", "kinds"]
+__all__ = ["Phones", "Read", "each_once", "kinds"]

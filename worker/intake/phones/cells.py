@@ -28,26 +28,32 @@ ABOVE_NINE = np.uint64(0x7676767676767676)  # added to a byte from 10 to 127, it
 class Numbers:
     """`keys`: the digits of each cell with a 1 in front, 0 for cells that hold something else as well.
 
-    `plus`: whether a plus stands before the digits.
+    `plus`: whether a plus stands before the digits. `written`: the number of a cell that is a plus and digits, of which
+    the first is no 0, and 0 for other cells.
     """
 
     keys: Ints
     plus: Marks
+    written: Ints
 
 
 def numbers_in(cells: Pieces) -> Numbers:
     """Reads 3 to 17 digits, a plus before them, and separators anywhere. Extensions and letters are something else."""
     plus = (cells.text[cells.starts] == ord("+")) & (cells.sizes > 0)
-    keys = _plain(cells, plus)
+    values, sizes = _plain(cells, plus)
+    keys = np.where(sizes > 0, values + TENS[sizes], 0)
+    written = np.where(plus & (10 * values >= TENS[sizes]), values, 0)
     rest = np.flatnonzero(keys == 0)
     if len(rest):
-        separated = _separated(cells.at(rest))
-        keys[rest], plus[rest] = separated.keys, separated.plus
-    return Numbers(keys, plus)
+        keys[rest], plus[rest] = _separated(cells.at(rest))
+    return Numbers(keys, plus, written)
 
 
-def _plain(cells: Pieces, plus: Marks) -> Ints:
-    """Cells of digits alone, up to 16 of them, with or without a plus. Eight are read at a time."""
+def _plain(cells: Pieces, plus: Marks) -> tuple[Ints, Ints]:
+    """Cells of 3 to 16 digits, with or without a plus: their numbers and how many digits. 0 and 0 of other cells.
+
+    Eight digits are read at a time.
+    """
     first, digits = cells.starts + plus, cells.sizes - plus
     left, right = np.clip(digits - EIGHT, 0, EIGHT), np.clip(digits, 0, EIGHT)
     high = cells.eight_at(first) << ROOM[left] | ZEROS[left]
@@ -55,8 +61,8 @@ def _plain(cells: Pieces, plus: Marks) -> Ints:
     high ^= ZEROS[0]
     low ^= ZEROS[0]
     strange = ((high + ABOVE_NINE) | high | (low + ABOVE_NINE) | low) & TOP_BITS
-    readable = (strange == 0) & (digits <= 2 * EIGHT)
-    return _keys(_eight_digits(high) * 10**EIGHT + _eight_digits(low), digits, readable)
+    readable = (strange == 0) & (digits >= SHORTEST) & (digits <= 2 * EIGHT)
+    return (_eight_digits(high) * 10**EIGHT + _eight_digits(low)) * readable, digits * readable
 
 
 def _eight_digits(words: Words) -> Ints:
@@ -67,12 +73,8 @@ def _eight_digits(words: Words) -> Ints:
     return both.view(np.int64)
 
 
-def _keys(values: Ints, digits: Ints, readable: Marks) -> Ints:
-    readable = readable & (digits >= SHORTEST) & (digits <= LONGEST)
-    return np.where(readable, values + TENS[np.where(readable, digits, 0)], 0)
-
-
-def _separated(cells: Pieces) -> Numbers:
+def _separated(cells: Pieces) -> tuple[Ints, Marks]:
+    """Keys, and where there is a plus."""
     texts = joined([cells])
     text, ends = np.frombuffer(texts.data, np.uint8), texts.edges
     meaning = MEANING[text]
@@ -89,7 +91,9 @@ def _separated(cells: Pieces) -> Numbers:
     readable[plus_cells[before[pluses] > first[plus_cells]]] = False
     readable[plus_cells[1:][plus_cells[1:] == plus_cells[:-1]]] = False
     digits = last - first
-    return Numbers(_keys(_values(text[is_digit], first, digits), digits, readable), plus)
+    readable &= (digits >= SHORTEST) & (digits <= LONGEST)
+    values = _values(text[is_digit], first, digits)
+    return np.where(readable, values + TENS[np.where(readable, digits, 0)], 0), plus
 
 
 def _values(stream: Bytes, first: Ints, digits: Ints) -> Ints:

@@ -1,5 +1,7 @@
 """Reads a column of phone cells."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import phonenumbers
 import polars as pl
@@ -12,10 +14,21 @@ from worker.intake.phones.decimals import powers, wholes
 from worker.intake.phones.tables import WORLD, home_table
 from worker.intake.pieces import Pieces, pieces_of
 from worker.intake.rejects import Code
-from worker.intake.scan import Ints
+from worker.intake.scan import Ints, Marks
 
 CELLS_AT_A_TIME = 1 << 16  # more would not stay in the processor's cache
 UNREAD = -ASK  # no number is that short
+
+
+@dataclass(frozen=True)
+class Read:
+    """`e164`: the digits of each number, or minus the code of the reason why there is none.
+
+    `as_written`: whether the cell is the number as E.164 has it, a plus and these digits.
+    """
+
+    e164: Ints
+    as_written: Marks
 
 
 class Phones:
@@ -30,27 +43,35 @@ class Phones:
             raise InputError("unknown_region", f"The region {region!r} is not known; give an ISO code such as US.")
         self._library = Library(self._region)
 
-    def read(self, cells: pl.Series | Pieces) -> Ints:
+    def read(self, cells: pl.Series) -> Ints:
         """The digits of the E.164 number, or minus the code of the reason why there is none.
 
         As the library has it, but that nothing is made of what a program has written as a quantity.
         """
-        pieces = pieces_of(cells) if isinstance(cells, pl.Series) else cells
-        found = self.read_from_tables(pieces)
-        asked = np.flatnonzero(found == UNREAD)
+        return self.read_pieces(pieces_of(cells)).e164
+
+    def read_from_tables(self, cells: pl.Series) -> Ints:
+        """The same, with UNREAD for cells that only the library can read."""
+        return self._from_tables(pieces_of(cells)).e164
+
+    def read_pieces(self, cells: Pieces) -> Read:
+        """The same of pieces, and which of them need not be written anew."""
+        found = self._from_tables(cells)
+        asked = np.flatnonzero(found.e164 == UNREAD)
         if len(asked):
-            odd = pieces.at(asked).series()
-            found[asked] = np.where(powers(odd), -Code.DECIMAL_NUMBER, self._library.read(odd))
-        found[wholes(pieces)] = -Code.DECIMAL_NUMBER
+            odd = cells.at(asked).series()
+            found.e164[asked] = np.where(powers(odd), -Code.DECIMAL_NUMBER, self._library.read(odd))
+        found.e164[wholes(cells)] = -Code.DECIMAL_NUMBER
         return found
 
-    def read_from_tables(self, cells: pl.Series | Pieces) -> Ints:
-        """The same, with UNREAD for cells that only the library can read."""
-        pieces = pieces_of(cells) if isinstance(cells, pl.Series) else cells
-        found = np.empty(len(pieces), np.int64)
-        for at in range(0, len(pieces), CELLS_AT_A_TIME):
-            found[at : at + CELLS_AT_A_TIME] = self._read(numbers_in(pieces.at(slice(at, at + CELLS_AT_A_TIME))))
-        return found
+    def _from_tables(self, cells: Pieces) -> Read:
+        e164, as_written = np.empty(len(cells), np.int64), np.empty(len(cells), np.bool_)
+        for at in range(0, len(cells), CELLS_AT_A_TIME):
+            these = slice(at, at + CELLS_AT_A_TIME)
+            numbers = numbers_in(cells.at(these))
+            e164[these] = self._read(numbers)
+            as_written[these] = e164[these] == numbers.written
+        return Read(e164, as_written)
 
     def _read(self, numbers: Numbers) -> Ints:
         readable = numbers.keys > 0
