@@ -2,17 +2,20 @@
 
 import random
 import zoneinfo
+from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 
 import numpy as np
 import phonenumbers
 import polars as pl
 import pytest
-from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumber, PhoneNumberFormat, PhoneNumberType, timezone
 from phonenumbers.timezone import time_zones_for_geographical_number, time_zones_for_number
-from phonenumbers.tzdata import TIMEZONE_DATA
 
 from worker.intake.phones import kinds
+from worker.windows.atlas import CORRECTED, ZONES
 from worker.windows.zones import NOT_SAID, UNKNOWN_NAME, WORLD, Ints, calling_codes, sets, zones_named, zones_of
 
 UNKNOWN = ("Etc/Unknown",)
@@ -32,7 +35,7 @@ def numbers() -> Iterator[PhoneNumber]:
 def beginnings() -> Iterator[PhoneNumber]:
     """Numbers of every length, valid or not, behind every beginning that the library knows and the one after it."""
     dice = random.Random(11)
-    for prefix in TIMEZONE_DATA:
+    for prefix in ZONES:
         for lead in (prefix, str(int(prefix) + 1)):
             digits = lead + "".join(dice.choices("0123456789", k=dice.randint(0, 14 - len(lead))))
             code = int(calling_codes(np.array([int(digits)], np.int64))[0])
@@ -45,6 +48,13 @@ def digits_of(numbers: list[PhoneNumber]) -> Ints:
     return np.array([int(phonenumbers.format_number(n, PhoneNumberFormat.E164)[1:]) for n in numbers], np.int64)
 
 
+@pytest.fixture
+def corrected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library with our zones in place of its own, so that it says how numbers are looked up in them."""
+    monkeypatch.setattr(timezone, "TIMEZONE_DATA", ZONES)
+
+
+@pytest.mark.usefixtures("corrected")
 def test_zones_are_the_librarys() -> None:
     given = list(numbers())
     e164 = digits_of(given)
@@ -56,6 +66,7 @@ def test_zones_are_the_librarys() -> None:
     assert calling_codes(e164).tolist() == [number.country_code for number in given]
 
 
+@pytest.mark.usefixtures("corrected")
 def test_zones_of_a_beginning_are_the_librarys() -> None:
     given = list(beginnings())
     assert len(given) > 5000
@@ -63,6 +74,34 @@ def test_zones_of_a_beginning_are_the_librarys() -> None:
     places = zones_of(digits_of(given), fixed)
     expected = [time_zones_for_geographical_number(number) for number in given]
     assert [sets()[place] for place in places] == [WORLD if zones == UNKNOWN else zones for zones in expected]
+
+
+def clocks(zone: str) -> tuple[timedelta | None, ...]:
+    """What they are ahead of UTC, through two years."""
+    first = datetime(2026, 1, 1, 12, tzinfo=UTC).astimezone(zoneinfo.ZoneInfo(zone))
+    return tuple((first + timedelta(days=day)).utcoffset() for day in range(0, 730, 5))
+
+
+def clocks_by_country() -> dict[str, set[tuple[timedelta | None, ...]]]:
+    """By the zone database's own list of zones by country."""
+    found = defaultdict(set)
+    for line in files("tzdata").joinpath("zoneinfo", "zone.tab").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            found[line.split("\t")[0]].add(clocks(line.split("\t")[2]))
+    return found
+
+
+def test_nobody_lives_by_the_clocks_of_another_country() -> None:
+    """What a number's zones say has to be what is told there; zones that come on top only narrow a window."""
+    known = clocks_by_country()
+    wrong = []
+    for prefix, zones in ZONES.items():
+        code = next(int(prefix[:n]) for n in (1, 2, 3) if int(prefix[:n]) in COUNTRY_CODE_TO_REGION_CODE)
+        here = set().union(*(known.get(region, set()) for region in COUNTRY_CODE_TO_REGION_CODE[code]))
+        if here and not here & {clocks(zone) for zone in zones}:
+            wrong.append(prefix)
+    assert wrong == []
+    assert set(CORRECTED) - {"5661", "5667"} <= set(timezone.TIMEZONE_DATA)
 
 
 def test_every_zone_of_the_library_has_a_clock_here() -> None:

@@ -8,13 +8,12 @@ import numpy.typing as npt
 import polars as pl
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberType
 from phonenumbers.phonenumberutil import is_number_type_geographical
-from phonenumbers.tzdata import TIMEZONE_DATA, TIMEZONE_LONGEST_PREFIX
+
+from worker.windows.atlas import LONGEST, ZONES, ZoneSet
 
 Ints = npt.NDArray[np.int64]
-ZoneSet = tuple[str, ...]
-
 NOT_SAID, UNKNOWN_NAME = -1, -2
-WORLD: ZoneSet = tuple(sorted({zone for zones in TIMEZONE_DATA.values() for zone in zones}))
+WORLD: ZoneSet = tuple(sorted({zone for zones in ZONES.values() for zone in zones}))
 # Names without a place mislead: EST knows no summer, and Etc/GMT+1 is an hour behind Greenwich.
 NO_PLACES = ("Etc/", "SystemV/", "posix/", "right/")
 TENS = 10 ** np.arange(19, dtype=np.int64)
@@ -32,7 +31,7 @@ def names() -> dict[str, str]:
 @cache
 def sets() -> tuple[ZoneSet, ...]:
     """Every set of zones that there is; the first is all the world."""
-    return tuple(dict.fromkeys([WORLD, *TIMEZONE_DATA.values(), *((name,) for name in names().values())]))
+    return tuple(dict.fromkeys([WORLD, *ZONES.values(), *((name,) for name in names().values())]))
 
 
 @cache
@@ -44,7 +43,7 @@ def zones_of(e164: Ints, kinds: pl.DataFrame) -> Ints:
     """The place in `sets()` of the zones of each number's digits; 0, all the world, where a number has none.
 
     `kinds` has a `type` for each number, an enum of the names of PhoneNumberType in small letters; null where it is not
-    valid. The zones are those of `phonenumbers.timezone.time_zones_for_number`.
+    valid. The zones are those of `phonenumbers.timezone.time_zones_for_number`, but for what `atlas` corrects.
     """
     digits = np.searchsorted(TENS, e164, "right").astype(np.int64)
     codes = calling_codes(e164)
@@ -52,7 +51,7 @@ def zones_of(e164: Ints, kinds: pl.DataFrame) -> Ints:
     local, elsewhere = _is_local(kinds["type"], codes)
     for length in np.flatnonzero(np.bincount(digits[local])).tolist():
         here = np.flatnonzero(local & (digits == length))
-        known = min(length, TIMEZONE_LONGEST_PREFIX)
+        known = min(length, LONGEST)
         starts, places = _by_prefix(known)
         found[here] = places[np.searchsorted(starts, e164[here] // TENS[length - known], "right") - 1]
     of_code = np.zeros(MANY, np.int64)
@@ -124,7 +123,7 @@ def _is_local(types: pl.Series, codes: Ints) -> tuple[npt.NDArray[np.bool_], npt
 def _by_prefix(digits: int) -> tuple[Ints, Ints]:
     """Where, among all beginnings of so many digits, other zones begin, and the places of their sets."""
     edges = {0}
-    for prefix in TIMEZONE_DATA:
+    for prefix in ZONES:
         if len(prefix) <= digits:
             rest = 10 ** (digits - len(prefix))
             edges |= {int(prefix) * rest, (int(prefix) + 1) * rest}
@@ -135,4 +134,4 @@ def _by_prefix(digits: int) -> tuple[Ints, Ints]:
 
 def _of_prefixes(prefixes: list[str]) -> int:
     """The place of the zones of the first of them that has any."""
-    return next((_places()[TIMEZONE_DATA[prefix]] for prefix in prefixes if prefix in TIMEZONE_DATA), 0)
+    return next((_places()[ZONES[prefix]] for prefix in prefixes if prefix in ZONES), 0)
