@@ -153,7 +153,7 @@ def test_a_sweep_never_reads_all_chunks_or_lists(small_house: House) -> None:
     sweep(small_house.ctx)
     event.remove(small_house.ctx.db.engine, "before_cursor_execute", explain)
     assert len(plans) > 10
-    # `gate` has a row for each account; the others may only be gone through by a partial index, and `due` is what it found
+    # `gate` has a row for each account; `due` is what was found; the others may only be gone through by a partial index
     whole = [plan for plan in plans if plan.startswith("SCAN") and "USING INDEX" not in plan and "gate" not in plan]
     whole = [plan for plan in whole if plan != "SCAN due" and not plan.startswith("SCAN (subquery")]
     assert whole == []
