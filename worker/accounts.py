@@ -167,11 +167,10 @@ def check_balance(ctx: Context, account: str) -> bool:
         return True
     try:
         _check(ctx, account, retry.reading(lambda: in_reach(ctx, account).account(), ctx.stopping))
-    except (NotSent, Throttled, AccountRefused, LowBalance) as error:
-        judge(ctx, account, error)
-        return False
-    except ProviderError as error:  # nothing is sent to who cannot even say that
-        _failed(ctx, account, error, at_once=True)
+    except ProviderError as error:
+        left_alone = isinstance(error, NotSent) and error.ours and not error.fault
+        if not judge(ctx, account, error) and not left_alone and not isinstance(error, Throttled):
+            _failed(ctx, account, error, at_once=True)  # nothing is sent to who cannot even say that
         return False
     return True
 
