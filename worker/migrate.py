@@ -1,7 +1,7 @@
 """Bring the database's schema up to date. Run once per deployment, never from each worker.
 
 The workers of the version before go on meanwhile: a step only adds, and what they write stays good (see
-docs/adr/0016-migrations-only-add.md). A worker that is newer than the schema waits for it.
+docs/adr/0015-migrations-only-add.md). A worker that is newer than the schema waits for it.
 """
 
 import logging
