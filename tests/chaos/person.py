@@ -83,7 +83,7 @@ class Person:
         before: object = None
         while any(row[0] is None or row[1] not in ENDED for row in house.sql("SELECT ended_at, state FROM upload")):
             if house.now > end:
-                raise Stuck(f"after {longest} it still stands: {self._standing()}")
+                raise Stuck(f"after {longest} it still stands: {self._standing()}; {self._why()}")
             house.work()
             wrong.update(adds_up(house))
             self.attend()
@@ -92,6 +92,19 @@ class Person:
             before = now
             house.turn(step)
         return sorted(wrong)
+
+    def _why(self) -> object:
+        """What there is to be said about what goes on no more."""
+        queries = (
+            "SELECT id, account, state, blocked, message FROM upload WHERE ended_at IS NULL",
+            "SELECT upload_id, seq, state, code, not_after, retry_at, check_at, uncompared_since FROM chunk "
+            "WHERE state NOT IN ('finished', 'cancelled', 'refused', 'skipped')",
+            "SELECT upload_id, state, held, stop_wanted, steer_at, next_poll_at, deadline_at FROM call_list "
+            "WHERE state <> 'finished'",
+            "SELECT upload_id, row, state, message FROM withdrawal WHERE state = 'wanted'",
+            "SELECT account, blocked, message, probe_at, throttled_until, compare_at FROM gate",
+        )
+        return [[tuple(str(cell) for cell in row) for row in self.house.sql(query)] for query in queries]
 
     def _standing(self) -> object:
         uploads = self.house.sql("SELECT state, blocked, code FROM upload ORDER BY id")
