@@ -11,7 +11,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 export ROLLCALL_SDK_PYTHON := $(CURDIR)/$(SDK_VENV)/bin/python
 
-.PHONY: help setup demo test lint schema bench clean
+.PHONY: help setup demo test lint schema bench chaos clean
 
 help:
 	@echo "make setup   install everything into $(VENV) and $(SDK_VENV)"
@@ -19,6 +19,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make lint    ruff, mypy and import-linter"
 	@echo "make bench   measurements"
+	@echo "make chaos   rounds of everything that can break: ROUNDS=100 SEED=1 KIND=crash DATABASE=sqlite"
 	@echo "make clean   remove what setup installed, and caches; state in .rollcall stays"
 
 setup: $(VENV)/.installed $(SDK_VENV)/.installed
@@ -54,6 +55,14 @@ schema: $(VENV)/.installed
 
 bench: setup
 	$(BIN)/python -m pytest tests/benchmarks -s
+
+ROUNDS ?= 20
+SEED ?= 1
+KIND ?= crash
+DATABASE ?= sqlite
+
+chaos: setup
+	$(BIN)/python -m tests.chaos.rounds --rounds $(ROUNDS) --seed $(SEED) --kind $(KIND) --database $(DATABASE)
 
 clean:
 	rm -rf $(VENV) $(SDK_VENV) .rollcall/demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

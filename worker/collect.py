@@ -15,10 +15,11 @@ from sqlmodel import Session
 from worker import accounts, retry, roster, telemetry, told
 from worker.context import Context, place_of
 from worker.errors import ProviderError, Refused
+from worker.giving_up import giving_up, go_on
 from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Found
 from worker.states import CHUNK_SENT, ChunkState, ListState, UploadState, WithdrawalState
-from worker.store import chunks, lists, outcomes, uploads, withdrawals
+from worker.store import chunks, journal, lists, outcomes, uploads, withdrawals
 
 _log = logging.getLogger("rollcall.collect")
 OPEN = (ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW)  # what keeps a list from being finished
@@ -38,7 +39,10 @@ def collect(ctx: Context, list_id: int) -> None:
     telemetry.emit("collect.asking", upload=upload.ulid, list=call_list.number)
     polls = ctx.kind(upload.account).capabilities.results == "poll"
     read = _store_tasks if polls else _look_on
-    tally = retry.as_value(lambda: read(ctx, upload, call_list, sent))
+    with giving_up(ctx.stopping):
+        tally = retry.as_value(lambda: read(ctx, upload, call_list, sent))
+    if isinstance(tally, ProviderError) or tally.asked:
+        accounts.judge(ctx, upload.account, tally)
     if isinstance(tally, ProviderError):
         _put_off(ctx, upload, call_list, tally)
         return
@@ -47,9 +51,10 @@ def collect(ctx: Context, list_id: int) -> None:
 
 
 class Tally:
-    """What one reading of a list came to: tasks in all, those that ended, and rows written."""
+    """What one reading of a list came to: tasks in all, those that ended, rows written; whether it was `asked` for."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, asked: bool = True) -> None:
+        self.asked = asked
         self.tasks = self.ended = self.changed = 0
 
     def add(self, frame: pl.DataFrame, changed: int) -> None:
@@ -66,7 +71,7 @@ def _store_tasks(ctx: Context, upload: Upload, call_list: CallList, sent: list[C
     with ctx.db.read() as session:
         began = ctx.db.now(session)
         released = withdrawals.asked(session, upload.id, began, WithdrawalState.TAKEN_BACK)
-    for tasks in accounts.provider(ctx, upload.account).tasks(place_of(upload, call_list)):
+    for tasks in accounts.in_reach(ctx, upload.account).tasks(place_of(upload, call_list)):
         rows = roster.with_rows(tasks, known).with_columns(pl.lit(call_list.id).alias("list_id"))
         gone = rows.filter(pl.col("phase") == "cancelled")["row"]
         if final is None and not gone.is_in(released.implode()).all():
@@ -78,15 +83,16 @@ def _store_tasks(ctx: Context, upload: Upload, call_list: CallList, sent: list[C
             lists.extend_poll(session, call_list, now, ctx.settings.reading_lease)
             changed = outcomes.store(session, frame, now)
         tally.add(frame, changed)
+        go_on()
     return tally
 
 
 def _look_on(ctx: Context, upload: Upload, call_list: CallList, _sent: list[Chunk]) -> Tally:
     """Nothing to read: callbacks are stored as they come. The provider's own numbers are kept where it tells such."""
-    tally = Tally()
     numbers = retry.reading(
-        lambda: accounts.provider(ctx, upload.account).tallies(place_of(upload, call_list)), ctx.stopping
+        lambda: accounts.in_reach(ctx, upload.account).tallies(place_of(upload, call_list)), ctx.stopping
     )
+    tally = Tally(asked=numbers is not None)
     if numbers is not None and numbers != call_list.tallies:
         tally.changed = 1
         with ctx.db.write() as session:
@@ -120,7 +126,6 @@ def _ended_cancelled(ctx: Context, upload: Upload, before: CallList, began: date
 def _put_off(ctx: Context, upload: Upload, call_list: CallList, error: ProviderError) -> None:
     """No answer to be had: later, and loudly where it concerns the whole account."""
     _log.warning("list %s of upload %s could not be read: %s", call_list.number, upload.ulid, error.message)
-    accounts.hold(ctx, upload.account, error)
     with ctx.db.write() as session:
         now = ctx.db.now(session)
         current = lists.get(session, call_list.id)
@@ -146,8 +151,7 @@ def _conclude(ctx: Context, upload: Upload, call_list: CallList, tally: Tally) -
         stopping = current.stop_wanted and current.state == ListState.OPEN  # it may just be going on
         finished = not stopping and ended is not None and ended == _to_end(session, call_list)
         if finished:
-            chunks.complete(session, call_list.id)
-            lists.finish_list(session, call_list.id)
+            _end(session, upload, current, now, "finished")
         quiet = 0 if tally.changed else call_list.quiet_polls + 1
         lists.polled(session, call_list, now + _interval(ctx, upload, quiet), quiet)
         over = _is_over(holder, current, now)
@@ -206,20 +210,26 @@ def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:
     with ctx.db.write() as session:
         uploads.lock(session, upload.id)
         now = ctx.db.now(session)
-        for part in rows:
-            outcomes.no_outcome(session, upload.id, call_list.id, part, now)
+        unheard = sum(outcomes.no_outcome(session, upload.id, call_list.id, part, now) for part in rows)
+        if unheard:
+            journal.note(session, now, "list", "deadline", upload_id=upload.id, list_id=call_list.id, count=unheard)
         if is_stopped and not chunks.of_list(session, call_list.id, *OPEN):
-            chunks.complete(session, call_list.id)
-            lists.finish_list(session, call_list.id)
+            _end(session, upload, call_list, now, "over")
         uploads.advance(session, upload.id, now)
     telemetry.emit("collect.closed", upload=upload.ulid, list=call_list.number)
+
+
+def _end(session: Session, upload: Upload, call_list: CallList, now: datetime, how: str) -> None:
+    chunks.complete(session, call_list.id)
+    if lists.finish_list(session, call_list.id):
+        journal.note(session, now, "list", how, upload_id=upload.id, list_id=call_list.id)
 
 
 def _still_dials(ctx: Context, upload: Upload, call_list: CallList) -> bool:
     """Of a list that was made elsewhere we do not know how long it may dial: it is over when its provider says so."""
     place = place_of(upload, call_list)
     found = retry.as_value(
-        lambda: retry.reading(lambda: accounts.provider(ctx, upload.account).status(place), ctx.stopping)
+        lambda: retry.reading(lambda: accounts.in_reach(ctx, upload.account).status(place), ctx.stopping)
     )
     if found is None or isinstance(found, Refused) or (isinstance(found, Found) and found.complete):
         return False
@@ -232,7 +242,11 @@ def _still_dials(ctx: Context, upload: Upload, call_list: CallList) -> bool:
 def _stopped(ctx: Context, upload: Upload, call_list: CallList) -> bool:
     """Stop the list; one that there is nothing of to stop counts as stopped."""
     place = place_of(upload, call_list)
+    with ctx.db.write() as session:
+        line = journal.sending(session, ctx.db.now(session), "stop", upload_id=upload.id, list_id=call_list.id)
     said = retry.as_value(
-        lambda: retry.reading(lambda: accounts.provider(ctx, upload.account).stop(place), ctx.stopping)
+        lambda: retry.reading(lambda: accounts.in_reach(ctx, upload.account).stop(place), ctx.stopping)
     )
+    with ctx.db.write() as session:
+        journal.closed(session, line, ctx.db.now(session), said)
     return said is None or isinstance(said, Refused)

@@ -20,6 +20,7 @@ from worker.providers.registry import KINDS
 from worker.rates import Rates, rates_for
 from worker.settings import SANDBOX_ACCOUNT, AccountSettings, Settings
 from worker.store import chunks, lists
+from worker.store.arrows import new_token
 from worker.turns import Turns
 from worker.windows import is_asked
 from worker.windows.circle import DAY, WEEK
@@ -39,6 +40,7 @@ class Context:
     ring: Ring
     clock: Clock | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
+    token: str = field(default_factory=new_token)
     _providers: dict[str, Provider] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -82,9 +82,9 @@ class Database:
             said = f"The database {where} does not answer; start it, or correct database_url."
             raise Unavailable("database_down", said) from error
 
-    @staticmethod
-    def _session(connection: Connection) -> Iterator[Session]:
-        with Session(bind=connection, expire_on_commit=False, autoflush=False) as session:
+    def _session(self, connection: Connection) -> Iterator[Session]:
+        info = {"clock": self.now}
+        with Session(bind=connection, expire_on_commit=False, autoflush=False, info=info) as session:
             yield session
             session.flush()
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import polars as pl
 from sqlmodel import Session
 
-from worker import calling, memory, roster, telemetry
+from worker import calling, known, memory, roster, telemetry
 from worker.context import Context, list_name
 from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
 from worker.intake import Dialect, Intake, Order, StagedChunk, memory_needed, take_in
@@ -22,14 +22,8 @@ from worker.intake.read import no_beat
 from worker.intake.rejects import UNASKED
 from worker.job import Job
 from worker.models import CallList, Chunk, Upload
-from worker.states import ChunkState
-from worker.store import chunks, families, gates, suppressions, uploads, withdrawals
+from worker.store import chunks, families, gates, journal, suppressions, uploads, withdrawals
 from worker.windows import is_asked
-
-MAY_HAVE_CALLED = tuple(
-    state for state in ChunkState if state not in (ChunkState.REFUSED, ChunkState.CANCELLED, ChunkState.SKIPPED)
-)
-
 
 Beat = Callable[[], None]
 Rows = dict[int, list[int]]  # by number of the chunk
@@ -95,12 +89,13 @@ def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
 
 
 def order_for(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: Beat = no_beat) -> Order:
-    """What to make of an upload's file, by what is known at this moment; `seen` as in `_called`."""
+    """What to make of an upload's file, by what is known at this moment; `seen` as in `known.called`."""
     with ctx.db.read() as session:
         suppressed = suppressions.of_account(session, upload.account)
-    called = _called(ctx, upload, now, seen, beat)
-    known = {"suppressed": suppressed, "called": called, **_family(ctx, upload, beat)}
-    return replace(_order(ctx, upload, Job.model_validate(upload.job), now), **known)
+    called = known.called(ctx, upload, now, seen, beat)
+    suppressed = np.union1d(suppressed, known.withdrawn(ctx, upload, beat))
+    left_out = {"suppressed": suppressed, "called": called, **known.family(ctx, upload, beat)}
+    return replace(_order(ctx, upload, Job.model_validate(upload.job), now), **left_out)
 
 
 @contextmanager
@@ -113,53 +108,13 @@ def _room(ctx: Context, upload: Upload, now: datetime) -> Iterator[None]:
     with ctx.db.read() as session:
         if uploads.waited_longer(session, upload, memory.WAITS):  # a large file would else never get its turn
             raise Unavailable(memory.WAITS, "An earlier upload waits for memory; this one is read after it.")
-        known = suppressions.count_of_account(session, upload.account) + (upload.first_row or 1) - 1
-        known += sum(one.total for one in _recent(ctx, session, upload, now))
+        numbers = suppressions.count_of_account(session, upload.account) + (upload.first_row or 1) - 1
+        numbers += sum(one.total for one in known.recent(ctx, session, upload, now))
     order = _order(ctx, upload, Job.model_validate(upload.job), now)
     with _opened(ctx, upload) as source:
-        need = memory_needed(source, order, known)
+        need = memory_needed(source, order, numbers)
     with memory.room(ctx.settings.home / "intakes", need, limit):
         yield
-
-
-def _recent(ctx: Context, session: Session, upload: Upload, now: datetime) -> list[Upload]:
-    """The account's other uploads, within the time that it leaves a number alone."""
-    days = ctx.settings.account(upload.account).call_again_after
-    return uploads.recent(session, upload, now - timedelta(days=days)) if days else []
-
-
-def _called(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: Beat) -> suppressions.Numbers:
-    """Numbers that the account's other uploads call, or have called within the time that it leaves a number alone.
-
-    Of uploads that are not in `seen`, to which they are added.
-    """
-    with ctx.db.read() as session:
-        recent = _recent(ctx, session, upload, now)
-        every = {one.id: chunks.of_upload(session, one.id, *MAY_HAVE_CALLED) for one in recent if one.id not in seen}
-    found = []
-    for chunk in (chunk for some in every.values() for chunk in some):
-        beat()
-        found.append(roster.index(ctx.staging, chunk)["e164"].drop_nulls().to_numpy())
-    seen |= {one for one, some in every.items() if some}
-    return np.unique(np.concatenate(found)) if found else suppressions.NONE
-
-
-def _family(ctx: Context, upload: Upload, beat: Beat) -> dict[str, Any]:
-    """Whom the uploads that this one continues call or may have called, and their users' own uuids.
-
-    Nobody comes to them before this one was read: see `families`.
-    """
-    if upload.continues_id is None:
-        return {}
-    numbers, uuids = [suppressions.NONE], [pl.Series("uuid", [], dtype=pl.String)]
-    with ctx.db.read() as session:
-        taken = families.chunks_taken(session, upload)
-    for chunk in taken:
-        beat()
-        index = roster.index(ctx.staging, chunk)
-        numbers.append(index["e164"].drop_nulls().to_numpy())
-        uuids.append(index["uuid"].drop_nulls())
-    return {"taken": np.unique(np.concatenate(numbers)), "taken_uuids": pl.concat(uuids)}
 
 
 def _opened(ctx: Context, upload: Upload) -> BinaryIO:
@@ -242,20 +197,28 @@ def _finish(
         moved = uploads.hold_rejects(session, upload, code="too_many_rejects", message=held, **counts)
     if not moved:
         raise _Lost
+    journal.note(session, now, "read", "done", upload_id=upload.id, count=intake.total, message=_counted(intake))
     into = _lists(ctx, session, upload, intake)
     late_after = timedelta(seconds=ctx.settings.timing.late_after)
     cut = [_chunk(upload, into[staged.seq], staged, now, late_after) for staged in intake.chunks]
     session.add_all(cut)
     session.flush()
     listed = np.setdiff1d(_listed_since(session, upload, began), leaving.numbers)
-    called = _called(ctx, upload, began, seen, no_beat)
+    called = known.called(ctx, upload, began, seen, no_beat)
     _leave_out(ctx, session, upload, cut, suppressions.WHY, leaving.listed, listed)
-    _leave_out(ctx, session, upload, cut, "called by another upload", leaving.called, called)
+    _leave_out(ctx, session, upload, cut, withdrawals.CALLED_BEFORE, leaving.called, called)
     if held is not None:
         return []
     chunks.release_first(session, upload)
     uploads.advance(session, upload.id, now)
     return list(dict.fromkeys(call_list.id for call_list in into.values()))
+
+
+def _counted(intake: Intake) -> str:
+    parts = {"rejected": intake.rejected, "duplicate": intake.duplicate, "suppressed": intake.suppressed}
+    left = ", ".join(f"{count} {name}" for name, count in parts.items())
+    contacts = sum(chunk.rows for chunk in intake.chunks)
+    return f"{left}; {contacts} contacts in {len(intake.chunks)} chunks"
 
 
 def _listed_since(session: Session, upload: Upload, began: datetime) -> suppressions.Numbers:
@@ -266,7 +229,7 @@ def _leaving(ctx: Context, upload: Upload, intake: Intake, began: datetime, seen
     """Looked for before the last transaction, which holds the account: there only what came in between is read."""
     with ctx.db.read() as session:
         numbers = _listed_since(session, upload, began)
-    called = _called(ctx, upload, began, seen, beat)
+    called = known.called(ctx, upload, began, seen, beat)
     listed: Rows = _rows_with(ctx, intake.chunks, numbers, beat)
     return _Leaving(numbers, listed, _rows_with(ctx, intake.chunks, called, beat))
 

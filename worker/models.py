@@ -55,6 +55,7 @@ class Upload(SQLModel, table=True):
         Index("ix_upload_live", "id", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
         Index("ix_upload_account_digest", "account", "source_digest"),
         Index("ix_upload_continues_id", "continues_id"),
+        Index("ix_upload_ended_at", "ended_at"),
     )
 
     id: int = key()
@@ -148,6 +149,7 @@ class CallList(SQLModel, table=True):
     poll_token: str | None = Field(default=None, max_length=26)
     poll_lease_until: datetime | None = None
     quiet_polls: int = 0
+    poll_rung_until: datetime | None = None
 
 
 class Chunk(SQLModel, table=True):
@@ -207,6 +209,9 @@ class Chunk(SQLModel, table=True):
     bytes: int = Field(sa_type=BigInteger)
     digest: str = Field(max_length=64)
     index_digest: str = Field(max_length=64)
+    whole_digest: str | None = Field(
+        default=None, max_length=64, description="the index as it was before somebody left the chunk unsent"
+    )
     first_row: int = Field(sa_type=BigInteger)
     last_row: int = Field(sa_type=BigInteger)
     pilot: bool = Field(
@@ -226,6 +231,7 @@ class Chunk(SQLModel, table=True):
     check_at: datetime | None = None
     check_token: str | None = Field(default=None, max_length=26)
     check_lease_until: datetime | None = None
+    check_rung_until: datetime | None = None
     absent_at: datetime | None = None
     vanished: int = Field(default=0, description="how often it was sent and proved not to have arrived")
     partial_at: datetime | None = None
@@ -356,6 +362,15 @@ class Gate(SQLModel, table=True):
     message: str | None = Field(default=None, sa_column=Column(Text))
     blocked_at: datetime | None = None
     probe_at: datetime | None = None
+    strikes: int = Field(
+        default=0,
+        sa_column_kwargs={"server_default": text("0")},
+        description="requests and probes in a row that the provider failed, since a request was answered",
+    )
+    trial_token: str | None = Field(default=None, max_length=26)
+    trial_until: datetime | None = Field(
+        default=None, description="one worker alone sends until then, to see whether the provider has recovered"
+    )
     throttled_until: datetime | None = None
     listed_since: datetime | None = Field(
         default=None, description="numbers came onto the do-not-call list that running campaigns were not compared with"
@@ -366,3 +381,14 @@ class Gate(SQLModel, table=True):
     hear_at: datetime | None = Field(default=None, description="nobody looks for waiting callbacks before")
     balance: float | None = None
     balance_at: datetime | None = None
+
+
+class Watch(SQLModel, table=True):
+    """What is looked at on a timer by one worker of all, and what it found."""
+
+    __tablename__ = "watch"
+
+    name: str = Field(primary_key=True)
+    next_at: datetime
+    checked_at: datetime | None = None
+    found: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))

@@ -25,7 +25,7 @@ from worker.job import Job
 from worker.models import Upload
 from worker.settings import Settings, load
 from worker.states import UploadState
-from worker.store import uploads
+from worker.store import journal, uploads
 
 _log = logging.getLogger("rollcall.producer")
 
@@ -56,16 +56,19 @@ def _be_ready(chosen: Settings) -> None:
     migrate.upgrade(chosen)
 
 
-def enqueue(job: Job | dict[str, Any], *, context: Context | None = None, again: bool = True) -> Receipt:
+def enqueue(
+    job: Job | dict[str, Any], *, context: Context | None = None, again: bool = True, who: str | None = None
+) -> Receipt:
     """Store a job and ring for it.
 
-    `job` is a `Job` or its JSON form. `again=False` refuses a file that this account was given before. Raises
+    `job` is a `Job` or its JSON form. `again=False` refuses a file that this account was given before. `who` gave it,
+    for the journal. Raises
     InputError (`bad_job`, `bad_option`, `window_unsupported`, `bad_calling_hours`, `key_reused`, `file_again`,
     `no_such_upload`, `cannot_continue`, and what is wrong with the file), ConfigError (`unknown_account`,
     `cannot_verify`, `bad_calling_hours`), Unavailable (database or staging). After an error nothing is stored.
     """
     ctx = context or connect()
-    return _receive(ctx, _parsed(ctx, job), trusted=True, again=again)
+    return _receive(ctx, _parsed(ctx, job), trusted=True, again=again, who=who or "a program")
 
 
 def draft(ctx: Context, job: Job | dict[str, Any], staging: Staging, *, again: bool) -> Upload | Receipt:
@@ -97,7 +100,7 @@ def receive_message(ctx: Context, job: Any, message_id: str) -> None:
     if job.get("idempotency_key") is None:
         job["idempotency_key"] = message_id
     try:
-        _receive(ctx, jobs.parse(continuation.addressed(ctx, job)), trusted=False, again=True)
+        _receive(ctx, jobs.parse(continuation.addressed(ctx, job)), trusted=False, again=True, who="a message")
     except (Unavailable, SQLAlchemyError):
         raise  # the door rings for it again
     except RollcallError as error:
@@ -108,7 +111,7 @@ def receive_message(ctx: Context, job: Any, message_id: str) -> None:
         _store_failure(ctx, job, message_id, InputError("unreadable_message", text))
 
 
-def _receive(ctx: Context, job: Job, *, trusted: bool, again: bool) -> Receipt:
+def _receive(ctx: Context, job: Job, *, trusted: bool, again: bool, who: str) -> Receipt:
     root, whole = continuation.inherit(ctx, job)
     complete = _with_defaults(ctx, whole)
     digest = sources.stage(ctx, whole, trusted=trusted)
@@ -121,6 +124,8 @@ def _receive(ctx: Context, job: Job, *, trusted: bool, again: bool) -> Receipt:
         if earlier is None:
             row = _row(ctx, session, complete, ulid, key, digest, same, root)
             earlier = None if uploads.receive(session, row) else uploads.by_key(session, key)
+            if earlier is None:
+                journal.note(session, row.created_at, "receive", "stored", upload_id=row.id, who=who)
     if earlier is not None:
         return _same(earlier, same)
     telemetry.emit("producer.received", upload=ulid, account=job.account)

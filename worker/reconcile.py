@@ -18,13 +18,13 @@ from sqlmodel import Session
 from worker import accounts, retry, roster, telemetry
 from worker.context import Context
 from worker.errors import ProviderError, Refused
+from worker.giving_up import giving_up
 from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Found, Place, Provider
 from worker.states import CHUNK_SENT, UploadState
 from worker.store import chunks, journal, lists, outcomes, uploads
 
 PATIENCE = 4  # times `settle` that a list may show less than it holds before a person is asked
-NAMED = 50  # missing rows that are named one by one in the evidence
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,10 @@ def reconcile(ctx: Context, list_id: int) -> None:
         return
     telemetry.emit("reconcile.looking", upload=upload.ulid, chunk=chunk.seq)
     doubt = Doubt(upload, call_list, chunk, now)
-    seen = retry.as_value(lambda: _look(ctx, doubt))
-    if isinstance(seen, ProviderError):
-        accounts.hold(ctx, upload.account, seen)
+    with giving_up(ctx.stopping):
+        seen = retry.as_value(lambda: _look(ctx, doubt))
+    if ctx.kind(upload.account).capabilities.finds_by_reference:
+        accounts.judge(ctx, upload.account, seen)
     with ctx.db.write() as session:
         uploads.lock(session, upload.id)
         verdict = _settle(ctx, session, doubt, seen, ctx.db.now(session))
@@ -79,10 +80,10 @@ def reconcile(ctx: Context, list_id: int) -> None:
 
 def _look(ctx: Context, doubt: Doubt) -> Seen:
     """One complete read of what the provider has; raises ProviderError where it cannot be had."""
-    provider, reference = accounts.provider(ctx, doubt.upload.account), doubt.call_list.reference
-    can = ctx.kind(doubt.upload.account).capabilities
+    can, reference = ctx.kind(doubt.upload.account).capabilities, doubt.call_list.reference
     if not can.finds_by_reference:
         return _listen(ctx, doubt)
+    provider = accounts.in_reach(ctx, doubt.upload.account)
     if reference is None or not can.shows_contacts:
         found = retry.reading(lambda: provider.find(doubt.call_list.name), ctx.stopping)
         if not found:
@@ -263,7 +264,7 @@ def _partial(ctx: Context, session: Session, doubt: Doubt, seen: Seen, now: date
         "reference": seen.reference,
         "present": seen.present,
         "missing": len(seen.missing),
-        "rows": list(seen.missing[:NAMED]),
+        "rows": list(seen.missing[: roster.NAMED]),
         "repeated": seen.repeated,
     }
     text = f"{seen.present} of {chunk.rows} contacts are in list {seen.reference}, {len(seen.missing)} are not; decide."

@@ -30,7 +30,6 @@ from worker.windows import Asked, Plan, Planned, is_asked, read_daily, read_sche
 
 _log = logging.getLogger("rollcall.retime")
 DAILY = (WINDOW_START, WINDOW_END)
-WHY = "no calling window is left"
 
 
 def in_time(ctx: Context, upload: Upload, now: datetime) -> datetime | None:
@@ -116,7 +115,7 @@ def _renew(ctx: Context, upload: Upload, chunk: Chunk) -> None:
         if not chunks.shrink(session, chunk, **values):
             return
         places = pl.DataFrame({"row": left}, schema={"row": pl.Int64}).with_columns(chunk_id=pl.lit(chunk.id))
-        withdrawals.ask(session, upload.id, places, "calling hours", WHY, now)
+        withdrawals.ask(session, upload.id, places, "calling hours", withdrawals.NO_WINDOW, now)
         had = f"Its windows were those of a start at {chunk.not_before.isoformat()}, in the object {chunk.digest}."
         _note(session, now, chunk, "renewed", count=len(left), message=had)
     telemetry.emit("retime.renewed", upload=upload.ulid, chunk=chunk.seq, rows=chunk.rows, left=len(left))

@@ -14,8 +14,8 @@ from tenacity import (
     retry_any,
     retry_if_exception,
     stop_after_attempt,
+    stop_after_delay,
     stop_any,
-    stop_never,
     stop_when_event_set,
     wait_random_exponential,
 )
@@ -33,7 +33,7 @@ _backoff = wait_random_exponential(multiplier=0.2, max=2)
 def _unsent(error: BaseException) -> bool:
     if isinstance(error, Throttled):
         return error.retry_after is not None and error.retry_after <= PATIENCE
-    return isinstance(error, NotSent) and not error.fault
+    return isinstance(error, NotSent) and not error.ours
 
 
 def _harmless(error: BaseException) -> bool:
@@ -64,8 +64,8 @@ def sending(call: Callable[[], T], stopping: threading.Event, deadline: float) -
 
 
 def reading(call: Callable[[], T], stopping: threading.Event) -> T:
-    """Run a request that changes nothing; any doubt about it is harmless, so it is asked again."""
-    return _run(call, stopping, _harmless, stop_never)
+    """Run a request that changes nothing; any doubt about it is harmless, so it is asked again, unless it took long."""
+    return _run(call, stopping, _harmless, stop_after_delay(PATIENCE))
 
 
 def _run(

@@ -51,16 +51,24 @@ def decide(ctx: Context, ulid: str, seq: int, decision: Decision, who: str, why:
         chunk = _in_review(session, upload, seq)
     evidence = None if decision == "give_up" else _look(ctx, upload, chunk)
     if evidence is not None and evidence.told and not evidence.missing.is_empty():
-        _be_sure(ctx, chunk, evidence)
+        _be_sure(ctx, chunk, evidence, who)
     with ctx.db.write() as session:
         if uploads.lock(session, upload.id).state == UploadState.CANCELLED and decision == "resend":
             raise InputError("upload_cancelled", f"Upload {ulid} was cancelled; accept the chunk or give it up.")
         now = ctx.db.now(session)
         if not _settle(ctx, session, upload, chunk, decision, evidence):
             raise _not_in_review(upload, seq)
-        note = {"list_id": chunk.list_id, "chunk_id": chunk.id, "who": who, "message": why}
+        note = {"list_id": chunk.list_id, "chunk_id": chunk.id, "who": who, "message": why, **_seen(evidence, chunk)}
         journal.note(session, now, "decide", decision, upload_id=upload.id, **note)
         uploads.advance(session, upload.id, now)
+
+
+def _seen(evidence: Evidence | None, chunk: Chunk) -> dict[str, Any]:
+    """For the journal: how many of the chunk the provider showed when the decision was taken, and in which list."""
+    if evidence is None or not evidence.told:
+        return {}
+    count = chunk.rows - evidence.missing.len() if evidence.short is None else evidence.short
+    return {"reference": evidence.reference, "count": count}
 
 
 def _settle(
@@ -155,14 +163,26 @@ def _numbered(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
     return Evidence(rows.clear(), fullest.reference, True, short=short)
 
 
-def _be_sure(ctx: Context, chunk: Chunk, evidence: Evidence) -> None:
-    """What is not there may only be invisible yet, or still on its way: it must be missing twice, `settle` apart."""
+def _be_sure(ctx: Context, chunk: Chunk, evidence: Evidence, who: str) -> None:
+    """What is not there may only be invisible yet, or still on its way: it must be missing twice, `settle` apart.
+
+    What was seen is kept with the chunk, for whoever decides next.
+    """
     settle = timedelta(seconds=ctx.settings.account(_account(ctx, chunk)).settle)
     with ctx.db.write() as session:
         now = ctx.db.now(session)
         told = chunk.evidence.get("looked_at")
         since = datetime.fromisoformat(told) if told and evidence.complete else now
-        chunks.looked(session, chunk, {**chunk.evidence, "looked_at": since.isoformat()})
+        missing = evidence.missing.len()
+        seen = {
+            "looked_at": since.isoformat(),
+            "present": chunk.rows - missing,
+            "missing": missing,
+            "rows": evidence.missing.head(roster.NAMED).to_list(),
+        }
+        chunks.looked(session, chunk, {**chunk.evidence, **seen})
+        about = {"list_id": chunk.list_id, "chunk_id": chunk.id, "who": who, **_seen(evidence, chunk)}
+        journal.note(session, now, "look", "missing", upload_id=chunk.upload_id, **about)
     sure_at = max(since, chunk.deadline_at or since) + settle
     if now < sure_at:
         shown = sure_at.astimezone(UTC).strftime("%H:%M:%S UTC")
@@ -211,8 +231,11 @@ def _resend(ctx: Context, session: Session, upload: Upload, chunk: Chunk, eviden
     if not chunks.person_resends(session, chunk, until, **parts.cut(ctx, upload, chunk, missing, keep=True)):
         return False
     changed = {"seq": chunks.next_seq(session, upload.id), "state": ChunkState.ACCEPTED, "settled_at": now}
-    session.add(Chunk(**{**sent, **arrived, **changed}))
+    apart = Chunk(**{**sent, **arrived, **changed})
+    session.add(apart)
     session.flush()
+    out_of = {"list_id": apart.list_id, "chunk_id": apart.id, "reference": str(chunk.seq), "count": apart.rows}
+    journal.note(session, now, "split", "arrived", upload_id=upload.id, **out_of)
     _expect_outcomes(ctx, session, upload, chunk, evidence)
     return True
 

@@ -37,6 +37,9 @@ SANDBOX_DISPOSITIONS = {
 READ_DEADLINES = {"kore": 1800.0}
 
 
+STOP_MARGIN = 10.0  # seconds for what comes after the answer: to settle it, and to end the process
+
+
 class Timing(BaseModel):
     """Seconds, all of them."""
 
@@ -49,10 +52,19 @@ class Timing(BaseModel):
     eta_horizon: float = Field(120, gt=0, description="how far ahead a submission is handed to the broker with an ETA")
     visibility_timeout: float = Field(3600, gt=0, description="Redis redelivers what was not acknowledged in this time")
     slice: float = Field(20, gt=0, description="a list runner yields after this long")
+    unattended: float = Field(
+        300, gt=0, description="what is due for so long, and taken up by nobody, is said to be stuck"
+    )
+    stop_grace: float = Field(
+        75, gt=0, description="how long a worker that is told to stop may take; what stops it must wait as long"
+    )
     late_after: float = Field(3600, gt=0, description="a chunk not sent this long after its start waits for a person")
     outcome_grace: float = Field(48 * 3600, gt=0, description="how long after the last possible attempt we still ask")
     balance_every: float = Field(30, gt=0, description="the balance is asked for at most this often")
     probe_every: float = Field(10, gt=0, description="how often a blocked account is tried again")
+    probe_slowest: float = Field(
+        300, gt=0, description="a provider that is down is tried half as often each time, and this often at least"
+    )
 
 
 class AccountSettings(BaseModel):
@@ -91,7 +103,9 @@ class AccountSettings(BaseModel):
     poll_fast: float = Field(15, gt=0, description="seconds after which we look again, doubled while nothing changes")
     poll_slow: float = Field(900, gt=0, description="seconds between two looks, at most")
     call_again_after: float = Field(
-        0, ge=0, description="days in which a number that this account has called is a duplicate; 0: never"
+        0,
+        ge=0,
+        description="days after the end of an upload in which a number that it has called is a duplicate; 0: none",
     )
     window: str | None = Field(
         None, description="calling window of jobs that name none: legal, or local hours such as 09:00-18:00"
@@ -192,6 +206,9 @@ class Settings(BaseSettings):
     )
     max_deaths: int = Field(3, ge=1, description="a chunk or an intake that kills its worker this often needs a person")
     max_vanished: int = Field(3, ge=1, description="a chunk that was sent this often and never arrived needs a person")
+    max_strikes: int = Field(
+        5, ge=1, description="a provider that fails so many requests in a row is left alone until it answers"
+    )
     callback_days: float = Field(30, gt=0, description="callbacks that were applied or ignored are kept for so long")
     timing: Timing = Field(default_factory=Timing)
     accounts: dict[str, AccountSettings] = Field(default_factory=dict)
@@ -217,6 +234,12 @@ class Settings(BaseSettings):
                     f"accounts.{name}.http_deadline ({account.http_deadline:g} s) must be shorter than timing.lease "
                     f"({self.timing.lease:g} s), else a request outlives its claim"
                 )
+            if account.http_deadline + STOP_MARGIN > self.timing.stop_grace:
+                raise ValueError(
+                    f"accounts.{name}.http_deadline ({account.http_deadline:g} s) must be shorter than "
+                    f"timing.stop_grace ({self.timing.stop_grace:g} s) by {STOP_MARGIN:g} s, else a worker that is "
+                    "told to stop leaves its request in doubt"
+                )
         if self.calling_hours is not None:
             self.calling_hours = config_file().parent / self.calling_hours
         self._check_timing(self.timing)
@@ -231,6 +254,8 @@ class Settings(BaseSettings):
 
     @staticmethod
     def _check_timing(timing: Timing) -> None:
+        if timing.probe_slowest < timing.probe_every:
+            raise ValueError("timing.probe_slowest must not be shorter than timing.probe_every")
         if timing.sweep_interval >= timing.lease:
             raise ValueError("timing.sweep_interval must be shorter than timing.lease")
         if timing.eta_horizon >= timing.visibility_timeout:

@@ -143,10 +143,10 @@ def _may_dial(ctx: Context, upload: Upload, call_list: CallList) -> bool:
     """Whether the provider shows that the list was started, or does not show it now: then it is asked again."""
     place = place_of(upload, call_list)
     found = retry.as_value(
-        lambda: retry.reading(lambda: accounts.provider(ctx, upload.account).status(place), ctx.stopping)
+        lambda: retry.reading(lambda: accounts.in_reach(ctx, upload.account).status(place), ctx.stopping)
     )
+    accounts.judge(ctx, upload.account, found)
     if isinstance(found, ProviderError):
-        accounts.hold(ctx, upload.account, found)
         _again_soon(ctx, call_list)
         return True
     if found is None or not (found.dials or found.complete):
@@ -231,8 +231,7 @@ def _request(ctx: Context, upload: Upload, call_list: CallList, begun: _Begun) -
         elif answer is not None and not isinstance(answer, Refused):
             lists.steer_later(session, call_list.id, now + timedelta(seconds=ctx.settings.timing.probe_every))
         journal.closed(session, begun.line, now, answer, reference=answer)
-    if isinstance(answer, ProviderError):
-        accounts.hold(ctx, upload.account, answer)
+    accounts.judge(ctx, upload.account, answer)
     if step not in ("stop", "edit"):
         ctx.ring("withdraw", upload.ulid)
     result = type(answer).__name__ if isinstance(answer, ProviderError) else "done"
@@ -248,7 +247,7 @@ def _say(ctx: Context, upload: Upload, call_list: CallList, begun: _Begun) -> st
     def once() -> str | None:
         if time.monotonic() >= begun.deadline:
             raise NotSent("deadline_passed", "The time for this step was over before it went out.", ours=True)
-        provider = accounts.provider(ctx, upload.account)
+        provider = accounts.in_reach(ctx, upload.account)
         if step == "edit":
             _edit(provider, place, call_list.changes or {})
             return None

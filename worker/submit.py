@@ -110,8 +110,7 @@ def submit_next(ctx: Context, upload: Upload, call_list: CallList) -> Next:
         following = _settle(ctx, session, claimed, answer)
         if isinstance(answer, ProviderError):
             uploads.advance(session, upload.id, ctx.db.now(session))
-    if isinstance(answer, ProviderError):
-        accounts.hold(ctx, upload.account, answer)
+    accounts.judge(ctx, upload.account, answer)
     telemetry.emit("submit.settled", upload=upload.ulid, chunk=claimed.chunk.seq, answer=type(answer).__name__)
     return following
 
@@ -190,7 +189,7 @@ def _send(ctx: Context, claimed: Claimed) -> Answer | Made:
     )
 
     def call() -> Accepted | Made:
-        return accounts.provider(ctx, claimed.upload.account).submit(submission, claimed.deadline)
+        return accounts.in_reach(ctx, claimed.upload.account).submit(submission, claimed.deadline)
 
     return retry.as_value(lambda: retry.sending(call, ctx.stopping, claimed.deadline))
 
@@ -277,8 +276,11 @@ def _completed(ctx: Context, upload: Upload, call_list: CallList) -> bool:
         age = (ctx.db.now(session) - call_list.sent_at).total_seconds()
     if age < COMPLETION_AGE:
         return False
-    provider, place = accounts.provider(ctx, upload.account), place_of(upload, call_list)
-    found = retry.as_value(lambda: retry.reading(lambda: provider.status(place), ctx.stopping))
+    place = place_of(upload, call_list)
+    found = retry.as_value(
+        lambda: retry.reading(lambda: accounts.in_reach(ctx, upload.account).status(place), ctx.stopping)
+    )
+    accounts.judge(ctx, upload.account, found)
     return not isinstance(found, ProviderError) and found is not None and found.complete
 
 
@@ -290,5 +292,6 @@ def _rotate(ctx: Context, upload: Upload, call_list: CallList) -> None:
             return
         number = lists.next_number(session, upload.id)
         fresh = lists.rotate(session, call_list, number, list_name(ctx, upload, number), ctx.holds(upload))
+        journal.note(session, ctx.db.now(session), "list", "rotated", upload_id=upload.id, list_id=fresh.id)
     telemetry.emit("submit.rotated", upload=upload.ulid, list=number)
     ctx.ring("submit", fresh.id)

@@ -10,11 +10,10 @@ from worker import embedded, heartbeat
 from worker.broker_socket import prepare
 from worker.child import Service
 from worker.errors import InputError, Unavailable
-from worker.settings import Settings
+from worker.settings import Settings, Timing
 from worker.supervisor import Supervisor, refuse_second
 
 LOOPBACK = "127.0.0.1"
-CALLS_GRACE = 75.0  # longer than the deadline of one request to a provider: what is being sent is settled, not in doubt
 INTAKE_KEPT = 500_000  # KB; an intake process that had more is replaced, since much of it would never be given back
 INTAKE_GRACE = 30.0  # an intake that is cut off is read again from the start
 # Intake has threads of its own: more beneath them, and a heap for each, would cost time and memory.
@@ -27,7 +26,7 @@ SANDBOX_SPEED = 60
 class Plan:
     """What to run. `own_broker` says whether the broker behind `broker_url` is ours to start; a port of None is no.
 
-    `web` is the host and the port of the HTTP door.
+    `web` is the host and the port of the HTTP door. `stop_grace` is in seconds, for the worker that calls.
     """
 
     home: Path
@@ -36,6 +35,7 @@ class Plan:
     sandbox_port: int | None
     flower_port: int | None
     web: tuple[str, int] | None = None
+    stop_grace: float = Timing().stop_grace
 
     @property
     def ports(self) -> dict[str, int]:
@@ -58,6 +58,7 @@ def up(
     flower_port: int = 5555,
     flower: bool = True,
     web: tuple[str, int] | None = None,
+    stop_grace: float = Timing().stop_grace,
 ) -> int:
     """Run everything until a signal; returns the exit code. The database must have been migrated.
 
@@ -66,7 +67,7 @@ def up(
     """
     home = home.absolute()
     refuse_second(home)
-    plan = Plan(home, "", False, sandbox_port if sandbox else None, flower_port if flower else None, web)
+    plan = Plan(home, "", False, sandbox_port if sandbox else None, flower_port if flower else None, web, stop_grace)
     _check_addresses(plan.addresses)
     url, own = _broker(home, broker_url)
     plan = replace(plan, broker_url=url, own_broker=own)
@@ -123,7 +124,7 @@ def _web(host: str, port: int, env: Mapping[str, str]) -> Service:
 def _calls(plan: Plan, env: Mapping[str, str]) -> Service:
     """Threads: they wait for providers most of the time, and share one process's memory."""
     pool = ["--pool", "threads", "-c", "16", "-Q", "submit,collect,sweep", "-n", "calls@%h"]
-    return _celery("calls", ["worker", *pool, *QUIET], plan, env, grace=CALLS_GRACE)
+    return _celery("calls", ["worker", *pool, *QUIET], plan, env, grace=plan.stop_grace)
 
 
 def _intake(plan: Plan, env: Mapping[str, str]) -> Service:

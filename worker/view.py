@@ -5,11 +5,12 @@ from typing import Any
 from sqlmodel import Session
 
 from worker.errors import InputError
-from worker.models import Upload
-from worker.states import CHUNK_BUSY, CHUNK_WAITING, Blocked, ChunkState, UploadState
+from worker.models import CallList, Upload
+from worker.states import CHUNK_BUSY, CHUNK_WAITING, Blocked, ChunkState, ListState, UploadState
 from worker.store import chunks, families, gates, lists, outcomes, pilots, uploads
 
 ROWS = ("total", "accepted", "rejected", "suppressed", "duplicate", "refused", "cancelled", "waiting", "unknown")
+HELD = (UploadState.PAUSED, UploadState.CANCELLED)
 ENDS_BY_ITSELF = (ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN)
 
 
@@ -32,6 +33,7 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
             {
                 "reference": one.reference,
                 "rows": accepted.get(one.id, 0),
+                **({"now": _stopping(one)} if upload.state in HELD else {}),
                 **({"campaign": one.campaign} if one.campaign else {}),
                 **({"tallies": one.tallies} if one.tallies else {}),
                 **({"changes_refused": one.changes_refused} if one.changes_refused else {}),
@@ -61,6 +63,15 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
     if waiting:
         shown["needs_person"] = waiting
     return shown
+
+
+def _stopping(call_list: CallList) -> str:
+    """What a list does whose upload is held: it has ended, is stopped or being stopped, or cannot be and goes on."""
+    if call_list.state == ListState.FINISHED:
+        return "ended"
+    if call_list.state == ListState.STOPPED:
+        return "stopped"
+    return "being_stopped" if call_list.stop_wanted else "goes_on"
 
 
 def _continuation(session: Session, upload: Upload) -> dict[str, Any]:

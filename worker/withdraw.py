@@ -17,7 +17,7 @@ from sqlmodel import Session
 
 from worker import accounts, parts, retry, roster, telemetry, told
 from worker.context import Context, place_of
-from worker.errors import InputError, ProviderError, Refused, StagingError, Throttled, Unavailable
+from worker.errors import InputError, NotSent, ProviderError, Refused, StagingError, Throttled, Unavailable
 from worker.models import CallList, Chunk, Upload, Withdrawal
 from worker.providers.base import TASKS
 from worker.states import ChunkState, Disposition, WithdrawalState
@@ -95,6 +95,8 @@ def withdraw(ctx: Context, ulid: str) -> None:
         gate = gates.look(session, upload.account)
     if gate is not None and gate.throttled_until is not None and gate.throttled_until > _later(ctx, now):
         one.stop = "The provider said when to come again."  # a shorter wait, as many requests bring it, is sat out
+    elif gate is not None and gates.is_left_alone(gate):
+        one.stop = gate.message
     every.sort(key=lambda chunk: chunk.state != ChunkState.ACCEPTED)
     by_chunk: dict[int, list[Withdrawal]] = {}
     for wish in wishes:
@@ -253,9 +255,8 @@ def _ask_provider(one: _Pass, call_list: CallList, chunk: Chunk, wishes: list[Wi
                 alike.setdefault((wish.since, answer.get(uuid_of[wish.row])), []).append(wish)
             for (_, said), some in alike.items():
                 withdrawals.put_off(session, some, _patiently(ctx, some[0], now), said)
-    if isinstance(answer, ProviderError) and (
-        accounts.hold(ctx, upload.account, answer) or isinstance(answer, Throttled)
-    ):
+    held = accounts.judge(ctx, upload.account, answer)
+    if isinstance(answer, ProviderError) and (held or isinstance(answer, (Throttled, NotSent))):
         one.stop = answer.message
     telemetry.emit("withdraw.answered", upload=upload.ulid, chunk=chunk.seq, answer=type(answer).__name__)
     return left
@@ -265,7 +266,7 @@ def _request(
     ctx: Context, upload: Upload, call_list: CallList, uuids: list[str]
 ) -> dict[str, str | None] | ProviderError:
     def once() -> dict[str, str | None]:
-        hands = accounts.provider(ctx, upload.account).hands
+        hands = accounts.in_reach(ctx, upload.account).hands
         if hands is None:
             raise Refused("cannot_withdraw", "The provider cannot take single contacts back.")
         return hands.withdraw(place_of(upload, call_list), uuids)

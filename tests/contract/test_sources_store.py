@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]
+import fsspec
 import pytest
+from fsspec.registry import _registry as known_file_systems
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -172,3 +174,15 @@ def test_a_driver_that_is_missing_is_named(small_house: House, url: str, package
     with pytest.raises(ConfigError, match=f"pip install {package}") as caught:
         stage(small_house, url)
     assert caught.value.code == "no_source_driver"
+
+
+class Unconfigured(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspec carries no types
+    """As adlfs is where it finds neither a connection string nor an account's name."""
+
+    def __init__(self, **_: object) -> None:
+        raise ValueError("Must provide either a connection_string or account_name with credentials!!")
+
+
+def test_a_driver_that_was_told_nothing_of_its_store(small_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(known_file_systems, "az", Unconfigured)
+    assert refusal(small_house, "az://lists/people.csv") == "source_refused"

@@ -23,7 +23,7 @@ def test_the_list_dials_only_after_it_was_compared(house: House) -> None:
     assert provider_status(house) == ["Canceled"]
     assert house.sql("SELECT held FROM call_list")[0][0]
     all_accepted_once(house, house.finish(ulid))
-    results = [row[0] for row in house.sql("SELECT step FROM attempt ORDER BY id")]
+    results = [row[0] for row in house.sql("SELECT step FROM attempt WHERE step NOT IN ('upload', 'list') ORDER BY id")]
     assert results[-2:] == ["compare", "recover"]
 
 

@@ -25,7 +25,7 @@ from tests.patience import until
 from worker import producer, view
 from worker.bells import QUEUES
 from worker.embedded import answers, server_binary
-from worker.settings import AccountSettings, Settings
+from worker.settings import Settings, Timing
 
 SAMPLE = ROOT / "samples" / "us_hospitals.csv"
 OURS = ("migrate", "worker-intake", "worker", "beat", "web", "flower", "sandbox")
@@ -75,8 +75,7 @@ def test_what_runs_on_is_watched_and_started_again() -> None:
 def test_workers_wait_for_the_schema_and_may_finish_what_they_send() -> None:
     for name in (*WORKERS, "beat"):
         assert compose.services()[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
-    deadline = AccountSettings().http_deadline
-    assert seconds(compose.services()["worker"]["stop_grace_period"]) > deadline + 10
+    assert seconds(compose.services()["worker"]["stop_grace_period"]) > Timing().stop_grace
 
 
 def test_the_image_holds_every_package_and_is_nobodys_root() -> None:

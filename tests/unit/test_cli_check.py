@@ -1,5 +1,6 @@
 """`rollcall check`: what is configured, and whether it answers."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def test_where_nothing_runs_each_thing_is_named(cli: Cli) -> None:
         "staging": True,
         "broker": False,
         "workers": True,
+        "invariants": True,
         "account sandbox": False,
     }
     assert told["broker"]["error"]["code"] == "broker_down"
@@ -150,3 +152,16 @@ def test_a_database_server_without_its_schema_wants_migrate(cli: Cli, provider: 
     assert cli("migrate", "--json").last == {"changed": True}
     assert cli("migrate", "--json").last == {"changed": False}
     assert by_name(cli("check", "--json").last)["database"]["ok"]
+
+
+def test_what_is_broken_fails_the_check_and_is_named(cli: Cli, provider: Provider, broker: EmbeddedBroker) -> None:
+    cli.monkeypatch.setenv("ROLLCALL_SANDBOX_URL", provider.url)
+    assert cli("check").code == 0
+    with sqlite3.connect(cli.home / "rollcall.db") as connection:
+        values = "'sandbox', 'balance', '2020-01-01 00:00:00.000000'"
+        connection.execute(f"INSERT INTO gate (account, blocked, probe_at) VALUES ({values})")
+    ran = cli("check", "--json")
+    assert ran.code == 1
+    error = by_name(ran.last)["invariant unprobed"]["error"]
+    assert error["code"] == "invariant_broken"
+    assert error["message"].startswith("1 accounts are held back and nobody tries them, sandbox among them")

@@ -7,6 +7,7 @@ import pytest
 
 from tests.house import House
 from tests.unit.cli_runs import Cli
+from worker import control
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def cli(small_house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str], 
 
 
 def decisions(house: House) -> list[tuple[str, str, str | None]]:
-    lines = house.sql("SELECT step, who, message FROM attempt WHERE who IS NOT NULL ORDER BY id")
+    lines = house.sql("SELECT step, who, message FROM attempt WHERE who = 'dana' ORDER BY id")
     return [tuple(line) for line in lines]
 
 
@@ -36,6 +37,25 @@ def test_pause_resume_and_cancel_say_the_state_and_leave_a_name(small_house: Hou
     assert decisions(small_house) == [("pause", "dana", None), ("resume", "dana", None), ("cancel", "dana", None)]
     ran = cli("resume", ulid)
     assert (ran.code, ran.error.split(": ")[1]) == (2, "cannot_resume")
+
+
+def test_a_cancel_says_what_was_accepted_and_what_its_lists_do(small_house: House, cli: Cli) -> None:
+    ulid = small_house.upload(5)
+    small_house.run(ulid, until=lambda status: status["state"] == "dialing", step=0.01)
+    [(reference,)] = small_house.sql("SELECT reference FROM call_list")
+    told = f"Upload {ulid} is cancelled. 5 contacts were accepted already; list {reference} is "
+    assert cli("cancel", ulid).error == f"{told}being stopped."
+    assert "being stopped" in cli("status", ulid).out
+    small_house.work()
+    assert cli("cancel", ulid).error == f"{told}stopped."
+    assert [one["now"] for one in cli("status", ulid, "--json").last["lists"]] == ["stopped"]
+
+
+def test_a_list_that_cannot_be_stopped_is_said_to_go_on(small_house: House, cli: Cli) -> None:
+    ulid = small_house.upload(5, account="formant")
+    small_house.run(ulid, until=lambda status: status["rows"]["accepted"] == 5)
+    control.cancel(small_house.ctx, ulid, "anna")
+    assert [one["now"] for one in small_house.status(ulid)["lists"]] == ["goes_on"]
 
 
 def test_what_continues_a_cancelled_upload_is_named(small_house: House, cli: Cli) -> None:
@@ -82,6 +102,7 @@ def test_review_shows_the_doubt_with_its_journal(small_house: House, cli: Cli) -
     assert [line["step"] for line in told["journal"]]
     shown = cli("review", ulid).out
     assert "short_count" in shown
+    assert "Chunk 1 was sent with the request that makes list 1, and answered after " in shown
     assert f"rollcall review {ulid} 1 --accept|--resend|--give-up" in shown
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.intake_case import phone, taking
 from worker.errors import InputError
 from worker.intake import Dialect, peek, resolve_phone_column
+from worker.intake.header import column_named
 
 
 def columns(data: bytes, **dialect: str) -> list[str]:
@@ -203,6 +204,42 @@ def test_a_wider_encoding_is_meant_by_the_name_of_the_narrow_one(tmp_path: Path)
     ):
         taken = taking(tmp_path)(f"phone,name\n{phone(1)},{name}\n".encode(used), dialect=Dialect(encoding=declared))
         assert [row["name"] for row in taken.sent()] == [name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(" __start_at", "__START_AT", "\u00a0__start_at", "\ufeff__start_at", "__startAt"),
+        *("__Task_UUID", "__start execution time", " call_schedule", "Next_Attempt_Time"),
+    ],
+)
+def test_a_name_that_is_nearly_one_that_says_when_to_call_is_refused(name: str) -> None:
+    refused = refusal(f"phone,{name}\n{phone(1)},2000000000\n".encode())
+    assert refused.code == "misspelt_column"
+
+
+@pytest.mark.parametrize("name", ["start_at", "__start", "Call Schedule", "start execution time"])
+def test_a_name_of_the_users_own_is_theirs(name: str) -> None:
+    assert columns(f"phone,{name}\n1,2\n".encode()) == ["phone", name]
+
+
+@pytest.mark.parametrize("first", ["+13347930001", "(334) 793-0001", "3347930001", " 030/1234567 "])
+@pytest.mark.parametrize("wanted", [None, "phone", "the first"])
+def test_a_contact_is_no_header(first: str, wanted: str | None) -> None:
+    names = ["Ada", first]
+    with pytest.raises(InputError) as caught:
+        resolve_phone_column(names, first if wanted == "the first" else wanted)
+    assert caught.value.code == "no_header"
+    assert first.strip() not in caught.value.message
+
+
+def test_a_date_may_be_a_name() -> None:
+    assert resolve_phone_column(["Phone", "2030-01-31"], None) == "Phone"
+    with pytest.raises(InputError, match="2030-01-31"):
+        resolve_phone_column(["Name", "2030-01-31"], None)
+    with pytest.raises(InputError) as caught:
+        column_named(["Phone", "+13347930001"], "zone")
+    assert "334" not in caught.value.message
 
 
 def test_names_keep_their_spaces_and_case() -> None:

@@ -4,6 +4,7 @@ import gzip
 import io
 import tracemalloc
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -14,6 +15,7 @@ from tests.unit.packing import PACKINGS, zipped, zstd
 from worker.errors import InputError, Unavailable
 from worker.intake import Dialect, Staging, peek, take_in
 from worker.intake.opened import open_list
+from worker.intake.unpack import unpacked
 
 LIST = ("phone,name\n" + "".join(f"{phone(n)},Zoë {n}\n" for n in range(2000))).encode()
 BOMB = b"phone,name\n" + b"+13347930001,\n" * 400_000
@@ -97,6 +99,18 @@ def test_a_zip_with_a_password_is_refused() -> None:
 @pytest.mark.parametrize("head", [b"%PDF-1.7", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"Rar!\x1a\x07", b"PAR1\x15\x04"])
 def test_what_is_no_call_list_is_named(head: bytes) -> None:
     assert refusal(head + b"\n" * 100) == "unsupported_file"
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("within", [zipped(("xl/workbook.xml", b"")), gzip.compress(LIST), zstd(LIST), b"%PDF-1.7"])
+def test_what_is_packed_in_a_packed_file_is_named(packing: str, within: bytes) -> None:
+    assert refusal(PACKINGS[packing](within)) == "unsupported_file"
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 9, 1 << 20, -1])
+def test_a_packed_file_is_read_from_its_first_byte(size: int) -> None:
+    for pack in PACKINGS.values():
+        assert b"".join(iter(partial(unpacked(io.BytesIO(pack(LIST)), LIMIT).read, size), b"")) == LIST
 
 
 class Failing(io.BytesIO):

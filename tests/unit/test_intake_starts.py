@@ -32,6 +32,8 @@ LATER = NOW + 3600
         ("20300131T090000Z", 1896080400),
         ("2030-01-31T09:00:00.001Z", 1896080401),
         (str(NOW - 60), NOW - 60),
+        ("2100-01-01T00:00:00Z", 4102444800),
+        ("4102444800", 4102444800),
     ],
 )
 def test_starts_that_are_understood(cell: str, start: int) -> None:
@@ -45,6 +47,9 @@ def test_starts_that_are_understood(cell: str, start: int) -> None:
         ("2030-01-31", Code.ZONELESS_START),
         (str(LATER * 1000), Code.MILLISECOND_START),
         ("9" * 5000, Code.MILLISECOND_START),
+        ("4102444801", Code.MILLISECOND_START),
+        ("2100-01-01T00:00:01Z", Code.BAD_START),
+        ("9999-12-31T23:59:59-12:00", Code.BAD_START),
         ("tomorrow", Code.BAD_START),
         ("-5", Code.BAD_START),
         (f"{LATER}.0", Code.BAD_START),

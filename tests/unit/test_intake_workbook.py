@@ -64,6 +64,29 @@ def test_numbers_are_plain_digits_and_dates_are_iso() -> None:
     assert cells(workbook(["phone", "big"], [390612345678901, 1e21]))[1] == ["390612345678901", "1" + "0" * 21]
 
 
+def test_what_a_cell_cannot_hold_is_not_taken_for_empty(tmp_path: Path) -> None:
+    """A failed formula for a start would else be a start at once."""
+
+    def fill(book: Any) -> None:
+        sheet = book.add_worksheet("people")
+        sheet.write_row(4, 2, ["phone", "__start_at"])
+        for row, shown in enumerate(["#N/A", "#DIV/0!", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!"], start=5):
+            sheet.write(row, 2, phone(row))
+            sheet.write_formula(row, 3, "=A1", None, shown)
+        sheet.write(12, 2, phone(12))
+        sheet.write_number(12, 3, 2_000_000_000, book.add_format({"num_format": "yyyy-mm-dd"}))
+        sheet.write_row(13, 2, [phone(13), 2_000_000_000])
+
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        fill(book)
+    taken = taking(tmp_path)(out.getvalue())
+    shown = {one["line"]: (one["code"], one["text"].decode().partition(",")[2]) for one in taken.rejects()}
+    whys = ["#N/A", "#DIV/0!", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "#####"]
+    assert shown == {line: ("bad_start", why) for line, why in enumerate(whys, start=6)}
+    assert [row["line"] for row in taken.index()] == [14]
+
+
 def test_every_row_is_in_one_set_with_its_number_in_the_sheet(tmp_path: Path) -> None:
     rows: list[list[Any]] = [["name", "phone"], ["Ada", 13347930001], [None, None], ["Bob", "none"]]
     rows += [["Cid", phone(1)], ["Dan", phone(2)], ["", None], ["Eve", None]]

@@ -58,6 +58,8 @@ class TestTogether:
             ("[timing]\nlease = 5\n", ["http_deadline", "timing.lease"]),
             ("[timing]\nlease = 0.4\n[accounts.sandbox]\nhttp_deadline = 0.1\n", ["sweep_interval", "timing.lease"]),
             ("[timing]\nsweep_interval = 60\n", ["sweep_interval", "timing.lease"]),
+            ("[timing]\nstop_grace = 14\n", ["accounts.sandbox.http_deadline", "timing.stop_grace", "in doubt"]),
+            ("[timing]\nprobe_slowest = 9\n", ["timing.probe_slowest", "timing.probe_every"]),
             ("[timing]\neta_horizon = 3600\n", ["eta_horizon", "visibility_timeout"]),
             ("[timing]\nvisibility_timeout = 100\n", ["eta_horizon", "visibility_timeout"]),
             ("[timing]\nslice = 3540\n", ["timing.slice", "visibility_timeout"]),

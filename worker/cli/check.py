@@ -37,6 +37,7 @@ def check(
     findings = [_settings(chosen), *_hours(chosen)]
     findings += [_database(chosen), _staging(chosen), _broker(chosen), _workers(chosen)]
     with connect(chosen) as ctx:
+        findings += _invariants(ctx)
         findings += [_with_window(ctx, name, _account(ctx, name)) for name in _accounts(chosen, account)]
     _show(findings, as_json)
     return next((finding.problem.exit for finding in findings if finding.problem is not None), Exit.OK)
@@ -123,6 +124,23 @@ def _workers(chosen: "Settings") -> Finding:
     if nobody is None:
         return Finding("workers", "running")
     return Finding("workers", "none", warning=nobody.replace("so the upload waits", "so uploads wait"))
+
+
+def _invariants(ctx: "Context") -> list[Finding]:
+    """What is stuck, or does not add up. Nothing is said of a database that cannot be asked: that is told above."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from worker import invariants
+
+    try:
+        broken = invariants.look(ctx)
+    except (RollcallError, SQLAlchemyError):
+        return []
+    if not broken:
+        return [Finding("invariants", "every row is accounted for, and nothing is stuck")]
+    return [
+        Finding(f"invariant {one.name}", "", RollcallError("invariant_broken", invariants.said(one))) for one in broken
+    ]
 
 
 def _accounts(chosen: "Settings", only: str | None) -> list[str]:

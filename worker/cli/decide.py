@@ -3,7 +3,7 @@
 import getpass
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -65,10 +65,30 @@ def carry_out(
     if as_json:
         out.json_line(status)
     else:
-        out.say(f"{told}Upload {status['id']} is {status['state']}.")
+        out.say(f"{told}Upload {status['id']} is {status['state']}.{_what_stands(status)}")
         for one in status.get("continuations", ()):
             if one["state"] not in UPLOAD_ENDED:
                 out.say(f"note: Upload {one['id']} continues it and is {one['state']}; decide about it by itself.")
+
+
+NOW = {
+    "stopped": "is stopped",
+    "being_stopped": "is being stopped",
+    "goes_on": "cannot be stopped from here and goes on",
+}
+
+
+def _what_stands(status: dict[str, Any]) -> str:
+    """Of an upload that was paused or cancelled: what the provider has of it, and whether its lists are stopped."""
+    dialling = [one for one in status["lists"] if one.get("now") in NOW]
+    rows = status["rows"]
+    if not any("now" in one for one in status["lists"]) and not rows["unknown"]:
+        return ""
+    said = [f"{rows['accepted']} contacts were accepted already"]
+    if rows["unknown"]:
+        said.append(f"{rows['unknown']} are on their way or in doubt and are looked up")
+    said += [f"list {one['reference']} {NOW[one['now']]}" for one in dialling]
+    return f" {'; '.join(said)}."
 
 
 def who() -> str:

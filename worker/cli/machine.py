@@ -40,6 +40,7 @@ def up(
         flower_port=flower_port,
         flower=flower,
         web=web,
+        stop_grace=chosen.timing.stop_grace,
     )
 
 

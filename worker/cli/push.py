@@ -115,10 +115,11 @@ def _source(file: str) -> str:
 
 def _enqueue(chosen: Any, job: dict[str, Any], again: bool, as_json: bool) -> str:
     from worker.cli import place
+    from worker.cli.decide import who
     from worker.producer import enqueue
 
     with place.connect(chosen) as context:
-        receipt = enqueue(job, context=context, again=again)
+        receipt = enqueue(job, context=context, again=again, who=who())
     if not receipt.created:
         out.say(f"note: This very job was given before under this key; it is upload {receipt.id}.")
     if as_json:

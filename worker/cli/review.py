@@ -9,7 +9,10 @@ from worker.cli.options import AsJson, UploadId
 from worker.errors import InputError
 
 if TYPE_CHECKING:
+    from sqlmodel import Session
+
     from worker.db import Database
+    from worker.models import Chunk, Upload
     from worker.review import Decision
 
 JOURNAL = ("sent_at", "step", "result", "http_status", "code", "reference", "count", "who", "message")
@@ -70,7 +73,7 @@ def _show(database: "Database", ulid: str, seq: int | None, as_json: bool) -> No
 def _in_review(database: "Database", ulid: str, seq: int | None) -> dict[str, Any]:
     from worker import view
     from worker.states import ChunkState
-    from worker.store import chunks, journal
+    from worker.store import chunks
 
     with database.read() as session:
         upload = view.find(session, ulid)
@@ -84,9 +87,7 @@ def _in_review(database: "Database", ulid: str, seq: int | None) -> dict[str, An
                 "code": chunk.code,
                 "message": chunk.message,
                 "evidence": chunk.evidence,
-                "journal": [
-                    {name: getattr(line, name) for name in JOURNAL} for line in journal.of_chunk(session, chunk.id)
-                ],
+                "journal": _journal(session, upload, chunk),
             }
             for chunk in doubtful
             if seq in (None, chunk.seq)
@@ -94,6 +95,19 @@ def _in_review(database: "Database", ulid: str, seq: int | None) -> dict[str, An
     if seq is not None and not found:
         raise InputError("not_in_review", f"Chunk {seq} of upload {upload.ulid} is not in review; nothing to decide.")
     return {"id": upload.ulid, "chunks": found}
+
+
+def _journal(session: "Session", upload: "Upload", chunk: "Chunk") -> list[dict[str, Any]]:
+    """The lines of a chunk, each with the sentence that tells it."""
+    from worker import explain
+    from worker.store import journal
+
+    lines = journal.of_chunk(session, chunk.id)
+    events = explain.told(session, upload, lines, explain.words_of(session, upload, open_text=False))
+    return [
+        {**{name: getattr(line, name) for name in JOURNAL}, "sentence": event.sentence}
+        for line, event in zip(lines, events, strict=True)
+    ]
 
 
 def _card(ulid: str, chunk: dict[str, Any]) -> None:
@@ -106,14 +120,9 @@ def _card(ulid: str, chunk: dict[str, Any]) -> None:
     )
     for name, value in (chunk["evidence"] or {}).items():
         console.print(f"  {name}: {_short(value)}")
-    columns = ("sent_at", "step", "result", "code", "reference", "count", "message")
-    rows = [[_cell(line[name]) for name in columns] for line in chunk["journal"]]
-    console.print(show.table(columns, rows))
+    for line in chunk["journal"]:
+        console.print(f"{line['sent_at']:%Y-%m-%d %H:%M:%SZ}  {line['sentence']}", soft_wrap=True)
     console.print(f'Decide: rollcall review {ulid} {chunk["chunk"]} --accept|--resend|--give-up --why "…"\n')
-
-
-def _cell(value: Any) -> str:
-    return value.strftime("%Y-%m-%d %H:%M:%SZ") if hasattr(value, "strftime") else str(value or "")
 
 
 def _short(value: Any) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import check, decide, demo, desk, export, look, machine, push, review, suppress, web
+from worker.cli import check, decide, demo, desk, explain, export, look, machine, push, review, suppress, web
 
 EPILOG = (
     "Exit codes: 0 done · 1 unexpected, a log says more · 2 the input or the configuration is wrong · "
@@ -48,6 +48,7 @@ app.command("upload")(push.upload)
 app.command("status")(look.status)
 app.command("list")(look.list_uploads)
 app.command("watch")(look.watch)
+app.command("explain")(explain.explain)
 app.command("rejects")(export.rejects)
 app.command("outcomes")(export.outcomes)
 app.command("pause")(decide.pause)

@@ -65,8 +65,8 @@ def card(told: dict[str, Any]) -> Group:
     if "continuations" in told:
         parts.append(_continuations(told["continuations"]))
     if told["lists"]:
-        listed = [(one["reference"], one["rows"]) for one in told["lists"]]
-        parts.append(table(["list at the provider", "contacts"], listed, numbers=[1]))
+        listed = [(one["reference"], one["rows"], one.get("now", "").replace("_", " ")) for one in told["lists"]]
+        parts.append(table(["list at the provider", "contacts", ""], listed, numbers=[1]))
     if told["outcomes"]:
         parts.append(table(["outcome", "contacts"], list(told["outcomes"].items()), numbers=[1]))
     return Group(*parts)

@@ -1,6 +1,6 @@
 """Intake: a call list's bytes in, staged chunks and rejects out, every record in exactly one set."""
 
-from worker.intake.correct import header_to_correct, rows_to_correct
+from worker.intake.correct import cells_of, header_to_correct, rows_to_correct
 from worker.intake.cut import StagedChunk
 from worker.intake.dialect import DELIMITERS, Dialect
 from worker.intake.header import ROW, column_named, resolve_phone_column
@@ -20,6 +20,7 @@ __all__ = [
     "Order",
     "StagedChunk",
     "Staging",
+    "cells_of",
     "column_named",
     "header_to_correct",
     "memory_needed",

@@ -1,5 +1,6 @@
 """Column names: what the header says, and which column holds the phone number."""
 
+import re
 from collections import Counter
 
 from worker.errors import InputError
@@ -13,6 +14,10 @@ ROW = "__row"
 BOOKKEEPING = (ROW, "__line", "__code", "__why")
 # Columns that say when a contact may be called; only some providers read them.
 WINDOWS = (WINDOW_START, WINDOW_END, "call_schedule", "next_attempt_time")
+INVISIBLE = "\ufeff\u200b\u2060"  # beside all that is space; a second byte order mark is the most common
+
+# In a first line of contacts where a header should be. Dates are names.
+NUMBER = re.compile(r"(?![0-9]{4}-[0-9]{2}-[0-9]{2}$)[+(]?[0-9](?:[ ().\-/]*[0-9]){6,}")
 
 PHONE_NAMES = frozenset(
     {"phone", "phonenumber", "phoneno", "telephone", "telephonenumber", "telephoneno", "tel", "telno", "number"}
@@ -24,8 +29,11 @@ def name_columns(cells: list[str]) -> list[str]:
     """The header's names, kept as they are. A nameless column is called `column_<position>`.
 
     Columns of one name are numbered, each of them: a provider sees a row by name, and none of them may pass for "the"
-    phone column. Raises InputError `duplicate_columns` where the name says when or how to call.
+    phone column. Raises InputError `duplicate_columns` where the name says when or how to call, and `misspelt_column`
+    where it nearly does: nobody would read it, and people would be called at another time.
     """
+    for name in cells:
+        _refuse_misspelt(name)
     twice = {name for name, times in Counter(cells).items() if times > 1 and name.strip()}
     special = sorted(name for name in twice if name.startswith(SPECIAL) or name in WINDOWS)
     if special:
@@ -47,10 +55,22 @@ def name_columns(cells: list[str]) -> list[str]:
     return names
 
 
+def _refuse_misspelt(name: str) -> None:
+    shown = name.strip().strip(INVISIBLE).strip()
+    for meant in (START_AT, TASK_UUID, *WINDOWS):
+        as_written = shown.casefold() == meant or (shown.startswith(SPECIAL) and bare(shown) == bare(meant))
+        if as_written and name != meant:
+            raise InputError(
+                "misspelt_column",
+                f"The header has {name!r:.60}, which is read as {meant} only if it is written so; rename the column.",
+            )
+
+
 def resolve_phone_column(columns: list[str], wanted: str | None) -> str:
     """The column that holds the phone number: the wanted one, in whatever case, or the only one with an obvious name.
 
-    Raises InputError `no_phone_column`, which names the columns there are.
+    Raises InputError `no_phone_column`, which names the columns there are, and `no_header` where it looks as if they
+    were a contact, who would be lost.
     """
     if wanted is not None:
         found = _called(columns, wanted)
@@ -61,6 +81,10 @@ def resolve_phone_column(columns: list[str], wanted: str | None) -> str:
             f"Several columns could hold the phone number ({_listed(found)})"
             if found
             else "No column is plainly the phone number"
+        )
+    if any(map(_is_number, found or columns)):
+        raise InputError(
+            "no_header", "The first line holds a phone number, so the file has no header; put one with names above it."
         )
     if len(found) == 1:
         return found[0]
@@ -98,6 +122,11 @@ def bare(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
+def _is_number(name: str) -> bool:
+    return NUMBER.fullmatch(name.strip()) is not None
+
+
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(name if len(name) <= 60 else name[:57] + "..." for name in names[:50])
+    told = ("(a number)" if _is_number(name) else name for name in names[:50])
+    shown = ", ".join(name if len(name) <= 60 else name[:57] + "..." for name in told)
     return shown + (f" and {len(names) - 50} more" if len(names) > 50 else "")

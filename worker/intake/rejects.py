@@ -51,6 +51,7 @@ class Code(IntEnum):
     NO_WINDOW = 26
     ALREADY_TAKEN_IN = 27
     SURPLUS_CELLS = 28
+    DECIMAL_NUMBER = 29
 
     @property
     def word(self) -> str:
@@ -76,7 +77,13 @@ SENTENCES: dict[Code, str] = {
     Code.NOT_A_NUMBER: "The phone cell does not hold a phone number; write one number there and nothing else.",
     Code.UNKNOWN_COUNTRY: "The number's country cannot be told; begin with + and country code, or name the region.",
     Code.INVALID_NUMBER: "No such number can exist in its country; check for missing or surplus digits.",
-    Code.BAD_START: "The __start_at cell is no time; write Unix seconds or ISO 8601, as 2030-01-31T09:00:00+02:00.",
+    Code.DECIMAL_NUMBER: (
+        "The phone cell holds a decimal, such as 123456.0 or 1.2E10, so a program took the number for a quantity; "
+        "export the column as text."
+    ),
+    Code.BAD_START: (
+        "The __start_at cell is no time before 2100; write Unix seconds or ISO 8601, as 2030-01-31T09:00:00+02:00."
+    ),
     Code.ZONELESS_START: "The __start_at time has no zone, so the hour meant is unknown; add one, as +02:00 or Z.",
     Code.MILLISECOND_START: "The __start_at number is too large for seconds; if it is milliseconds, divide by 1000.",
     Code.START_IN_PAST: "The __start_at time has passed; give a later one, or empty it to start with the upload.",

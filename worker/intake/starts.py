@@ -1,12 +1,13 @@
 """The `__start_at` cell of a row."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from math import ceil
 
 from worker.intake.rejects import Code
 
 UPLOADS_OWN = 0
-MAX_DIGITS = 11  # seconds reach twelve digits in the year 5138
+LATEST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())  # as for a job's own start; the calendar ends in 9999
+MAX_DIGITS = len(str(LATEST))
 GRACE_SECONDS = 60
 
 
@@ -21,7 +22,8 @@ def read_start(cell: str, now: int) -> int:
 
 def _moment(text: str) -> int:
     if text.isascii() and text.isdigit():
-        return -Code.MILLISECOND_START if len(text.lstrip("0")) > MAX_DIGITS else int(text)
+        seconds = int(text.lstrip("0")[: MAX_DIGITS + 1] or "0")
+        return -Code.MILLISECOND_START if seconds > LATEST else seconds
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -29,4 +31,5 @@ def _moment(text: str) -> int:
     if moment.tzinfo is None:
         return -Code.ZONELESS_START
     # Before 1970 the count is not positive, and would read as a code or as the upload's own start.
-    return max(ceil(moment.timestamp()), 1)
+    start = max(ceil(moment.timestamp()), 1)
+    return -Code.BAD_START if start > LATEST else start

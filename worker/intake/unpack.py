@@ -26,6 +26,7 @@ OTHERS = {
     b"\xfd7zX": "packed with xz; pack it as .zip or .gz",
     b"PAR1": "a Parquet file; export the table as CSV or .xlsx",
 }
+WITHIN = dict.fromkeys((GZIP, ZSTD, *ZIP), "a packed workbook, or was packed twice; unpack it")
 WORKBOOK_PART = "xl/workbook.xml"
 UNSEEN = ("__MACOSX/", ".DS_Store")  # what a Mac puts beside the file
 ENCRYPTED = 1
@@ -48,18 +49,26 @@ def is_workbook(source: BinaryIO) -> bool:
 def unpacked(source: BinaryIO, limit: int) -> BinaryIO:
     """The bytes of a file, of which it stands at the beginning; those of the file within where it is packed.
 
-    Raises InputError `unsupported_file` and `bad_archive`; when read, `bad_archive` where the packed file is damaged,
-    and `source_too_large` beyond `limit` bytes.
+    Raises InputError `unsupported_file`, also where a file of another kind is packed, and `bad_archive`; when read,
+    `bad_archive` where the packed file is damaged, and `source_too_large` beyond `limit` bytes.
     """
     if not source.seekable():
         return source
     head = source.read(HEAD_BYTES)
     source.seek(0)
-    what = next((what for mark, what in OTHERS.items() if head.startswith(mark)), None)
+    _refuse(head, OTHERS)
+    inner = _inner(source, head)
+    if inner is None:
+        return source
+    bounded = _Bounded(inner, limit)
+    _refuse(bounded.look(), OTHERS | WITHIN)
+    return cast(BinaryIO, bounded)
+
+
+def _refuse(head: bytes, others: dict[bytes, str]) -> None:
+    what = next((what for mark, what in others.items() if head.startswith(mark)), None)
     if what is not None:
         raise InputError("unsupported_file", f"The file is {what}, and upload it again.")
-    inner = _inner(source, head)
-    return source if inner is None else cast(BinaryIO, _Bounded(inner, limit))
 
 
 def _inner(source: BinaryIO, head: bytes) -> IO[bytes] | None:
@@ -139,11 +148,22 @@ class _Bounded(io.RawIOBase):
         self._inner = inner
         self._limit = limit
         self._left = limit
+        self._looked_at = b""
 
     def readable(self) -> bool:
         return True
 
+    def look(self) -> bytes:
+        """The first bytes, which are read as well; before anything else."""
+        self._looked_at = self.read(HEAD_BYTES)
+        return self._looked_at
+
     def read(self, size: int = -1) -> bytes:
+        known = len(self._looked_at) if size < 0 else size
+        looked_at, self._looked_at = self._looked_at[:known], self._looked_at[known:]
+        return looked_at + self._more(size if size < 0 else size - len(looked_at))
+
+    def _more(self, size: int) -> bytes:
         wanted = self._left + 1 if size < 0 else min(size, self._left + 1)
         try:
             data = self._inner.read(wanted)

@@ -34,6 +34,12 @@ MIDNIGHT = r"^(\d{4}-\d\d-\d\d) 00:00:00$"
 DAY_ZERO = r"^(?:1899-12-3[01]|1904-01-01) (\d\d:\d\d:\d\d)(?:\.\d+)?$"
 MOMENT = r"^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)$"
 
+# What a sheet shows where a formula failed; a date beyond the calendar fills its cell with the last of them.
+FAILED = r"^Expected string but got 'Error\(([A-Za-z0-9]+)\)'"
+SHOWN = {"NA": "#N/A", "Div0": "#DIV/0!", "Name": "#NAME?", "Null": "#NULL!", "Num": "#NUM!", "Ref": "#REF!"}
+SHOWN |= {"Value": "#VALUE!"}
+NOT_SHOWN = "#####"
+
 
 Filled = tuple[pl.DataFrame, Ints]
 
@@ -41,7 +47,8 @@ Filled = tuple[pl.DataFrame, Ints]
 class Sheet:
     """The first visible sheet that has rows; its first filled row is the header.
 
-    Numbers come as plain digits, dates and times as ISO 8601, formulas as the value they had when the file was saved.
+    Numbers come as plain digits, dates and times as ISO 8601, formulas as the value they had when the file was saved,
+    failed ones as the error that they show: a start or a zone must not pass for empty.
     Raises InputError `bad_workbook`, `source_too_large`, `empty_file`, `duplicate_columns`.
     """
 
@@ -138,7 +145,7 @@ def _first_sheet(data: bytes) -> Filled:
         for number in range(len(book.sheet_names)):
             sheet = book.load_sheet(number, header_row=None, skip_rows=0, dtypes="string")
             if sheet.visible == "visible" and sheet.height:
-                cells = sheet.to_polars()
+                cells = _shown(sheet)
                 filled = _filled(cells.select(_told(name) for name in cells.columns))
                 if len(filled[1]):
                     return filled
@@ -149,6 +156,22 @@ def _first_sheet(data: bytes) -> Filled:
     raise InputError(
         "empty_file", "The workbook has no visible sheet with rows; upload one with a header and contacts."
     )
+
+
+def _shown(sheet: fastexcel.ExcelSheet) -> pl.DataFrame:
+    """The cells as text, also those that have no value of that kind."""
+    batch, failed = sheet.to_arrow_with_errors()
+    cells = pl.DataFrame(pl.from_arrow(batch))
+    places: dict[int, tuple[list[int], list[str]]] = {}
+    for one in failed.errors if failed is not None else ():
+        row, column = one.offset_position
+        rows, whys = places.setdefault(column, ([], []))
+        rows.append(row)
+        whys.append(one.detail)
+    for column, (rows, whys) in places.items():
+        words = pl.Series(whys).str.extract(FAILED).replace_strict(SHOWN, default=NOT_SHOWN, return_dtype=pl.String)
+        cells.replace_column(column, cells.to_series(column).scatter(rows, words))
+    return cells
 
 
 def _told(name: str) -> pl.Expr:

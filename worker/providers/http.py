@@ -7,6 +7,7 @@ the socket is closed when nothing is left.
 
 import contextvars
 import email.utils
+import math
 import os
 import socket
 import ssl
@@ -20,6 +21,7 @@ from typing import Any
 import httpcore
 import httpx
 
+from worker import giving_up
 from worker.errors import AccountRefused, NotSent, ProviderError, Refused, Throttled, Unknown
 from worker.providers.base import Pace
 
@@ -28,6 +30,8 @@ Verdict = Callable[[httpx.Response], None]
 
 _deadline: contextvars.ContextVar[float] = contextvars.ContextVar("deadline")
 _WRITE = 65536
+LISTEN = 0.5  # seconds after which a read that may be given up looks whether it is to be
+CONNECT = 10.0  # seconds within which a provider that listens is reached
 LONGEST_WAIT = 3600.0  # seconds that a Retry-After may hold us
 
 # exception of httpx -> (what it proves, stable code). The first class that fits counts.
@@ -154,6 +158,7 @@ class Client:
 
     @contextmanager
     def _guard(self, deadline: float) -> Iterator[httpx.Timeout]:
+        giving_up.go_on()
         if self._pace is not None:
             self._pace(deadline)
         left = deadline - time.monotonic()
@@ -165,6 +170,7 @@ class Client:
         try:
             yield httpx.Timeout(None, pool=left)  # the sockets know the deadline, the pool has to be told
         except (httpx.HTTPError, httpx.InvalidURL) as error:
+            giving_up.go_on()
             raise proof(error, self.host) from error
         finally:
             _deadline.reset(token)
@@ -192,8 +198,9 @@ class _Transport(httpx.HTTPTransport):
         )
 
 
-def _left(error: type[Exception]) -> float:
-    left = _deadline.get() - time.monotonic()
+def _left(error: type[Exception], until: float = math.inf) -> float:
+    """Seconds until the request's deadline, or until a moment before that; raises `error` where none are left."""
+    left = min(_deadline.get(), until) - time.monotonic()
     if left <= 0:
         raise error("the request's deadline has passed")
     return left
@@ -214,8 +221,9 @@ class _Backend(httpcore.NetworkBackend):
         """Try each address of the host in what is left: httpcore would give every one of them the whole time."""
         addresses = _resolve(host, port)
         error: Exception = httpcore.ConnectError(f"{host} has no address")
+        until = time.monotonic() + CONNECT
         for tried, address in enumerate(addresses):
-            share = _left(httpcore.ConnectTimeout) / (len(addresses) - tried)
+            share = _left(httpcore.ConnectTimeout, until) / (len(addresses) - tried)
             try:
                 return _Stream(self._inner.connect_tcp(address, port, share, local_address, socket_options))
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
@@ -241,7 +249,13 @@ class _Stream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         with self._unsent_dropped():
-            return self._inner.read(max_bytes, _left(httpcore.ReadTimeout))
+            while True:
+                left = _left(httpcore.ReadTimeout)
+                try:
+                    return self._inner.read(max_bytes, min(left, LISTEN))
+                except httpcore.ReadTimeout:
+                    if giving_up.is_told():
+                        raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send piece by piece: the inner stream would give each partial send the whole timeout again."""

@@ -48,6 +48,8 @@ class _Object:
                 "no_source_driver",
                 f"Files at {scheme}:// are read with the package {package}; install it: pip install {package}.",
             ) from None
+        except ValueError as error:  # the driver lacks what it needs to know of the store
+            raise InputError("source_refused", f"{self._shown} cannot be opened; check its credentials.") from error
         except Exception as error:
             raise self._trouble(error) from error
 

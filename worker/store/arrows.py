@@ -1,22 +1,34 @@
 """The one way a state changes: a guarded UPDATE whose source and target come from the table of arrows."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, update
+from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 from ulid import ULID
 
-from worker.models import CallList, Chunk, Upload
+from worker.models import Attempt, CallList, Chunk, Upload
 from worker.states import CHUNK_ARROWS, LIST_ARROWS, UPLOAD_ARROWS
 
 Condition = ColumnElement[bool]
+
+# The time of a statement that is made once, given when it is executed.
+NOW: BindParameter[datetime] = bindparam("now", type_=Chunk.__table__.c.not_before.type)  # type: ignore[attr-defined]
+Moment = datetime | BindParameter[datetime]
 
 
 def new_token() -> str:
     """A fencing token: whoever holds a claim proves it with this."""
     return str(ULID())
+
+
+def moment(session: Session) -> datetime:
+    """The time by the database's clock."""
+    now: datetime = session.info["clock"](session)
+    return now
 
 
 def change(session: Session, table: type[SQLModel], *where: Condition, **values: Any) -> int:
@@ -43,8 +55,16 @@ def move_chunks(session: Session, arrow: str, *where: Condition, **values: Any) 
 
 
 def move_uploads(session: Session, arrow: str, *where: Condition, **values: Any) -> int:
+    """Each upload that moved gets a line in the journal: by which arrow, and why."""
     sources, target = UPLOAD_ARROWS[arrow]
-    return change(session, Upload, _from(col(Upload.state), sources), *where, state=target, **values)
+    statement = update(Upload).where(_from(col(Upload.state), sources), *where).values(state=target, **values)
+    moved = session.connection().execute(statement.returning(col(Upload.id))).scalars().all()
+    if moved:
+        now = moment(session)
+        said = {"step": "upload", "result": arrow, "code": values.get("code"), "message": values.get("message")}
+        lines = [{**said, "upload_id": upload_id, "sent_at": now, "ended_at": now} for upload_id in moved]
+        session.connection().execute(insert_into(Attempt), lines)
+    return len(moved)
 
 
 def move_lists(session: Session, arrow: str, *where: Condition, **values: Any) -> int:

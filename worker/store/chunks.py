@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select, true, update
+from sqlalchemy import Select, and_, exists, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
 from worker.states import AT_PROVIDER, CHUNK_WAITING, ChunkState, ListState, UploadState
-from worker.store import gates, uploads, withdrawals
-from worker.store.arrows import change, move_chunks, new_token
+from worker.store import gates, journal, uploads, withdrawals
+from worker.store.arrows import NOW, change, move_chunks, new_token
 
 DECIDED = "accepted_by_person"  # code of a chunk that no comparison questions again
 UNSEEN = "cannot_look"  # code of a chunk in review about which the provider could not be asked
@@ -158,18 +158,25 @@ def ask_claimed(session: Session, chunk: Chunk, code: str, message: str, evidenc
     return _settle(session, "ask", chunk, code=code, message=message, evidence=evidence)
 
 
-def any_expired(session: Session, now: datetime) -> bool:
-    """Whether there is something for `doubt_expired` to do, without the lock that it takes."""
-    query = select(col(Chunk.id)).where(col(Chunk.state) == ChunkState.CLAIMED, col(Chunk.lease_until) < now)
-    return session.scalar(query.limit(1)) is not None
+EXPIRED = select(col(Chunk.upload_id)).where(col(Chunk.state) == ChunkState.CLAIMED, col(Chunk.lease_until) < NOW)
 
 
-def doubt_expired(session: Session, now: datetime) -> int:
+def expired(session: Session, now: datetime) -> list[int]:
+    """Uploads that hold a claim whose lease is over."""
+    return list(session.scalars(EXPIRED.distinct(), {"now": now}))
+
+
+def doubt_expired(session: Session, upload_id: int, now: datetime) -> int:
     """A claim whose lease is over may have sent its request: unknown, and never ready again by itself."""
+    uploads.lock(session, upload_id)
+    over = (col(Chunk.upload_id) == upload_id, col(Chunk.lease_until) < now)
+    for chunk in session.scalars(select(Chunk).where(col(Chunk.state) == ChunkState.CLAIMED, *over)).all():
+        about = {"upload_id": chunk.upload_id, "list_id": chunk.list_id, "chunk_id": chunk.id}
+        journal.note(session, now, "lease", "expired", **about)
     return move_chunks(
         session,
         "doubt_expired",
-        col(Chunk.lease_until) < now,
+        *over,
         token=None,
         lease_until=None,
         check_at=now,
@@ -287,8 +294,10 @@ def skip(session: Session, chunk: Chunk, now: datetime) -> bool:
 
 
 def shrink(session: Session, chunk: Chunk, **payload: Any) -> bool:
-    """Put a part of it in its place, while it waits to be sent."""
-    return bool(change(session, Chunk, *_judged(chunk), col(Chunk.state).in_(CHUNK_WAITING), **payload))
+    """Put a part of it in its place, while it waits to be sent. Who was in it stays known."""
+    whole = func.coalesce(col(Chunk.whole_digest), col(Chunk.index_digest))
+    waiting = col(Chunk.state).in_(CHUNK_WAITING)
+    return bool(change(session, Chunk, *_judged(chunk), waiting, whole_digest=whole, **payload))
 
 
 def put_off(session: Session, chunk: Chunk, retry_at: datetime, code: str, message: str) -> bool:
@@ -309,10 +318,17 @@ def held(session: Session, chunk: Chunk, now: datetime) -> bool:
 
 def late(session: Session, now: datetime) -> list[int]:
     """Uploads that are submitting and hold a chunk whose time has passed."""
-    too_late = (col(Chunk.state) == ChunkState.READY, col(Chunk.not_after) <= now)
+    return list(session.scalars(LATE, {"now": now}))
+
+
+def _late() -> Select[int]:
+    too_late = (col(Chunk.state) == ChunkState.READY, col(Chunk.not_after) <= NOW)
     holding = exists().where(col(Chunk.upload_id) == col(Upload.id), *too_late)
     live = (col(Upload.ended_at).is_(None), col(Upload.state) == UploadState.SUBMITTING)
-    return list(session.scalars(select(col(Upload.id)).where(*live, holding)))
+    return select(col(Upload.id)).where(*live, holding)
+
+
+LATE = _late()
 
 
 def in_time(session: Session, list_id: int, now: datetime) -> bool:

@@ -1,22 +1,28 @@
 """What is due: the rows whose bell must be rung. Every query runs on a partial index, so idle rows cost nothing.
 
-A query that finds rows also marks them as rung for so many seconds, so that a queue that is behind is not flooded.
-Given None instead it only looks, and runs in a transaction that reads. Probes, listings and callbacks are not marked:
-whoever takes up one of the first two has it for a while, and of each account's callbacks one worker in a process.
+The statements are made once and given the time: an idle fleet looks twice a second. `look` asks all of them at once
+whether they would find something. Each of the others marks the rows it finds as rung for so many seconds, so that a
+queue that is behind is not flooded. Probes, listings and callbacks are not marked: whoever takes up one of the first
+two has it for a while, and of each account's callbacks one worker in a process.
 """
 
+import math
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, exists, func, or_, select, true
+from sqlalchemy import Select, and_, bindparam, exists, func, or_, select, true
 from sqlmodel import Session, col
 
 from worker.models import Callback, CallList, Chunk, Gate, Upload
 from worker.states import CHUNK_BUSY, UPLOAD_GOES_ON, CallbackState, ChunkState, ListState, UploadState
-from worker.store import lists, withdrawals
-from worker.store.arrows import change
+from worker.store import chunks, gates, lists, uploads, withdrawals
+from worker.store.arrows import NOW, Moment, change
 
 LIMIT = 500
+MOST = 8
+SHARE = 64  # lists of one upload that wait in a queue at a time
+HORIZON = bindparam("horizon", type_=NOW.type)
 
 
 class Due(NamedTuple):
@@ -26,135 +32,235 @@ class Due(NamedTuple):
     at: datetime
 
 
-def withdrawn(session: Session, now: datetime, rung: float | None) -> list[str]:
+def look(session: Session, now: datetime, horizon: float) -> set[str]:
+    """The bells that have something to ring for, and `expired`, `late` and `standing` where time has decided something.
+
+    One statement. `horizon` in seconds: how long before its time a list counts as one to be submitted.
+    """
+    found = session.execute(_LOOK, {"now": now, "horizon": now + timedelta(seconds=horizon)}).one()
+    return {name for name, due in found._mapping.items() if due}
+
+
+def withdrawn(session: Session, now: datetime, rung: float) -> list[str]:
     """Uploads that hold a wish not to be called which is to be carried out now."""
-    query = select(col(Upload.id), col(Upload.ulid)).where(
-        col(Upload.id).in_(withdrawals.due(now)), _quiet(Upload.rung_until, now)
-    )
-    rows = session.execute(query.limit(LIMIT)).all()
+    rows = session.execute(_WITHDRAWN, {"now": now}).all()
     _mark(session, Upload, [row.id for row in rows], "rung_until", now, rung)
     return [row.ulid for row in rows]
 
 
-def intakes(session: Session, now: datetime, rung: float | None) -> list[str]:
+def intakes(session: Session, now: datetime, rung: float) -> list[str]:
     """Uploads whose file waits to be read, or whose reader died."""
-    waiting = col(Upload.state) == UploadState.RECEIVED
-    died = and_(col(Upload.state) == UploadState.INGESTING, col(Upload.lease_until) < now)
-    live = col(Upload.ended_at).is_(None)
-    query = select(col(Upload.id), col(Upload.ulid)).where(live, or_(waiting, died), _quiet(Upload.rung_until, now))
-    rows = session.execute(query.limit(LIMIT)).all()
+    rows = session.execute(_INTAKES, {"now": now}).all()
     _mark(session, Upload, [row.id for row in rows], "rung_until", now, rung)
     return [row.ulid for row in rows]
 
 
-def submissions(session: Session, now: datetime, horizon: float, rung: float | None) -> list[Due]:
+def submissions(session: Session, now: datetime, horizon: float, rung: float) -> list[Due]:
     """Open lists with a chunk that is ready within the horizon and that nothing holds back."""
-    at = func.min(func.coalesce(col(Chunk.retry_at), col(Chunk.not_before)), type_=Chunk.__table__.c.not_before.type)  # type: ignore[attr-defined]
-    query = (
-        select(col(CallList.id), at.label("at"))
+    rows = session.execute(_SUBMISSIONS, {"now": now, "horizon": now + timedelta(seconds=horizon)}).all()
+    for row in rows:
+        _mark(session, CallList, [row.id], "rung_until", max(row.at, now), _patiently(now - row.at, rung))
+    return [Due(row.id, max(row.at, now)) for row in rows]
+
+
+def checks(session: Session, now: datetime, rung: float) -> list[int]:
+    """Lists with a chunk in doubt that is to be looked up now."""
+    rows = session.execute(_CHECKS, {"now": now}).all()
+    _mark(session, Chunk, [row.id for row in rows], "check_rung_until", now, rung)
+    return [row.list_id for row in rows]
+
+
+def polls(session: Session, now: datetime, rung: float) -> list[int]:
+    """Lists that are to be asked for outcomes, or whose deadline has passed, whether the provider is there or not."""
+    rows = session.execute(_POLLS, {"now": now}).all()
+    by_wait: defaultdict[float, list[int]] = defaultdict(list)
+    for row in rows:
+        by_wait[_patiently(now - row.at, rung)].append(row.id)
+    for wait, ids in by_wait.items():
+        _mark(session, CallList, ids, "poll_rung_until", now, wait)
+    return [row.id for row in rows]
+
+
+def verifications(session: Session, now: datetime, rung: float) -> list[int]:
+    """Lists that were filled while stopped and wait to be compared and started."""
+    return _lists(session, _VERIFICATIONS, "poll_rung_until", now, rung)
+
+
+def steers(session: Session, now: datetime, rung: float) -> list[int]:
+    """Lists that run and should be stopped, are stopped and may go on, or are to be told changed options."""
+    return _lists(session, _STEERS, "steer_at", now, rung)
+
+
+def callbacks(session: Session, now: datetime, _rung: float) -> list[str]:
+    """Accounts whose inbox holds what was not applied yet, and can be."""
+    return list(session.scalars(_CALLBACKS, {"now": now}))
+
+
+def probes(session: Session, now: datetime, _rung: float) -> list[str]:
+    """Accounts that are held back and to be tried again."""
+    return list(session.scalars(_PROBES, {"now": now}))
+
+
+def listings(session: Session, now: datetime, _rung: float) -> list[str]:
+    """Accounts whose running campaigns are to be compared with new numbers of the do-not-call list."""
+    return list(session.scalars(_LISTINGS, {"now": now}))
+
+
+def submittable(now: Moment) -> tuple[Any, ...]:
+    """Of a chunk with its list, upload and gate: it is ready, whatever its start, and nothing holds it back."""
+    other = Chunk.__table__.alias("other")  # type: ignore[attr-defined]
+    in_doubt = exists().where(other.c.list_id == col(CallList.id), other.c.state == ChunkState.UNKNOWN)
+    return (
+        col(Chunk.state) == ChunkState.READY,
+        col(Chunk.not_after) > now,
+        col(Upload.state) == UploadState.SUBMITTING,
+        col(CallList.state) != ListState.STOPPED,
+        ~col(CallList.stop_wanted),
+        _quiet(Gate.throttled_until, now),
+        ~in_doubt,
+        ~withdrawals.holds(),
+        col(Chunk.uncompared_since).is_(None),
+        col(Gate.listed_since).is_(None),
+    )
+
+
+def _lists(session: Session, query: Select[int], column: str, now: datetime, rung: float) -> list[int]:
+    found = list(session.scalars(query, {"now": now}))
+    _mark(session, CallList, found, column, now, rung)
+    return found
+
+
+def _patiently(waited: timedelta, rung: float) -> float:
+    """Seconds until somebody is rung for again. What has waited for long more likely stands in a long queue than was
+    lost, so it takes longer each time, up to MOST times `rung`."""
+    times = max(waited.total_seconds() / rung, 1)
+    return rung * min(2.0 ** math.floor(math.log2(times)), MOST)
+
+
+def _mark(session: Session, table: Any, ids: list[int], column: str, since: datetime, rung: float) -> None:
+    if ids:
+        change(session, table, col(table.id).in_(ids), **{column: since + timedelta(seconds=rung)})
+
+
+def _quiet(column: Any, now: Moment) -> Any:
+    return or_(col(column).is_(None), col(column) <= now)
+
+
+def _place(*order: Any) -> Any:
+    """Of a list: its place among those of its upload that are due."""
+    return func.row_number().over(partition_by=col(CallList.upload_id), order_by=order).label("place")
+
+
+def _shared(query: Select[Any]) -> Select[Any]:
+    """Of what is due, in the query's columns `place` and `rung`, what is to be rung for now.
+
+    No upload has more than SHARE bells in a queue, and the first of each goes before the second of any: one of
+    thousands of lists does not hold up one of a few.
+    """
+    every = query.subquery()
+    quiet = or_(every.c.rung.is_(None), every.c.rung <= NOW)
+    return select(every).where(every.c.place <= SHARE, quiet).order_by(every.c.place, every.c.id).limit(LIMIT)
+
+
+def _intakes() -> Select[int, str]:
+    waiting = col(Upload.state) == UploadState.RECEIVED
+    died = and_(col(Upload.state) == UploadState.INGESTING, col(Upload.lease_until) < NOW)
+    live = col(Upload.ended_at).is_(None)
+    return select(col(Upload.id), col(Upload.ulid)).where(live, or_(waiting, died), _quiet(Upload.rung_until, NOW))
+
+
+def _submissions() -> Select[Any]:
+    at = func.min(func.coalesce(col(Chunk.retry_at), col(Chunk.not_before)), type_=NOW.type)
+    return (
+        select(col(CallList.id), at.label("at"), _place(at, CallList.id), col(CallList.rung_until).label("rung"))
         .select_from(Chunk)
         .join(CallList, col(CallList.id) == col(Chunk.list_id))
         .join(Upload, col(Upload.id) == col(Chunk.upload_id))
         .join(Gate, col(Gate.account) == col(Upload.account), isouter=True)
         .where(
-            col(Chunk.state) == ChunkState.READY,
-            col(Chunk.not_before) <= now + timedelta(seconds=horizon),
-            col(Chunk.not_after) > now,
-            or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now),
-            col(Upload.state) == UploadState.SUBMITTING,
-            col(CallList.state) != ListState.STOPPED,
-            ~col(CallList.stop_wanted),
-            or_(col(CallList.token).is_(None), col(CallList.lease_until) < now),
-            _quiet(col(CallList.rung_until), now),
-            _quiet(col(Gate.throttled_until), now),
-            ~_in_doubt(),
-            ~withdrawals.holds(),
-            col(Chunk.uncompared_since).is_(None),
-            col(Gate.listed_since).is_(None),
+            *submittable(NOW),
+            col(Chunk.not_before) <= HORIZON,
+            or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= NOW),
+            or_(col(CallList.token).is_(None), col(CallList.lease_until) < NOW),
         )
         .group_by(col(CallList.id))
-        .limit(LIMIT)
     )
-    found = [Due(row.id, max(row.at, now)) for row in session.execute(query)]
-    for due in found:
-        _mark(session, CallList, [due.list_id], "rung_until", due.at, rung)
-    return found
 
 
-def _in_doubt() -> Any:
-    other = Chunk.__table__.alias("other")  # type: ignore[attr-defined]
-    return exists().where(other.c.list_id == col(CallList.id), other.c.state == ChunkState.UNKNOWN)
+def _checks() -> Select[int, int]:
+    free = or_(col(Chunk.check_token).is_(None), col(Chunk.check_lease_until) < NOW)
+    due = (col(Chunk.check_at) <= NOW, col(Chunk.deadline_at) <= NOW, _quiet(Chunk.check_rung_until, NOW))
+    query = select(col(Chunk.id), col(Chunk.list_id)).where(col(Chunk.state) == ChunkState.UNKNOWN, *due, free)
+    return query.where(gates.in_reach(col(Chunk.upload_id)))
 
 
-def checks(session: Session, now: datetime, rung: float | None) -> list[int]:
-    """Lists with a chunk in doubt that is to be looked up now."""
-    free = or_(col(Chunk.check_token).is_(None), col(Chunk.check_lease_until) < now)
-    query = select(col(Chunk.id), col(Chunk.list_id)).where(
-        col(Chunk.state) == ChunkState.UNKNOWN, col(Chunk.check_at) <= now, col(Chunk.deadline_at) <= now, free
-    )
-    rows = session.execute(query.limit(LIMIT)).all()
-    _mark(session, Chunk, [row.id for row in rows], "check_at", now, rung)
-    return [row.list_id for row in rows]
-
-
-def polls(session: Session, now: datetime, rung: float | None) -> list[int]:
-    """Lists that are to be asked for outcomes."""
+def _polls() -> Select[Any]:
     live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None), ~col(CallList.held))
-    query = select(col(CallList.id)).where(*live, col(CallList.next_poll_at) <= now, lists.unpolled(now)).limit(LIMIT)
-    found = list(session.scalars(query))
-    _mark(session, CallList, found, "next_poll_at", now, rung)
-    return found
+    askable = or_(gates.in_reach(col(CallList.upload_id)), col(CallList.deadline_at) <= NOW)
+    at, rung_until = col(CallList.next_poll_at), col(CallList.poll_rung_until)
+    query = select(col(CallList.id), at.label("at"), _place(at, CallList.id), rung_until.label("rung"))
+    return query.where(*live, at <= NOW, lists.unpolled(NOW), askable)
 
 
-def verifications(session: Session, now: datetime, rung: float | None) -> list[int]:
-    """Lists that were filled while stopped and wait to be compared and started."""
+def _verifications() -> Select[int]:
     unsettled = (*CHUNK_BUSY, ChunkState.REVIEW)
     filling = exists().where(col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(unsettled))
     waiting = (col(CallList.held) == true(), ~col(CallList.stop_wanted), col(CallList.state) == ListState.OPEN)
-    due = (col(CallList.next_poll_at) <= now, col(CallList.reference).is_not(None))
-    free = (lists.unpolled(now), ~filling)
-    found = list(session.scalars(select(col(CallList.id)).where(*waiting, *due, *free).limit(LIMIT)))
-    _mark(session, CallList, found, "next_poll_at", now, rung)
-    return found
+    due = (col(CallList.next_poll_at) <= NOW, col(CallList.reference).is_not(None))
+    free = (lists.unpolled(NOW), _quiet(CallList.poll_rung_until, NOW), gates.in_reach(col(CallList.upload_id)))
+    return select(col(CallList.id)).where(*waiting, *due, *free, ~filling)
 
 
-def steers(session: Session, now: datetime, rung: float | None) -> list[int]:
-    """Lists that run and should be stopped, are stopped and may go on, or are to be told changed options."""
+def _steers() -> Select[int]:
     running = col(CallList.state) == ListState.OPEN
     may_go_on = col(Upload.state).in_(UPLOAD_GOES_ON)
     wrong = or_(and_(col(CallList.stop_wanted), running), and_(~col(CallList.stop_wanted), ~running, may_go_on))
     changed = col(CallList.changes).is_not(None)
     live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None))
     wrong = or_(changed, and_(~col(CallList.held), wrong))
+    free = (_quiet(CallList.steer_at, NOW), gates.in_reach(col(CallList.upload_id)))
     query = select(col(CallList.id)).join(Upload, col(Upload.id) == col(CallList.upload_id))
-    found = list(session.scalars(query.where(*live, wrong, _quiet(CallList.steer_at, now)).limit(LIMIT)))
-    _mark(session, CallList, found, "steer_at", now, rung)
-    return found
+    return query.where(*live, wrong, *free)
 
 
-def callbacks(session: Session, now: datetime, _rung: float | None) -> list[str]:
-    """Accounts whose inbox holds what was not applied yet, and can be."""
-    query = select(col(Callback.account)).where(col(Callback.state) == CallbackState.NEW).distinct()
-    deaf = select(col(Gate.account)).where(col(Gate.hear_at) > now)
-    return list(session.scalars(query.where(col(Callback.account).not_in(deaf))))
+def _callbacks() -> Select[str]:
+    deaf = select(col(Gate.account)).where(col(Gate.hear_at) > NOW)
+    waiting = select(col(Callback.account)).where(col(Callback.state) == CallbackState.NEW)
+    return waiting.where(col(Callback.account).not_in(deaf)).distinct()
 
 
-def probes(session: Session, now: datetime, _rung: float | None) -> list[str]:
-    """Accounts that are held back and to be tried again."""
-    return list(
-        session.scalars(select(col(Gate.account)).where(col(Gate.blocked).is_not(None), col(Gate.probe_at) <= now))
+_WITHDRAWN = (
+    select(col(Upload.id), col(Upload.ulid))
+    .where(col(Upload.id).in_(withdrawals.due(NOW)), _quiet(Upload.rung_until, NOW))
+    .limit(LIMIT)
+)
+_INTAKES = _intakes().limit(LIMIT)
+_SUBMISSIONS = _shared(_submissions())
+_CHECKS = _checks().limit(LIMIT)
+_POLLS = _shared(_polls())
+_VERIFICATIONS = _verifications().limit(LIMIT)
+_STEERS = _steers().limit(LIMIT)
+_CALLBACKS = _callbacks()
+_PROBES = select(col(Gate.account)).where(col(Gate.blocked).is_not(None), col(Gate.probe_at) <= NOW)
+_LISTINGS = select(col(Gate.account)).where(col(Gate.compare_at) <= NOW)
+
+_LOOK = select(
+    *(
+        query.exists().label(name)
+        for name, query in {
+            "expired": chunks.EXPIRED,
+            "late": chunks.LATE,
+            "standing": uploads.STANDING,
+            "ingest": _INTAKES,
+            "submit": _SUBMISSIONS,
+            "reconcile": _CHECKS,
+            "collect": _POLLS,
+            "verify": _VERIFICATIONS,
+            "steer": _STEERS,
+            "probe": _PROBES,
+            "apply": _CALLBACKS,
+            "suppress": _LISTINGS,
+            "withdraw": _WITHDRAWN,
+        }.items()
     )
-
-
-def listings(session: Session, now: datetime, _rung: float | None) -> list[str]:
-    """Accounts whose running campaigns are to be compared with new numbers of the do-not-call list."""
-    return list(session.scalars(select(col(Gate.account)).where(col(Gate.compare_at) <= now)))
-
-
-def _quiet(column: Any, now: datetime) -> Any:
-    return or_(col(column).is_(None), col(column) <= now)
-
-
-def _mark(session: Session, table: Any, ids: list[int], column: str, since: datetime, rung: float | None) -> None:
-    if ids and rung is not None:
-        change(session, table, col(table.id).in_(ids), **{column: since + timedelta(seconds=rung)})
+)

@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import and_, exists, or_, select
 from sqlmodel import Session, col
 
-from worker.models import Attempt, Chunk, Upload
+from worker.models import Attempt, Chunk, Upload, Withdrawal
 from worker.states import ChunkState, UploadState
-from worker.store import uploads
+from worker.store import uploads, withdrawals
 from worker.store.arrows import Condition
 
 
@@ -44,6 +44,16 @@ def chunks_taken(session: Session, upload: Upload) -> list[Chunk]:
     gone = or_(unsent, and_(col(Chunk.state) == ChunkState.REFUSED, ~given_up))
     query = select(Chunk).join(Upload, col(Upload.id) == col(Chunk.upload_id))
     return list(session.scalars(query.where(_in(root(upload)), col(Upload.id) != upload.id, ~gone)))
+
+
+def withdrawn(session: Session, upload: Upload) -> list[tuple[Chunk, list[int]]]:
+    """The chunks of the others with rows that are not to be called because somebody asked for it."""
+    query = select(Chunk, col(Withdrawal.row)).join(Withdrawal, col(Withdrawal.chunk_id) == col(Chunk.id))
+    query = query.join(Upload, col(Upload.id) == col(Chunk.upload_id)).where(withdrawals.WISHED)
+    rows: dict[int, tuple[Chunk, list[int]]] = {}
+    for chunk, row in session.execute(query.where(_in(root(upload)), col(Upload.id) != upload.id)):
+        rows.setdefault(chunk.id, (chunk, []))[1].append(row)
+    return list(rows.values())
 
 
 def continuing(session: Session, upload: Upload) -> list[Upload]:

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import and_, func, not_, or_, select
+from sqlalchemy import and_, exists, func, not_, or_, select
 from sqlmodel import Session, col
 
-from worker.models import Gate
+from worker.models import Gate, Upload
 from worker.states import Blocked
 from worker.store.arrows import Condition, change, insert, new_token
+
+LEFT_ALONE = (Blocked.PROVIDER_DOWN, Blocked.CREDENTIAL)
 
 
 def get(session: Session, account: str) -> Gate:
@@ -74,6 +77,7 @@ def close(session: Session, account: str, reason: Blocked, message: str, now: da
 
 
 def open_again(session: Session, account: str) -> None:
+    """Its strikes stay: whoever asks first is on trial, and the others wait for what becomes of that."""
     values = {"blocked": None, "message": None, "blocked_at": None, "probe_at": None}
     change(session, Gate, col(Gate.account) == account, **values)
 
@@ -100,7 +104,50 @@ def probe_soon(session: Session, account: str, now: datetime) -> None:
     change(session, Gate, col(Gate.account) == account, col(Gate.blocked).is_not(None), probe_at=now)
 
 
-def claim_probe(session: Session, account: str, now: datetime, probe_in: float) -> Gate | None:
-    """One worker tries a closed account; the others leave it alone until `probe_in` seconds have passed."""
+def claim_probe(session: Session, account: str, now: datetime, lease: float) -> Gate | None:
+    """One worker tries a closed account; the others leave it alone until `lease` seconds have passed."""
     due = (col(Gate.account) == account, col(Gate.blocked).is_not(None), col(Gate.probe_at) <= now)
-    return get(session, account) if change(session, Gate, *due, probe_at=now + timedelta(seconds=probe_in)) else None
+    return get(session, account) if change(session, Gate, *due, probe_at=now + timedelta(seconds=lease)) else None
+
+
+def probed_in_vain(session: Session, gate: Gate, strikes: int, probe_at: datetime) -> None:
+    """It is as it was when it was claimed, and tried again at `probe_at`."""
+    same = (col(Gate.account) == gate.account, col(Gate.blocked_at) == gate.blocked_at)
+    change(session, Gate, *same, strikes=strikes, probe_at=probe_at)
+
+
+def strike(session: Session, account: str, at_least: int) -> int | None:
+    """The provider failed a request: how often in a row it has done so, and `at_least` so often.
+
+    None where it is known to be down: those that were under way when it went down count once.
+    """
+    gate = get(session, account)
+    if gate.blocked == Blocked.PROVIDER_DOWN:
+        return None
+    strikes = max(gate.strikes + 1, at_least)
+    change(session, Gate, col(Gate.account) == account, strikes=strikes, trial_token=None, trial_until=None)
+    return strikes
+
+
+def answered(session: Session, account: str) -> None:
+    """The provider has answered a request of an account that is open."""
+    values = {"strikes": 0, "trial_token": None, "trial_until": None}
+    change(session, Gate, col(Gate.account) == account, col(Gate.blocked).is_(None), **values)
+
+
+def claim_trial(session: Session, account: str, token: str, now: datetime, lease: float) -> bool:
+    """Whether we are the one worker that sends to a provider of which nobody knows yet whether it has recovered."""
+    free = or_(col(Gate.trial_token).is_(None), col(Gate.trial_token) == token, col(Gate.trial_until) < now)
+    values = {"trial_token": token, "trial_until": now + timedelta(seconds=lease)}
+    return bool(change(session, Gate, col(Gate.account) == account, col(Gate.blocked).is_(None), free, **values))
+
+
+def is_left_alone(gate: Gate) -> bool:
+    """Whether no request of the account can come to anything before a probe does; never where a person must probe."""
+    return gate.blocked in LEFT_ALONE and gate.probe_at is not None
+
+
+def in_reach(upload_id: Any) -> Condition:
+    """Of an upload, by its id: its account is not left alone."""
+    alone = (col(Gate.blocked).in_(LEFT_ALONE), col(Gate.probe_at).is_not(None))
+    return ~exists().where(col(Upload.id) == upload_id, col(Gate.account) == col(Upload.account), *alone)

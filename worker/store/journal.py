@@ -55,6 +55,11 @@ def note(session: Session, now: datetime, step: str, result: str, *, upload_id: 
     session.flush()
 
 
+def of_upload(session: Session, upload_id: int) -> list[Attempt]:
+    query = select(Attempt).where(col(Attempt.upload_id) == upload_id).order_by(col(Attempt.id))
+    return list(session.scalars(query))
+
+
 def of_chunk(session: Session, chunk_id: int) -> list[Attempt]:
     query = select(Attempt).where(col(Attempt.chunk_id) == chunk_id).order_by(col(Attempt.id))
     return list(session.scalars(query))

@@ -8,7 +8,7 @@ from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
 from worker.states import CHUNK_SENT, CHUNK_WAITING, ListState
-from worker.store.arrows import Condition, change, move_lists, new_token
+from worker.store.arrows import Condition, Moment, change, move_lists, new_token
 
 
 def get(session: Session, list_id: int) -> CallList | None:
@@ -131,7 +131,7 @@ def rotate(session: Session, call_list: CallList, number: int, name: str, held: 
     return fresh
 
 
-def unpolled(now: datetime) -> Condition:
+def unpolled(now: Moment) -> Condition:
     """Of a list: nobody is asking the provider about it."""
     return or_(col(CallList.poll_token).is_(None), col(CallList.poll_lease_until) < now)
 

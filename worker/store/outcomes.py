@@ -157,6 +157,10 @@ def final(session: Session, upload_id: int, rows: Sequence[int]) -> dict[int, tu
     return found
 
 
+def of_row(session: Session, upload_id: int, row: int) -> Outcome | None:
+    return session.scalars(select(Outcome).where(col(Outcome.upload_id) == upload_id, col(Outcome.row) == row)).first()
+
+
 def by_disposition(session: Session, upload_id: int) -> dict[str, int]:
     query = (
         select(col(Outcome.disposition), func.count())

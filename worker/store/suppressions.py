@@ -63,6 +63,12 @@ def _numbers(session: Session, account: str, *where: Condition) -> Numbers:
     return np.unique(np.fromstring(text, np.int64, sep=",")) if text else NONE
 
 
+def of_number(session: Session, account: str, number: int) -> list[Suppression]:
+    """Its lines on the list of the account and on everybody's."""
+    theirs = (col(Suppression.account).in_([account, EVERYWHERE]), col(Suppression.number) == number)
+    return list(session.scalars(select(Suppression).where(*theirs).order_by(col(Suppression.account))))
+
+
 def stream(session: Session, account: str | None, size: int = 10_000) -> Iterator[list[Any]]:
     """Every line in the order of numbers, `size` at a time; of one account, or of all (None)."""
     query = select(Suppression).order_by(col(Suppression.number), col(Suppression.account))

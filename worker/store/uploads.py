@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, exists, func, or_, select
+from sqlalchemy import Select, and_, case, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
@@ -38,8 +38,8 @@ def lock(session: Session, upload_id: int) -> Upload:
 
 
 def recent(session: Session, upload: Upload, since: datetime) -> list[Upload]:
-    """The account's other uploads that were made since, or have not ended."""
-    young = or_(col(Upload.created_at) >= since, LIVE)
+    """The account's other uploads that ended since, or have not ended: one may have been given long before it calls."""
+    young = or_(col(Upload.ended_at) >= since, LIVE)
     others = (col(Upload.account) == upload.account, col(Upload.id) != upload.id)
     return list(session.scalars(select(Upload).where(*others, young).order_by(col(Upload.id))))
 
@@ -304,6 +304,10 @@ _COUNTED = {
 
 def standing(session: Session) -> list[int]:
     """Uploads that could move on and for which nobody rang: the task that should have moved them died."""
+    return list(session.scalars(STANDING))
+
+
+def _standing() -> Select[int]:
     live = col(Upload.ended_at).is_(None)
     on_way = col(Upload.state).in_([UploadState.SUBMITTING, UploadState.DIALING])
     idle = ~unsettled(col(Upload.id), *CHUNK_BUSY)
@@ -315,4 +319,7 @@ def standing(session: Session) -> list[int]:
     )
     unsent, empty = unsettled(col(Upload.id), *CHUNK_WAITING), _empty_list(col(Upload.id))
     cancelled = and_(col(Upload.state) == UploadState.CANCELLED, or_(done, unsent, empty))
-    return list(session.scalars(select(col(Upload.id)).where(live, or_(could, cancelled))))
+    return select(col(Upload.id)).where(live, or_(could, cancelled))
+
+
+STANDING = _standing()

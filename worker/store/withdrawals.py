@@ -9,9 +9,13 @@ from sqlmodel import Session, col
 
 from worker.models import Chunk, Outcome, Withdrawal
 from worker.states import Disposition, WithdrawalState
-from worker.store.arrows import Condition, change, insert
+from worker.store.arrows import Condition, Moment, change, insert
 
 WANTED = col(Withdrawal.state) == WithdrawalState.WANTED
+NO_WINDOW = "no calling window is left"
+CALLED_BEFORE = "called by another upload"
+# Not those whom we left out for a reason that passes.
+WISHED = col(Withdrawal.why).not_in([NO_WINDOW, CALLED_BEFORE])
 BATCH = 5000
 
 
@@ -34,6 +38,12 @@ def ask(session: Session, upload_id: int, places: pl.DataFrame, who: str, why: s
 def of_upload(session: Session, upload_id: int) -> list[Withdrawal]:
     query = select(Withdrawal).where(col(Withdrawal.upload_id) == upload_id).order_by(col(Withdrawal.row))
     return list(session.scalars(query))
+
+
+def of_row(session: Session, upload_id: int, row: int) -> Withdrawal | None:
+    return session.scalars(
+        select(Withdrawal).where(col(Withdrawal.upload_id) == upload_id, col(Withdrawal.row) == row)
+    ).first()
 
 
 def take(session: Session, upload_id: int, now: datetime, until: datetime) -> list[Withdrawal]:
@@ -62,7 +72,7 @@ def is_open(session: Session, upload_id: int) -> bool:
     return session.scalars(query).first() is not None
 
 
-def due(now: datetime) -> Select[int]:
+def due(now: Moment) -> Select[int]:
     """The ids of uploads that hold a wish which is to be carried out now."""
     return select(col(Withdrawal.upload_id)).where(WANTED, col(Withdrawal.again_at) <= now).distinct()
 

@@ -10,6 +10,8 @@ rollcall_uploads                     uploads that have not ended, by state
 rollcall_chunks, rollcall_contacts   chunks of these uploads and the contacts in them, by the chunk's state
 rollcall_account_held                1 for each account that is held back, with the reason
 rollcall_overdue_seconds             how long the chunk has been due that has waited longest; 0 where none waits
+rollcall_invariant_broken            how many break an invariant, by its name, as a worker found it; 0 is as it must be
+rollcall_invariants_checked_seconds  how long ago that was; missing where no worker ever looked
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,9 +23,11 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
+from worker import invariants
 from worker.db import Database
 from worker.errors import Unavailable
-from worker.store import gauges
+from worker.store import gauges, watches
+from worker.store.invariants import Broken
 
 
 class Metrics:
@@ -67,7 +71,20 @@ def _measured(session: Session, now: datetime) -> Iterator[Metric]:
     for account, reason in gauges.held_accounts(session).items():
         closed.add_metric([account, reason], 1)
     yield closed
+    yield from _invariants(session, now)
     yield _one("overdue_seconds", "How long the oldest due chunk waits", _age(gauges.oldest_due(session, now), now))
+
+
+def _invariants(session: Session, now: datetime) -> Iterator[Metric]:
+    watch = watches.look(session, invariants.NAME)
+    if watch is None or watch.checked_at is None:
+        return
+    found = {Broken(*one).name: Broken(*one).number for one in watch.found}
+    family = GaugeMetricFamily("rollcall_invariant_broken", "How many break an invariant", labels=["invariant"])
+    for name in invariants.SAID:
+        family.add_metric([name], found.get(name, 0))
+    yield family
+    yield _one("invariants_checked_seconds", "How long ago a worker looked", _age(watch.checked_at, now))
 
 
 def _one(name: str, told: str, value: float) -> Metric:

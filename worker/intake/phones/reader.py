@@ -10,6 +10,7 @@ from worker.errors import InputError
 from worker.intake.phones.answers import ABROAD, ASK, NO_SUCH_COUNTRY
 from worker.intake.phones.asked import Library
 from worker.intake.phones.cells import Numbers, numbers_in
+from worker.intake.phones.decimals import powers, wholes
 from worker.intake.phones.tables import WORLD, home_table
 from worker.intake.pieces import Pieces, pieces_of
 from worker.intake.rejects import Code
@@ -43,7 +44,10 @@ class Phones:
         self._library = Library(self._region)
 
     def read(self, cells: pl.Series) -> Ints:
-        """The digits of the E.164 number, or minus the code of the reason why there is none."""
+        """The digits of the E.164 number, or minus the code of the reason why there is none.
+
+        As the library has it, but that nothing is made of what a program has written as a quantity.
+        """
         return self.read_pieces(pieces_of(cells)).e164
 
     def read_from_tables(self, cells: pl.Series) -> Ints:
@@ -55,7 +59,9 @@ class Phones:
         found = self._from_tables(cells)
         asked = np.flatnonzero(found.e164 == UNREAD)
         if len(asked):
-            found.e164[asked] = self._library.read(cells.at(asked).series())
+            odd = cells.at(asked).series()
+            found.e164[asked] = np.where(powers(odd), -Code.DECIMAL_NUMBER, self._library.read(odd))
+        found.e164[wholes(cells)] = -Code.DECIMAL_NUMBER
         return found
 
     def _from_tables(self, cells: Pieces) -> Read:
