@@ -17,10 +17,11 @@ from worker.intake.splice import Record, numbered, plain, repeated
 from worker.layout import Extra, Layout
 
 TASK = "task"
-INDEX = ("row", "line", "e164", "uuid")
 MOSTLY = 0.95  # of the phone cells: so many make it worth while to keep them as they stand
 QUOTED_FOR = '"\r\n'
-CORRECTS = "corrects"  # beside the index in the file of a continuation: the row that the contact was before
+CORRECTS = (
+    "corrects"  # beside the others of an index, in the file of a continuation: the row that the contact was before
+)
 
 
 class Wire:
