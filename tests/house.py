@@ -230,7 +230,6 @@ class House:
         ctx = Context(settings, lambda *bell: house.ring(*bell), clock=lambda: house.now)
         ctx.rates = TurnedRates(lambda: house.now.timestamp())
         ctx.stopping = Impatient()
-        compiled_before(ctx.db)
         house = cls(ctx, provider, folder)
         try:
             yield house

@@ -73,8 +73,8 @@ def arrow_without_token(patch: pytest.MonkeyPatch) -> None:
 
 
 def expired_lease_is_ready(patch: pytest.MonkeyPatch) -> None:
-    def expired(session: Session, now: datetime) -> int:
-        over = (col(Chunk.state) == ChunkState.CLAIMED, col(Chunk.lease_until) < now)
+    def expired(session: Session, upload_id: int, now: datetime) -> int:
+        over = (col(Chunk.upload_id) == upload_id, col(Chunk.state) == ChunkState.CLAIMED, col(Chunk.lease_until) < now)
         return change(session, Chunk, *over, state=ChunkState.READY, token=None, lease_until=None)
 
     patch.setattr(chunks, "doubt_expired", expired)
@@ -90,7 +90,7 @@ def no_settle_time(patch: pytest.MonkeyPatch) -> None:
 
 
 def deadline_for_each_read(patch: pytest.MonkeyPatch) -> None:
-    def left(error: type[Exception]) -> float:
+    def left(error: type[Exception], until: float | None = None) -> float:
         return 60.0
 
     patch.setattr(http, "_left", left)
@@ -122,8 +122,8 @@ def prove_absent(house: House, key: int) -> None:
 
 def wakes_late(house: House, key: int) -> None:
     """A halts before it sends and is given up; B sends; A wakes up, with its time over, before B hears the answer."""
-    began = time.monotonic()
     with Halted.at(house.ctx, "submit", key, "submit.sending") as a:
+        began = time.monotonic()
         prove_absent(house, key)
         with Halted.at(house.ctx, "submit", key, "submit.answered") as b:
             until(lambda: time.monotonic() > began + house.account.http_deadline)

@@ -99,10 +99,11 @@ def _beyond(_now: datetime, since: datetime) -> Count:
     """Lists whose deadline has passed, that were asked since, and that nobody has to decide about."""
     running = (col(CallList.state) == ListState.OPEN, ~col(CallList.stop_wanted), col(CallList.adopted_at).is_(None))
     asked = (col(CallList.reference).is_not(None), gates.in_reach(col(CallList.upload_id)))
+    unfinished = col(CallList.state) != ListState.FINISHED  # said although it is open: so the index is of use
     over = (col(CallList.deadline_at) < since, col(CallList.next_poll_at) < since)
     pending = (ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW)
     waits = exists().where(col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(pending))
-    return _lists().where(*running, *asked, *over, ~waits)
+    return _lists().where(*running, unfinished, *asked, *over, ~waits)
 
 
 def _callbacks(_now: datetime, since: datetime) -> Count:
