@@ -84,7 +84,7 @@ def cell_by_cell(folder: Path, data: bytes, **changes: Any) -> Intake | str:
         return taken(folder, data, **changes)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     file=files(),
     layout=st.sampled_from(LAYOUTS),

@@ -79,10 +79,12 @@ def test_what_dies_is_started_again_and_what_it_left_is_killed(start: Start) -> 
     up.wait_until_it_says("worker: was ended by SIGKILL; starting again in 0.5 s")
     until(lambda: not alive(orphans), what="the grandchild is gone")
     until(lambda: up.said.count("worker: ready") == 2, what="the second start")
-    state = up_state.running(up.home)
-    assert state is not None
-    assert state.services["worker"]["starts"] == 2
-    assert state.services["worker"]["phase"] == "ready"
+
+    def told() -> object:
+        state = up_state.running(up.home)
+        return state and (state.services["worker"]["starts"], state.services["worker"]["phase"])
+
+    until(lambda: told() == (2, "ready"), what="the others are told of the second start")
 
 
 def test_one_that_ends_for_good_is_let_go(start: Start) -> None:
