@@ -81,8 +81,8 @@ def _settle(ctx: Context, found: set[str]) -> None:
     with ctx.db.read() as session:
         now = ctx.db.now(session)
         expired = chunks.expired(session, now) if "expired" in found else []
-        late = chunks.late(session, now)
-        standing = uploads.standing(session)
+        late = chunks.late(session, now) if "late" in found else []
+        standing = uploads.standing(session) if "standing" in found else []
     for upload_id in expired:
         with ctx.db.write() as session:
             doubted = chunks.doubt_expired(session, upload_id, ctx.db.now(session))

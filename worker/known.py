@@ -30,20 +30,21 @@ def called(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: Be
     `calls_unknown`, since somebody would be called twice.
     """
     with ctx.db.read() as session:
-        fresh = [one for one in recent(ctx, session, upload, now) if one.id not in seen]
-        every = [(one, chunks.may_have_called(session, [one.id])) for one in fresh]
+        fresh = {one.id: one.ulid for one in recent(ctx, session, upload, now) if one.id not in seen}
+        every = chunks.may_have_called(session, list(fresh))
     found = []
-    for one, chunk in ((one, chunk) for one, some in every for chunk in some):
+    for chunk in every:
         beat()
         try:
             found.append(roster.index(ctx.staging, chunk)["e164"].drop_nulls().to_numpy())
         except StagingError as error:
             raise StagingError(
                 "calls_unknown",
-                f"Whom upload {one.ulid} has called cannot be told ({error.code}: {chunk.index_digest}); bring "
-                f"that object back, or lower call_again_after of account {upload.account}, and upload the file again.",
+                f"Whom upload {fresh[chunk.upload_id]} has called cannot be told ({error.code}: {chunk.index_digest}); "
+                f"bring that object back, or lower call_again_after of account {upload.account}, "
+                "and upload the file again.",
             ) from error
-    seen |= {one.id for one, some in every if some}
+    seen |= {chunk.upload_id for chunk in every}
     return np.unique(np.concatenate(found)) if found else suppressions.NONE
 
 

@@ -43,16 +43,12 @@ def look(session: Session, now: datetime, horizon: float) -> set[str]:
 
 def withdrawn(session: Session, now: datetime, rung: float) -> list[str]:
     """Uploads that hold a wish not to be called which is to be carried out now."""
-    rows = session.execute(_WITHDRAWN, {"now": now}).all()
-    _mark(session, Upload, [row.id for row in rows], "rung_until", now, rung)
-    return [row.ulid for row in rows]
+    return _uploads(session, _WITHDRAWN, now, rung)
 
 
 def intakes(session: Session, now: datetime, rung: float) -> list[str]:
     """Uploads whose file waits to be read, or whose reader died."""
-    rows = session.execute(_INTAKES, {"now": now}).all()
-    _mark(session, Upload, [row.id for row in rows], "rung_until", now, rung)
-    return [row.ulid for row in rows]
+    return _uploads(session, _INTAKES, now, rung)
 
 
 def submissions(session: Session, now: datetime, horizon: float, rung: float) -> list[Due]:
@@ -122,6 +118,12 @@ def submittable(now: Moment) -> tuple[Any, ...]:
         col(Chunk.uncompared_since).is_(None),
         col(Gate.listed_since).is_(None),
     )
+
+
+def _uploads(session: Session, query: Select[int, str], now: datetime, rung: float) -> list[str]:
+    rows = session.execute(query, {"now": now}).all()
+    _mark(session, Upload, [row.id for row in rows], "rung_until", now, rung)
+    return [row.ulid for row in rows]
 
 
 def _lists(session: Session, query: Select[int], column: str, now: datetime, rung: float) -> list[int]:

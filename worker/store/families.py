@@ -44,7 +44,7 @@ def chunks_taken(session: Session, upload: Upload) -> list[Chunk]:
 def withdrawn(session: Session, upload: Upload) -> list[tuple[Chunk, list[int]]]:
     """The chunks of the others with rows that are not to be called because somebody asked for it."""
     query = select(Chunk, col(Withdrawal.row)).join(Withdrawal, col(Withdrawal.chunk_id) == col(Chunk.id))
-    query = query.join(Upload, col(Upload.id) == col(Chunk.upload_id)).where(withdrawals.WISHED)
+    query = query.join(Upload, col(Upload.id) == col(Withdrawal.upload_id)).where(withdrawals.WISHED)
     rows: dict[int, tuple[Chunk, list[int]]] = {}
     for chunk, row in session.execute(query.where(_in(root(upload)), col(Upload.id) != upload.id)):
         rows.setdefault(chunk.id, (chunk, []))[1].append(row)
