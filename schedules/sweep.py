@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from worker import telemetry
 from worker.context import Context
-from worker.store import callbacks, chunks, due, uploads
+from worker.store import callbacks, chunks, due, restored, uploads
 
 FORGOTTEN = 500  # callbacks that go at a time
 LATE = (
@@ -73,6 +73,10 @@ def _settle_expired(ctx: Context) -> None:
         expired = chunks.any_expired(session, now)
         late = chunks.late(session, now)
         standing = uploads.standing(session)
+        in_question = restored.is_in_question(session)
+    if in_question:
+        with ctx.db.write() as session:
+            restored.question(session, ctx.db.now(session))
     if expired:
         with ctx.db.write() as session:
             doubted = chunks.doubt_expired(session, ctx.db.now(session))

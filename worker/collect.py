@@ -18,7 +18,7 @@ from worker.errors import ProviderError, Refused
 from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Found
 from worker.states import CHUNK_SENT, ChunkState, ListState, UploadState, WithdrawalState
-from worker.store import chunks, lists, outcomes, uploads, withdrawals
+from worker.store import chunks, lists, outcomes, restored, uploads, withdrawals
 
 _log = logging.getLogger("rollcall.collect")
 OPEN = (ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW)  # what keeps a list from being finished
@@ -158,10 +158,14 @@ def _conclude(ctx: Context, upload: Upload, call_list: CallList, tally: Tally) -
 
 def _to_end(session: Session, call_list: CallList) -> dict[int, int] | None:
     """The chunks that were accepted into the list, with how many outcomes each must have; None while any is open."""
-    if chunks.of_list(session, call_list.id, *OPEN):
+    if _may_grow(session, call_list):
         return None
     sent = chunks.of_list(session, call_list.id, *CHUNK_SENT)
     return {chunk.id: chunk.rows - chunk.missing for chunk in sent}
+
+
+def _may_grow(session: Session, call_list: CallList) -> bool:
+    return bool(chunks.of_list(session, call_list.id, *OPEN)) or restored.may_lie_in(session, call_list.id)
 
 
 def _ended(ctx: Context, upload: Upload, call_list: CallList) -> dict[int, int] | None:
@@ -208,7 +212,7 @@ def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:
         now = ctx.db.now(session)
         for part in rows:
             outcomes.no_outcome(session, upload.id, call_list.id, part, now)
-        if is_stopped and not chunks.of_list(session, call_list.id, *OPEN):
+        if is_stopped and not _may_grow(session, call_list):
             chunks.complete(session, call_list.id)
             lists.finish_list(session, call_list.id)
         uploads.advance(session, upload.id, now)

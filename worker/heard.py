@@ -229,7 +229,7 @@ def _arrived(ctx: Context, session: Session, upload: Upload, told_of: set[int], 
     """What callbacks prove of the chunks `told_of` that wait to be sent, or for a person: a request of each arrived."""
     unseen = not ctx.kind(upload.account).capabilities.finds_by_reference
     waiting = chunks.of_upload(session, upload.id, ChunkState.READY, ChunkState.REVIEW)
-    named = [chunk for chunk in waiting if chunk.id in told_of]
+    named = [chunk for chunk in waiting if chunk.id in told_of and not chunk.in_question]
     for chunk in named:
         if chunk.state == ChunkState.READY:
             text = "It was taken for not sent, and then the provider told of its contacts; look there, then decide."

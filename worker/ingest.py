@@ -323,6 +323,8 @@ def _chunk(upload: Upload, call_list: CallList, staged: StagedChunk, now: dateti
         pilot=staged.pilot,
         not_before=start,
         not_after=start + late_after,
+        in_question=upload.restored_at is not None,
+        attempts=0 if upload.restored_at is None else 1,
     )
 
 

@@ -43,6 +43,11 @@ def json() -> Any:
     return Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
+def partial(name: str, *columns: str, on: str) -> Index:
+    """An index of the rows alone for which the condition `on` holds, in words that both databases know."""
+    return Index(name, *columns, sqlite_where=text(on), postgresql_where=text(on))
+
+
 class Upload(SQLModel, table=True):
     """One job that somebody gave us."""
 
@@ -98,6 +103,20 @@ class Upload(SQLModel, table=True):
         default=None, sa_type=BigInteger, description="of a continuation: its rows number on; else they begin at 1"
     )
     ended_at: datetime | None = None
+    restored_at: datetime | None = Field(
+        default=None, description="it went on when a backup was taken, and that backup has been restored"
+    )
+    pruned_at: datetime | None = Field(default=None, description="nothing is left of it but its counts")
+    outcomes_kept: dict[str, int] | None = Field(
+        default=None,
+        sa_column=Column(JSON(none_as_null=True)),
+        description="of what was pruned: contacts by disposition",
+    )
+    source_gone: bool = Field(
+        default=False,
+        sa_column_kwargs={"server_default": text("false")},
+        description="its file was removed after it was read; its digest stays, to know the file by",
+    )
 
 
 class CallList(SQLModel, table=True):
@@ -168,30 +187,16 @@ class Chunk(SQLModel, table=True):
             sqlite_where=text("state IN ('claimed', 'unknown')"),
             postgresql_where=text("state IN ('claimed', 'unknown')"),
         ),
+        partial("ix_chunk_due", "not_before", "list_id", on="state = 'ready'"),
+        partial("ix_chunk_lease", "lease_until", on="state = 'claimed'"),
+        partial("ix_chunk_check", "check_at", on="state = 'unknown'"),
+        partial("ix_chunk_uncompared", "upload_id", on="uncompared_since IS NOT NULL"),
         Index(
-            "ix_chunk_due",
-            "not_before",
+            "ix_chunk_in_question",
             "list_id",
-            sqlite_where=text("state = 'ready'"),
-            postgresql_where=text("state = 'ready'"),
-        ),
-        Index(
-            "ix_chunk_lease",
-            "lease_until",
-            sqlite_where=text("state = 'claimed'"),
-            postgresql_where=text("state = 'claimed'"),
-        ),
-        Index(
-            "ix_chunk_check",
-            "check_at",
-            sqlite_where=text("state = 'unknown'"),
-            postgresql_where=text("state = 'unknown'"),
-        ),
-        Index(
-            "ix_chunk_uncompared",
-            "upload_id",
-            sqlite_where=text("uncompared_since IS NOT NULL"),
-            postgresql_where=text("uncompared_since IS NOT NULL"),
+            "seq",
+            sqlite_where=text("in_question = 1"),
+            postgresql_where=text("in_question"),
         ),
         Index("ix_chunk_list_state", "list_id", "state", "seq"),
         Index("ix_chunk_upload_state", "upload_id", "state", "not_after"),
@@ -239,6 +244,11 @@ class Chunk(SQLModel, table=True):
     uncompared_since: datetime | None = Field(
         default=None,
         description="numbers listed since then are not called, and who has one here nobody can tell: it is not sent",
+    )
+    in_question: bool = Field(
+        default=False,
+        sa_column_kwargs={"server_default": text("false")},
+        description="a backup was restored, and it may have been sent since that was taken: it is looked up first",
     )
 
 
@@ -320,6 +330,20 @@ class Suppression(SQLModel, table=True):
     reason: str = Field(sa_column=Column(Text, nullable=False))
     who: str
     added_at: datetime = Field(index=True)
+
+
+class Forgotten(SQLModel, table=True):
+    """Somebody who wants to be forgotten. `number` is there until nothing else of him is, then only his `mark`."""
+
+    __tablename__ = "forgotten"
+    __table_args__ = (CheckConstraint("(number IS NULL) = (erased_at IS NOT NULL)", name="erased_has_none"),)
+
+    mark: str = Field(primary_key=True, max_length=32)
+    key_mark: str = Field(max_length=16, description="tells with which key the mark was made")
+    number: int | None = Field(default=None, sa_type=BigInteger)
+    who: str
+    asked_at: datetime
+    erased_at: datetime | None = None
 
 
 class Callback(SQLModel, table=True):

@@ -154,6 +154,8 @@ def _carry_out(one: _Pass, chunk: Chunk, wishes: list[Withdrawal]) -> None:
     with ctx.db.read() as session:
         call_list = lists.get(session, chunk.list_id)
     match chunk.state:
+        case ChunkState.STAGED | ChunkState.READY if chunk.in_question:
+            _put_off(ctx, wishes, "Its chunk may have been sent before a backup was restored; it is looked up.")
         case ChunkState.STAGED | ChunkState.READY:
             _keep_back(ctx, upload, chunk, wishes)
         case ChunkState.FINISHED:

@@ -70,6 +70,7 @@ def submissions(session: Session, now: datetime, horizon: float, rung: float | N
             ~_in_doubt(),
             ~withdrawals.holds(),
             col(Chunk.uncompared_since).is_(None),
+            ~col(Chunk.in_question),
             col(Gate.listed_since).is_(None),
         )
         .group_by(col(CallList.id))
