@@ -103,6 +103,12 @@ def hang(app: Celery, ctx: Context) -> None:
 
         flow(ctx, ulid)
 
+    @door("prune")
+    def prune() -> None:
+        from worker.prune import tidy as flow
+
+        flow(ctx)
+
     @door("sweep")
     def sweep() -> None:
         sweep_for_a_while(ctx)

@@ -163,7 +163,7 @@ def _tell(ctx: Context, account: str, ulid: str, tasks: pl.DataFrame, index: _Ro
     with ctx.db.read() as session:
         upload = uploads.by_ulid(session, ulid)
         every = [] if upload is None else chunks.of_upload(session, upload.id, *ChunkState)
-    if upload is None or upload.account != account:
+    if upload is None or upload.account != account or upload.pruned_at is not None:
         return set()
     sent = [chunk for chunk in every if chunk.attempts]
     try:

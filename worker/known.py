@@ -44,8 +44,8 @@ def called(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: Be
         except StagingError as error:
             raise StagingError(
                 "calls_unknown",
-                f"Whom upload {one.ulid} has called cannot be told ({error.code}: {chunk.index_digest}); bring "
-                f"that object back, or lower call_again_after of account {upload.account}, and upload the file again.",
+                f"Whom upload {one.ulid} has called cannot be told ({error.code}: {chunk.index_digest or 'all'}); "
+                f"bring that back, or lower call_again_after of account {upload.account}, and upload the file again.",
             ) from error
     seen |= {one.id for one, some in every if some}
     return np.unique(np.concatenate(found)) if found else suppressions.NONE

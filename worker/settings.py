@@ -193,6 +193,9 @@ class Settings(BaseSettings):
     max_deaths: int = Field(3, ge=1, description="a chunk or an intake that kills its worker this often needs a person")
     max_vanished: int = Field(3, ge=1, description="a chunk that was sent this often and never arrived needs a person")
     callback_days: float = Field(30, gt=0, description="callbacks that were applied or ignored are kept for so long")
+    keep_days: float | None = Field(
+        None, ge=1, description="days after its end in which an upload loses all but its counts; by default never"
+    )
     timing: Timing = Field(default_factory=Timing)
     accounts: dict[str, AccountSettings] = Field(default_factory=dict)
 

@@ -21,7 +21,7 @@ import psutil
 from schedules.sweep import sweep
 from tests import house as houses
 from tests.house import House, Provider
-from worker import producer, telemetry
+from worker import producer, prune, telemetry
 from worker.context import Context
 from worker.settings import AccountSettings
 
@@ -36,6 +36,7 @@ FLOWS: dict[str, Callable[[Context, Any], object]] = {
     **houses.FLOWS,
     "enqueue": lambda ctx, job: producer.enqueue(job, context=ctx),
     "sweep": lambda ctx, _: sweep(ctx),
+    "prune": prune.prune,
 }
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import check, decide, demo, desk, export, look, machine, push, restored, review, suppress, web
+from worker.cli import check, decide, demo, desk, export, look, machine, prune, push, restored, review, suppress, web
 
 EPILOG = (
     "Exit codes: 0 done · 1 unexpected, a log says more · 2 the input or the configuration is wrong · "
@@ -64,6 +64,7 @@ app.command("check")(check.check)
 app.command("up")(machine.up)
 app.command("web")(web.web)
 app.command("sandbox")(machine.sandbox)
+app.command("prune")(prune.prune)
 app.command("restored")(restored.restored)
 app.command("migrate")(machine.migrate)
 app.command("demo", hidden=True)(demo.demo)

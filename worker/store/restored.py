@@ -15,7 +15,6 @@ from worker.store.arrows import change, move_chunks, move_uploads
 
 LIMIT = 500
 IN_QUESTION = col(Chunk.in_question) == true()  # in the words of the index
-CODE = "restored"
 LOOKED_UP = "It may have been sent before a backup was restored; whether it was is being looked up."
 
 
@@ -57,7 +56,8 @@ def hold(session: Session, upload: Upload, message: str) -> bool:
         uploads.unsettled(upload.id, *CHUNK_BUSY, ChunkState.REVIEW),
         exists().where(col(CallList.upload_id) == upload.id, col(CallList.held)),
     )
-    return bool(uploads.pause_unstarted(session, upload.id, CODE, message, may_send, uploads.no_question()))
+    waits = and_(may_send, uploads.no_question())
+    return bool(uploads.pause_unstarted(session, upload.id, code="restored", message=message, where=waits))
 
 
 def question(session: Session, now: datetime) -> list[int]:
@@ -87,7 +87,7 @@ def is_in_question(session: Session) -> bool:
 
 def _question(session: Session, chunk_id: int, now: datetime) -> bool:
     deadline = func.coalesce(col(Chunk.deadline_at), now)
-    told = {"code": CODE, "message": LOOKED_UP, "check_at": deadline, "deadline_at": deadline}
+    told = {"code": "restored", "message": LOOKED_UP, "check_at": deadline, "deadline_at": deadline}
     try:
         with session.begin_nested():
             mine = (col(Chunk.id) == chunk_id, IN_QUESTION)

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, exists, func, or_, select
+from sqlalchemy import and_, case, exists, func, or_, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
@@ -175,9 +175,9 @@ def no_question() -> Any:
     return or_(col(Upload.blocked).is_(None), col(Upload.blocked).not_in([Blocked.REJECTS, Blocked.PILOT]))
 
 
-def pause_unstarted(session: Session, upload_id: int, code: str, message: str, *where: Any) -> int:
+def pause_unstarted(session: Session, upload_id: int, code: str, message: str, where: Any = None) -> int:
     """Something is not to be started: wait for a person, and leave the lists that dial alone."""
-    mine = (col(Upload.id) == upload_id, *where)
+    mine = (col(Upload.id) == upload_id, true() if where is None else where)
     return move_uploads(session, "pause", *mine, blocked=None, code=code, message=message)
 
 
