@@ -43,9 +43,18 @@ def rows_with(staging: Staging, chunk: Indexed, numbers: Ints) -> list[int]:
     return rows
 
 
+def everybody(staging: Staging, chunk: Chunk) -> pl.Series:
+    """E.164 digits of the contacts of a chunk, those that have left it too."""
+    return _whole(staging, chunk)["e164"].drop_nulls()
+
+
+def _whole(staging: Staging, chunk: Chunk) -> pl.DataFrame:
+    return pl.read_parquet(io.BytesIO(_read(staging, chunk.whole_digest or chunk.index_digest)))
+
+
 def numbers_of(staging: Staging, chunk: Chunk, rows: Iterable[int]) -> pl.Series:
     """E.164 digits of these contacts, those that have left the chunk too."""
-    whole = pl.read_parquet(io.BytesIO(_read(staging, chunk.whole_digest or chunk.index_digest)))
+    whole = _whole(staging, chunk)
     wanted = pl.Series(rows, dtype=pl.Int64).implode()
     return whole.filter(pl.col("row").is_in(wanted))["e164"].drop_nulls()
 

@@ -196,6 +196,10 @@ class Settings(BaseSettings):
     keep_days: float | None = Field(
         None, ge=1, description="days after its end in which an upload loses all but its counts; by default never"
     )
+    forget_key_file: Path | None = Field(
+        None, description="the key under which forgotten numbers are kept; by default forget.key in the home"
+    )
+    forget_key_env: str | None = Field(None, description="the variable that holds that key, in place of the file")
     timing: Timing = Field(default_factory=Timing)
     accounts: dict[str, AccountSettings] = Field(default_factory=dict)
 
@@ -220,6 +224,8 @@ class Settings(BaseSettings):
                     f"accounts.{name}.http_deadline ({account.http_deadline:g} s) must be shorter than timing.lease "
                     f"({self.timing.lease:g} s), else a request outlives its claim"
                 )
+        if self.forget_key_file is not None:
+            self.forget_key_file = config_file().parent / self.forget_key_file
         if self.calling_hours is not None:
             self.calling_hours = config_file().parent / self.calling_hours
         self._check_timing(self.timing)

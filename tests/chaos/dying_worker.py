@@ -21,7 +21,7 @@ import psutil
 from schedules.sweep import sweep
 from tests import house as houses
 from tests.house import House, Provider
-from worker import producer, prune, telemetry
+from worker import forget, producer, prune, telemetry
 from worker.context import Context
 from worker.settings import AccountSettings
 
@@ -37,6 +37,7 @@ FLOWS: dict[str, Callable[[Context, Any], object]] = {
     "enqueue": lambda ctx, job: producer.enqueue(job, context=ctx),
     "sweep": lambda ctx, _: sweep(ctx),
     "prune": prune.prune,
+    "forget": lambda ctx, _: forget.finish(ctx),
 }
 
 

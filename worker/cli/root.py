@@ -4,7 +4,22 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import check, decide, demo, desk, export, look, machine, prune, push, restored, review, suppress, web
+from worker.cli import (
+    check,
+    decide,
+    demo,
+    desk,
+    export,
+    forget,
+    look,
+    machine,
+    prune,
+    push,
+    restored,
+    review,
+    suppress,
+    web,
+)
 
 EPILOG = (
     "Exit codes: 0 done · 1 unexpected, a log says more · 2 the input or the configuration is wrong · "
@@ -59,6 +74,7 @@ app.command("edit")(desk.edit)
 app.command("next")(desk.call_next)
 app.command("lists")(desk.lists)
 app.command("adopt")(desk.adopt)
+app.command("forget")(forget.forget)
 app.add_typer(suppress.app, name="suppress")
 app.command("check")(check.check)
 app.command("up")(machine.up)
