@@ -11,12 +11,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("upload", schema=None) as batch_op:
+    with op.batch_alter_table("upload", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("restored_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
         batch_op.add_column(sa.Column("pruned_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True))
         batch_op.add_column(sa.Column("outcomes_kept", sa.JSON(), nullable=True))
         batch_op.add_column(sa.Column("source_gone", sa.Boolean(), server_default=sa.text("false"), nullable=False))
-    with op.batch_alter_table("chunk", schema=None) as batch_op:
+    with op.batch_alter_table("chunk", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("in_question", sa.Boolean(), server_default=sa.text("false"), nullable=False))
         batch_op.create_index(
             "ix_chunk_in_question",
