@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from worker import invariants, telemetry
 from worker.context import Context
-from worker.store import callbacks, chunks, due, uploads
+from worker.store import callbacks, chunks, due, restored, uploads
 
 FORGOTTEN = 500  # callbacks that go at a time
 LATE = (
@@ -31,7 +31,7 @@ QUERIES: dict[str, Callable[[Session, datetime, float], Sequence[str | int]]] = 
     "suppress": due.listings,
     "withdraw": due.withdrawn,
 }
-TIME_DECIDED = {"expired", "late", "standing"}
+TIME_DECIDED = {"expired", "late", "standing", "in_question"}
 
 
 def sweep_for_a_while(ctx: Context) -> None:
@@ -83,6 +83,9 @@ def _settle(ctx: Context, found: set[str]) -> None:
         expired = chunks.expired(session, now) if "expired" in found else []
         late = chunks.late(session, now) if "late" in found else []
         standing = uploads.standing(session) if "standing" in found else []
+    if "in_question" in found:
+        with ctx.db.write() as session:
+            restored.question(session, ctx.db.now(session))
     for upload_id in expired:
         with ctx.db.write() as session:
             doubted = chunks.doubt_expired(session, upload_id, ctx.db.now(session))

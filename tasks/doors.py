@@ -103,6 +103,18 @@ def hang(app: Celery, ctx: Context) -> None:
 
         flow(ctx, ulid)
 
+    @door("forget")
+    def forget() -> None:
+        from worker.forget import finish as flow
+
+        flow(ctx)
+
+    @door("prune")
+    def prune() -> None:
+        from worker.prune import tidy as flow
+
+        flow(ctx)
+
     @door("sweep")
     def sweep() -> None:
         sweep_for_a_while(ctx)

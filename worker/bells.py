@@ -30,6 +30,8 @@ QUEUES = {
     "apply": "collect",
     "suppress": "submit",
     "withdraw": "submit",
+    "prune": "collect",
+    "forget": "collect",
     "sweep": "sweep",
 }
 # Without it a broker that vanishes and closes nothing (a failover, a frozen machine) would hold a push for ever.

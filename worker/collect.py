@@ -19,7 +19,7 @@ from worker.giving_up import giving_up, go_on
 from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Found
 from worker.states import CHUNK_SENT, ChunkState, ListState, UploadState, WithdrawalState
-from worker.store import chunks, journal, lists, outcomes, uploads, withdrawals
+from worker.store import chunks, journal, lists, outcomes, restored, uploads, withdrawals
 
 _log = logging.getLogger("rollcall.collect")
 OPEN = (ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW)  # what keeps a list from being finished
@@ -162,10 +162,14 @@ def _conclude(ctx: Context, upload: Upload, call_list: CallList, tally: Tally) -
 
 def _to_end(session: Session, call_list: CallList) -> dict[int, int] | None:
     """The chunks that were accepted into the list, with how many outcomes each must have; None while any is open."""
-    if chunks.of_list(session, call_list.id, *OPEN):
+    if _may_grow(session, call_list):
         return None
     sent = chunks.of_list(session, call_list.id, *CHUNK_SENT)
     return {chunk.id: chunk.rows - chunk.missing for chunk in sent}
+
+
+def _may_grow(session: Session, call_list: CallList) -> bool:
+    return bool(chunks.of_list(session, call_list.id, *OPEN)) or restored.may_lie_in(session, call_list.id)
 
 
 def _ended(ctx: Context, upload: Upload, call_list: CallList) -> dict[int, int] | None:
@@ -213,7 +217,7 @@ def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:
         unheard = sum(outcomes.no_outcome(session, upload.id, call_list.id, part, now) for part in rows)
         if unheard:
             journal.note(session, now, "list", "deadline", upload_id=upload.id, list_id=call_list.id, count=unheard)
-        if is_stopped and not chunks.of_list(session, call_list.id, *OPEN):
+        if is_stopped and not _may_grow(session, call_list):
             _end(session, upload, call_list, now, "over")
         uploads.advance(session, upload.id, now)
     telemetry.emit("collect.closed", upload=upload.ulid, list=call_list.number)

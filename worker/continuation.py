@@ -56,7 +56,9 @@ def inherit(ctx: Context, job: Job) -> tuple[int | None, Job]:
 
 
 def _refuse(upload: Upload, account: str) -> None:
-    if upload.account != account:
+    if upload.pruned_at is not None:
+        why = f"was pruned at {upload.pruned_at:%Y-%m-%d}, so nobody knows any more who is in it"
+    elif upload.account != account:
         why = f"belongs to account {upload.account!r} and not to {account!r}"
     elif upload.state == UploadState.CANCELLED:
         why = "was cancelled, so nobody is called for it any more"

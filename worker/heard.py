@@ -163,7 +163,7 @@ def _tell(ctx: Context, account: str, ulid: str, tasks: pl.DataFrame, index: _Ro
     with ctx.db.read() as session:
         upload = uploads.by_ulid(session, ulid)
         every = [] if upload is None else chunks.of_upload(session, upload.id, *ChunkState)
-    if upload is None or upload.account != account:
+    if upload is None or upload.account != account or upload.pruned_at is not None:
         return set()
     sent = [chunk for chunk in every if chunk.attempts]
     try:
@@ -229,7 +229,7 @@ def _arrived(ctx: Context, session: Session, upload: Upload, told_of: set[int], 
     """What callbacks prove of the chunks `told_of` that wait to be sent, or for a person: a request of each arrived."""
     unseen = not ctx.kind(upload.account).capabilities.finds_by_reference
     waiting = chunks.of_upload(session, upload.id, ChunkState.READY, ChunkState.REVIEW)
-    named = [chunk for chunk in waiting if chunk.id in told_of]
+    named = [chunk for chunk in waiting if chunk.id in told_of and not chunk.in_question]
     for chunk in named:
         if chunk.state == ChunkState.READY:
             text = "It was taken for not sent, and then the provider told of its contacts; look there, then decide."

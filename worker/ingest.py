@@ -92,9 +92,11 @@ def order_for(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat:
     """What to make of an upload's file, by what is known at this moment; `seen` as in `known.called`."""
     with ctx.db.read() as session:
         suppressed = suppressions.of_account(session, upload.account)
+        forgotten = known.forgotten(ctx, session)
     called = known.called(ctx, upload, now, seen, beat)
     suppressed = np.union1d(suppressed, known.withdrawn(ctx, upload, beat))
-    left_out = {"suppressed": suppressed, "called": called, **known.family(ctx, upload, beat)}
+    out = {"suppressed": suppressed, "forgotten": forgotten, "called": called}
+    left_out = {**out, **known.family(ctx, upload, beat)}
     return replace(_order(ctx, upload, Job.model_validate(upload.job), now), **left_out)
 
 
@@ -331,6 +333,8 @@ def _chunk(upload: Upload, call_list: CallList, staged: StagedChunk, now: dateti
         pilot=staged.pilot,
         not_before=start,
         not_after=start + late_after,
+        in_question=upload.restored_at is not None,
+        attempts=0 if upload.restored_at is None else 1,
     )
 
 

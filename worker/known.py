@@ -8,11 +8,12 @@ import numpy as np
 import polars as pl
 from sqlmodel import Session
 
-from worker import roster
+from worker import marks, roster
 from worker.context import Context
-from worker.errors import StagingError
+from worker.errors import ConfigError, StagingError, Unavailable
 from worker.models import Upload
 from worker.store import chunks, families, suppressions, uploads
+from worker.store import forgotten as store
 
 Beat = Callable[[], None]
 
@@ -40,9 +41,9 @@ def called(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: Be
         except StagingError as error:
             raise StagingError(
                 "calls_unknown",
-                f"Whom upload {fresh[chunk.upload_id]} has called cannot be told ({error.code}: {chunk.index_digest}); "
-                f"bring that object back, or lower call_again_after of account {upload.account}, "
-                "and upload the file again.",
+                f"Whom upload {fresh[chunk.upload_id]} has called cannot be told "
+                f"({error.code}: {chunk.index_digest or 'all'}); bring that back, or lower call_again_after of account "
+                f"{upload.account}, and upload the file again.",
             ) from error
     seen |= {chunk.upload_id for chunk in every}
     return np.unique(np.concatenate(found)) if found else suppressions.NONE
@@ -64,6 +65,24 @@ def family(ctx: Context, upload: Upload, beat: Beat) -> dict[str, Any]:
         numbers.append(index["e164"].drop_nulls().to_numpy())
         uuids.append(index["uuid"].drop_nulls())
     return {"taken": np.unique(np.concatenate(numbers)), "taken_uuids": pl.concat(uuids)}
+
+
+def forgotten(ctx: Context, session: Session) -> marks.Marked | None:
+    """Whom nobody calls and whose number nobody keeps; None where that is nobody, and then nothing is hashed.
+
+    Raises Unavailable `no_forget_key`: without the key somebody would be called.
+    """
+    every = store.marks(session)
+    if not every:
+        return None
+    try:
+        marker = marks.marker(ctx.settings)
+    except ConfigError as error:
+        raise Unavailable("no_forget_key", error.message) from error
+    if any(key != marker.key_mark for _, key in every):
+        text = "The key for forgotten numbers is not the one that their marks were made with; bring that one back."
+        raise Unavailable("no_forget_key", text)
+    return marker.holding([mark for mark, _ in every])
 
 
 def withdrawn(ctx: Context, upload: Upload, beat: Beat) -> suppressions.Numbers:

@@ -43,6 +43,15 @@ def json() -> Any:
     return Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
+def json_or_none(description: str) -> Any:
+    return Field(default=None, sa_column=Column(JSON(none_as_null=True)), description=description)
+
+
+def partial(name: str, *columns: str, on: str) -> Index:
+    """An index of the rows alone for which the condition `on` holds, in words that both databases know."""
+    return Index(name, *columns, sqlite_where=text(on), postgresql_where=text(on))
+
+
 class Upload(SQLModel, table=True):
     """One job that somebody gave us."""
 
@@ -52,7 +61,7 @@ class Upload(SQLModel, table=True):
         CheckConstraint(f"blocked IS NULL OR {one_of('blocked', Blocked)}", name="blocked"),
         CheckConstraint("(state = 'blocked') <= (blocked IS NOT NULL)", name="blocked_has_reason"),
         CheckConstraint("total >= rejected + duplicate + suppressed", name="adds_up"),
-        Index("ix_upload_live", "id", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+        partial("ix_upload_live", "id", on="ended_at IS NULL"),
         Index("ix_upload_account_digest", "account", "source_digest"),
         Index("ix_upload_continues_id", "continues_id"),
         Index("ix_upload_ended_at", "ended_at"),
@@ -82,15 +91,9 @@ class Upload(SQLModel, table=True):
     reasons: dict[str, int] = json()
     rejects_digest: str | None = Field(default=None, max_length=64)
     custom_uuids: bool = False
-    unsent_columns: list[str] | None = Field(
-        default=None,
-        sa_column=Column(JSON(none_as_null=True)),
-        description="columns of the file that the provider has no place for",
-    )
-    found: dict[str, Any] | None = Field(
-        default=None,
-        sa_column=Column(JSON(none_as_null=True)),
-        description="of the file: delimiter, encoding, quote, escape, columns, phone_column",
+    unsent_columns: list[str] | None = json_or_none("columns of the file that the provider has no place for")
+    found: dict[str, Any] | None = json_or_none(
+        "of the file: delimiter, encoding, quote, escape, columns, phone_column"
     )
     continues_id: int | None = Field(
         default=None, sa_type=BigInteger, description="the upload whose rejected rows these are, or were at first"
@@ -99,6 +102,16 @@ class Upload(SQLModel, table=True):
         default=None, sa_type=BigInteger, description="of a continuation: its rows number on; else they begin at 1"
     )
     ended_at: datetime | None = None
+    restored_at: datetime | None = Field(
+        default=None, description="it went on when a backup was taken, and that backup has been restored"
+    )
+    pruned_at: datetime | None = Field(default=None, description="nothing is left of it but its counts")
+    outcomes_kept: dict[str, int] | None = json_or_none("of what was pruned: contacts by disposition")
+    source_gone: bool = Field(
+        default=False,
+        sa_column_kwargs={"server_default": text("false")},
+        description="its file was removed after it was read; its digest stays, to know the file by",
+    )
 
 
 class CallList(SQLModel, table=True):
@@ -109,12 +122,7 @@ class CallList(SQLModel, table=True):
         UniqueConstraint("upload_id", "number"),
         CheckConstraint(one_of("state", ListState), name="state"),
         Index("ix_call_list_held", "id", sqlite_where=text("held = 1"), postgresql_where=text("held")),
-        Index(
-            "ix_call_list_next_poll",
-            "next_poll_at",
-            sqlite_where=text("state <> 'finished' AND reference IS NOT NULL"),
-            postgresql_where=text("state <> 'finished' AND reference IS NOT NULL"),
-        ),
+        partial("ix_call_list_next_poll", "next_poll_at", on="state <> 'finished' AND reference IS NOT NULL"),
     )
 
     id: int = key()
@@ -123,18 +131,10 @@ class CallList(SQLModel, table=True):
     name: str = Field(max_length=255)
     reference: str | None = None
     campaign: str | None = Field(default=None, description="what dials the list, where the provider keeps that apart")
-    tallies: dict[str, int] | None = Field(
-        default=None,
-        sa_column=Column(JSON(none_as_null=True)),
-        description="the provider's own numbers about the list, as it told them last",
-    )
+    tallies: dict[str, int] | None = json_or_none("the provider's own numbers about the list, as it told them last")
     state: str = Field(default=ListState.OPEN)
     adopted_at: datetime | None = Field(default=None, description="it was made elsewhere; we ask what became of it")
-    changes: dict[str, Any] | None = Field(
-        default=None,
-        sa_column=Column(JSON(none_as_null=True)),
-        description="options that the provider is still to be told",
-    )
+    changes: dict[str, Any] | None = json_or_none("options that the provider is still to be told")
     changes_refused: str | None = Field(default=None, sa_column=Column(Text))
     held: bool = Field(default=False, description="made stopped, and not started before its content was compared")
     stop_wanted: bool = False
@@ -170,30 +170,16 @@ class Chunk(SQLModel, table=True):
             sqlite_where=text("state IN ('claimed', 'unknown')"),
             postgresql_where=text("state IN ('claimed', 'unknown')"),
         ),
+        partial("ix_chunk_due", "not_before", "list_id", on="state = 'ready'"),
+        partial("ix_chunk_lease", "lease_until", on="state = 'claimed'"),
+        partial("ix_chunk_check", "check_at", on="state = 'unknown'"),
+        partial("ix_chunk_uncompared", "upload_id", on="uncompared_since IS NOT NULL"),
         Index(
-            "ix_chunk_due",
-            "not_before",
+            "ix_chunk_in_question",
             "list_id",
-            sqlite_where=text("state = 'ready'"),
-            postgresql_where=text("state = 'ready'"),
-        ),
-        Index(
-            "ix_chunk_lease",
-            "lease_until",
-            sqlite_where=text("state = 'claimed'"),
-            postgresql_where=text("state = 'claimed'"),
-        ),
-        Index(
-            "ix_chunk_check",
-            "check_at",
-            sqlite_where=text("state = 'unknown'"),
-            postgresql_where=text("state = 'unknown'"),
-        ),
-        Index(
-            "ix_chunk_uncompared",
-            "upload_id",
-            sqlite_where=text("uncompared_since IS NOT NULL"),
-            postgresql_where=text("uncompared_since IS NOT NULL"),
+            "seq",
+            sqlite_where=text("in_question = 1"),
+            postgresql_where=text("in_question"),
         ),
         Index("ix_chunk_list_state", "list_id", "state", "seq"),
         Index("ix_chunk_upload_state", "upload_id", "state", "not_after"),
@@ -242,6 +228,11 @@ class Chunk(SQLModel, table=True):
     uncompared_since: datetime | None = Field(
         default=None,
         description="numbers listed since then are not called, and who has one here nobody can tell: it is not sent",
+    )
+    in_question: bool = Field(
+        default=False,
+        sa_column_kwargs={"server_default": text("false")},
+        description="a backup was restored, and it may have been sent since that was taken: it is looked up first",
     )
 
 
@@ -292,12 +283,7 @@ class Withdrawal(SQLModel, table=True):
     __tablename__ = "withdrawal"
     __table_args__ = (
         CheckConstraint(one_of("state", WithdrawalState), name="state"),
-        Index(
-            "ix_withdrawal_wanted",
-            "chunk_id",
-            sqlite_where=text("state = 'wanted'"),
-            postgresql_where=text("state = 'wanted'"),
-        ),
+        partial("ix_withdrawal_wanted", "chunk_id", on="state = 'wanted'"),
     )
 
     upload_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
@@ -325,6 +311,20 @@ class Suppression(SQLModel, table=True):
     added_at: datetime = Field(index=True)
 
 
+class Forgotten(SQLModel, table=True):
+    """Somebody who wants to be forgotten. `number` is there until nothing else of him is, then only his `mark`."""
+
+    __tablename__ = "forgotten"
+    __table_args__ = (CheckConstraint("(number IS NULL) = (erased_at IS NOT NULL)", name="erased_has_none"),)
+
+    mark: str = Field(primary_key=True, max_length=32)
+    key_mark: str = Field(max_length=16, description="tells with which key the mark was made")
+    number: int | None = Field(default=None, sa_type=BigInteger)
+    who: str
+    asked_at: datetime
+    erased_at: datetime | None = None
+
+
 class Callback(SQLModel, table=True):
     """The inbox: what a provider told us by itself, kept before it is answered and applied afterwards."""
 
@@ -332,13 +332,7 @@ class Callback(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("account", "external_id"),
         CheckConstraint(one_of("state", CallbackState), name="state"),
-        Index(
-            "ix_callback_new",
-            "account",
-            "id",
-            sqlite_where=text("state = 'new'"),
-            postgresql_where=text("state = 'new'"),
-        ),
+        partial("ix_callback_new", "account", "id", on="state = 'new'"),
     )
 
     id: int = key()

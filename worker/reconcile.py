@@ -8,21 +8,21 @@ about one contact of a chunk proves that the chunk arrived. Where nothing is hea
 a callback comes before. What was called back about is never taken for absent, whatever a provider shows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from sqlmodel import Session
 
-from worker import accounts, retry, roster, telemetry
+from worker import accounts, retry, roster, strays, telemetry
 from worker.context import Context
 from worker.errors import ProviderError, Refused
 from worker.giving_up import giving_up
 from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Found, Place, Provider
 from worker.states import CHUNK_SENT, UploadState
-from worker.store import chunks, journal, lists, outcomes, uploads
+from worker.store import chunks, journal, lists, outcomes, restored, uploads
 
 PATIENCE = 4  # times `settle` that a list may show less than it holds before a person is asked
 
@@ -42,6 +42,8 @@ class Seen:
     """What a complete read showed. `reference` is None where there is no list at all.
 
     `blind`: the provider cannot be asked. `short`: the list holds this many contacts, and which cannot be seen.
+    `list_id`: the list of ours that it lies in. `behind`: lists that were made later, of which that cannot be told.
+    Of other chunks in question, `both` are whole in the list, and of `neither` nobody is anywhere.
     """
 
     reference: str | None = None
@@ -52,6 +54,10 @@ class Seen:
     lists: tuple[str, ...] = ()
     blind: bool = False
     short: int | None = None
+    list_id: int | None = None
+    behind: tuple[str, ...] = ()
+    both: tuple[int, ...] = ()
+    neither: tuple[int, ...] = ()
 
 
 def reconcile(ctx: Context, list_id: int) -> None:
@@ -84,16 +90,24 @@ def _look(ctx: Context, doubt: Doubt) -> Seen:
     if not can.finds_by_reference:
         return _listen(ctx, doubt)
     provider = accounts.in_reach(ctx, doubt.upload.account)
+    later = strays.behind(ctx, doubt.upload, doubt.call_list.number) if doubt.chunk.in_question else []
+    if later and not can.shows_contacts:
+        return Seen(behind=tuple(str(one.reference) for one in later))
+    for one in later:
+        seen = _compare(ctx, doubt, provider, one)
+        if seen.present:
+            return seen
     if reference is None or not can.shows_contacts:
         found = retry.reading(lambda: provider.find(doubt.call_list.name), ctx.stopping)
         if not found:
-            return Seen()
+            return Seen(neither=() if later else tuple(one.id for one in _in_question(ctx, doubt)))
         if len(found) > 1:
             return _stop_all(ctx, doubt, provider, found)
         if not can.shows_contacts:
             return _by_number(doubt, found[0])
         reference = found[0].reference
-    return _compare(ctx, doubt, provider, reference)
+    seen = _compare(ctx, doubt, provider, doubt.call_list, reference)
+    return replace(seen, neither=()) if later else seen
 
 
 def _listen(ctx: Context, doubt: Doubt) -> Seen:
@@ -125,27 +139,43 @@ def _stop_all(ctx: Context, doubt: Doubt, provider: Provider, found: list[Found]
     return Seen(lists=tuple(one.reference for one in found))
 
 
-def _compare(ctx: Context, doubt: Doubt, provider: Provider, reference: str) -> Seen:
-    """Test every contact of the chunk against the whole list.
+def _compare(ctx: Context, doubt: Doubt, provider: Provider, call_list: CallList, reference: str | None = None) -> Seen:
+    """Test every contact of the chunk against the whole list, whose reference is given where we do not know it yet.
 
     The read counts as complete only if it shows every contact that was accepted before; one that lacks any of those may
     lack ours too.
     """
+    reference = call_list.reference or reference
+    assert reference is not None
     with ctx.db.read() as session:
-        settled = chunks.of_list(session, doubt.call_list.id, *CHUNK_SENT)
-    known = roster.names(ctx, doubt.upload, [*settled, doubt.chunk])
+        settled = chunks.of_list(session, call_list.id, *CHUNK_SENT)
+    others = _in_question(ctx, doubt)
+    known = roster.names(ctx, doubt.upload, [*settled, doubt.chunk, *others])
     rows = retry.reading(lambda: roster.rows_at(provider, reference, known), ctx.stopping)
     wanted = roster.index(ctx.staging, doubt.chunk)["row"]
     ours = rows.filter(rows.is_in(wanted.implode()))
     there = rows.unique()
     missing = wanted.filter(~wanted.is_in(there.implode()))
+    among = {one.id: roster.index(ctx.staging, one)["row"].is_in(rows.implode()) for one in others}
+    single = rows.n_unique() == rows.len()
     return Seen(
         reference=reference,
         present=wanted.len() - missing.len(),
         missing=tuple(missing.to_list()),
         repeated=ours.len() - ours.n_unique(),
         complete=roster.holds_all(ctx.staging, there, settled),
+        list_id=call_list.id,
+        both=tuple(chunk_id for chunk_id, here in among.items() if here.all() and single),
+        neither=tuple(chunk_id for chunk_id, here in among.items() if not here.any()),
     )
+
+
+def _in_question(ctx: Context, doubt: Doubt) -> list[Chunk]:
+    """Other chunks of the list of which a restored backup does not say whether they were sent: one reading tells."""
+    if not doubt.chunk.in_question:
+        return []
+    with ctx.db.read() as session:
+        return restored.in_question(session, doubt.call_list.id)
 
 
 def _settle(ctx: Context, session: Session, doubt: Doubt, seen: Seen | ProviderError, now: datetime) -> str:
@@ -161,6 +191,8 @@ def _settle(ctx: Context, session: Session, doubt: Doubt, seen: Seen | ProviderE
         if stops:
             lists.stopped(session, doubt.call_list.id)
         return _ask(session, doubt, now, "several_lists", _several(seen, stops), {"references": list(seen.lists)})
+    if seen.behind:
+        return _ask(session, doubt, now, "unknown_list", _unknown(seen), {"references": list(seen.behind)})
     if seen.blind:
         return _unheard(ctx, session, doubt, now)
     if seen.short is not None:
@@ -168,26 +200,32 @@ def _settle(ctx: Context, session: Session, doubt: Doubt, seen: Seen | ProviderE
     if seen.reference is not None and not seen.complete:
         return _incomplete(ctx, session, doubt, now)
     if seen.reference is not None and not seen.missing and not seen.repeated:
-        return _found(ctx, session, doubt, seen.reference, now)
+        return _found(ctx, session, doubt, seen, seen.reference, now)
     if seen.present == 0 and chunk.partial_at is None and (seen.reference is None or not chunk.creates):
-        return _absent(ctx, session, doubt, now)
+        return _absent(ctx, session, doubt, seen, now)
     return _partial(ctx, session, doubt, seen, now)
 
 
-def _found(ctx: Context, session: Session, doubt: Doubt, reference: str, now: datetime) -> str:
-    if not lists.may_adopt(session, doubt.call_list.id, reference):
+def _found(ctx: Context, session: Session, doubt: Doubt, seen: Seen, reference: str, now: datetime) -> str:
+    list_id = seen.list_id or doubt.call_list.id
+    if not lists.may_adopt(session, list_id, reference):
         return _ask(session, doubt, now, "other_list", f"It lies in list {reference}, not in ours.", {})
-    if chunks.found(session, doubt.chunk, now):
-        _take(ctx, session, doubt, reference)
+    if chunks.found(session, doubt.chunk, now, list_id):
+        _take(ctx, session, doubt, reference, list_id)
+        for chunk_id in seen.both:
+            restored.found(session, chunk_id, now, list_id)
     return _note(session, doubt, now, "found", None, f"All {doubt.chunk.rows} contacts are in list {reference}.")
 
 
-def _absent(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
+def _absent(ctx: Context, session: Session, doubt: Doubt, seen: Seen, now: datetime) -> str:
     """The first read without it starts the wait; one that comes `settle` later proves that it never arrived."""
     chunk, settle = doubt.chunk, _settling(ctx, doubt)
+    if chunk.in_question:  # the list may have been made since the backup was taken, by another chunk
+        _take(ctx, session, doubt, seen.reference)
     if chunk.absent_at is None or doubt.began < chunk.absent_at + settle:
         since = chunk.absent_at or now
         chunks.check_again(session, chunk, since + settle, absent_at=since)
+        restored.not_seen(session, seen.neither, since)
         return _note(session, doubt, now, "not_seen", None, f"Not there; it is looked up again {settle} later.")
     looked = {"looked_at": chunk.absent_at.isoformat()}
     if _told_of(ctx, session, doubt):
@@ -206,6 +244,7 @@ def _absent(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str:
         text = f"It was sent {chunk.vanished + 1} times and never arrived; ask the provider before it is sent again."
         return _ask(session, doubt, now, "kept_vanishing", text, looked)
     chunks.absent(session, chunk)
+    restored.clear(session, seen.neither, doubt.began - settle)
     return _note(session, doubt, now, "absent", None, "Two complete reads did not show it: it never arrived.")
 
 
@@ -213,7 +252,8 @@ def _unheard(ctx: Context, session: Session, doubt: Doubt, now: datetime) -> str
     """Nothing to look at. A callback may still tell that it arrived; after `settle` a person decides."""
     chunk, settle = doubt.chunk, _settling(ctx, doubt)
     if _told_of(ctx, session, doubt):  # while we looked, and nobody will tell us again
-        return _found(ctx, session, doubt, doubt.call_list.reference or doubt.call_list.name, now)
+        reference = doubt.call_list.reference or doubt.call_list.name
+        return _found(ctx, session, doubt, Seen(reference), reference, now)
     if ctx.hears(doubt.upload) and (chunk.absent_at is None or doubt.began < chunk.absent_at + settle):
         since = chunk.absent_at or now
         chunks.check_again(session, chunk, min(now + settle / 4, since + settle), absent_at=since)
@@ -298,11 +338,17 @@ def _several(seen: Seen, stopped: bool) -> str:
     return f"{len(seen.lists)} lists carry this list's name ({named}); {then}. Decide which holds."
 
 
-def _take(ctx: Context, session: Session, doubt: Doubt, reference: str | None) -> None:
+def _unknown(seen: Seen) -> str:
+    named = ", ".join(seen.behind)
+    return f"Since the backup that was restored more lists were made ({named}), and it may lie in one of them. Decide."
+
+
+def _take(ctx: Context, session: Session, doubt: Doubt, reference: str | None, list_id: int | None = None) -> None:
     """Contacts of the chunk lie there, so it is the list's reference, unless that has another one."""
-    if reference is not None and lists.may_adopt(session, doubt.call_list.id, reference):
-        lists.adopt(session, doubt.call_list.id, reference)
-        ctx.expect_outcomes(session, doubt.upload, doubt.call_list.id)
+    into = list_id or doubt.call_list.id
+    if reference is not None and lists.may_adopt(session, into, reference):
+        lists.adopt(session, into, reference)
+        ctx.expect_outcomes(session, doubt.upload, into)
 
 
 def _settling(ctx: Context, doubt: Doubt) -> timedelta:

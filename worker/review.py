@@ -5,12 +5,13 @@ Whatever was decided is checked against the provider first: what lies in a list 
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 import polars as pl
 from sqlmodel import Session
 
-from worker import accounts, parts, retry, roster
+from worker import accounts, parts, retry, roster, strays
 from worker.context import Context, list_name
 from worker.errors import InputError
 from worker.models import Chunk, Upload
@@ -106,7 +107,8 @@ def _look(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
     provider = accounts.provider(ctx, upload.account)
     named = [one.reference for one in retry.reading(lambda: provider.find(call_list.name), ctx.stopping)]
     told = [call_list.reference, chunk.evidence.get("reference"), *chunk.evidence.get("references", [])]
-    references = dict.fromkeys(reference for reference in [*told, *named] if reference is not None)
+    unknown = [one.reference for one in strays.behind(ctx, upload, call_list.number)]
+    references = dict.fromkeys(reference for reference in [*told, *named, *unknown] if reference is not None)
     known = roster.names(ctx, upload, [*settled, chunk])
     missing, fullest, most = roster.index(ctx.staging, chunk)["row"], None, 0
     there = pl.Series("row", [], dtype=pl.Int64)
@@ -154,6 +156,8 @@ def _numbered(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
     assert call_list is not None
     provider, rows = accounts.provider(ctx, upload.account), roster.index(ctx.staging, chunk)["row"]
     found = retry.reading(lambda: provider.find(call_list.name), ctx.stopping)
+    for one in strays.behind(ctx, upload, call_list.number):
+        found += retry.reading(partial(provider.find, one.name), ctx.stopping)
     if not found and _told_of(ctx, upload, rows).is_empty():
         return Evidence(rows, None, True)
     if not found:

@@ -8,6 +8,7 @@ from typing import Protocol
 import polars as pl
 
 from worker.context import Context
+from worker.errors import StagingError
 from worker.intake.scan import Ints
 from worker.intake.stage import Staging
 from worker.models import Chunk, Upload
@@ -26,7 +27,14 @@ class Indexed(Protocol):
 
 def index(staging: Staging, chunk: Indexed) -> pl.DataFrame:
     """`row`, `line`, `e164` and `uuid` (null where it is ours) of every contact of a chunk."""
-    return pl.read_parquet(io.BytesIO(staging.read(chunk.index_digest)))
+    return pl.read_parquet(io.BytesIO(_read(staging, chunk.index_digest)))
+
+
+def _read(staging: Staging, digest: str) -> bytes:
+    if not digest:
+        text = "Who was in the chunk was removed by `rollcall prune`; only its counts are kept."
+        raise StagingError("pruned", text)
+    return staging.read(digest)
 
 
 def rows_with(staging: Staging, chunk: Indexed, numbers: Ints) -> list[int]:
@@ -36,9 +44,18 @@ def rows_with(staging: Staging, chunk: Indexed, numbers: Ints) -> list[int]:
     return rows
 
 
+def everybody(staging: Staging, chunk: Chunk) -> pl.Series:
+    """E.164 digits of the contacts of a chunk, those that have left it too."""
+    return _whole(staging, chunk)["e164"].drop_nulls()
+
+
+def _whole(staging: Staging, chunk: Chunk) -> pl.DataFrame:
+    return pl.read_parquet(io.BytesIO(_read(staging, chunk.whole_digest or chunk.index_digest)))
+
+
 def numbers_of(staging: Staging, chunk: Chunk, rows: Iterable[int]) -> pl.Series:
     """E.164 digits of these contacts, those that have left the chunk too."""
-    whole = pl.read_parquet(io.BytesIO(staging.read(chunk.whole_digest or chunk.index_digest)))
+    whole = _whole(staging, chunk)
     wanted = pl.Series(rows, dtype=pl.Int64).implode()
     return whole.filter(pl.col("row").is_in(wanted))["e164"].drop_nulls()
 

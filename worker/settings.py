@@ -210,6 +210,13 @@ class Settings(BaseSettings):
         5, ge=1, description="a provider that fails so many requests in a row is left alone until it answers"
     )
     callback_days: float = Field(30, gt=0, description="callbacks that were applied or ignored are kept for so long")
+    keep_days: float | None = Field(
+        None, ge=1, description="days after its end in which an upload loses all but its counts; by default never"
+    )
+    forget_key_file: Path | None = Field(
+        None, description="the key under which forgotten numbers are kept; by default forget.key in the home"
+    )
+    forget_key_env: str | None = Field(None, description="the variable that holds that key, in place of the file")
     timing: Timing = Field(default_factory=Timing)
     accounts: dict[str, AccountSettings] = Field(default_factory=dict)
 
@@ -240,6 +247,8 @@ class Settings(BaseSettings):
                     f"timing.stop_grace ({self.timing.stop_grace:g} s) by {STOP_MARGIN:g} s, else a worker that is "
                     "told to stop leaves its request in doubt"
                 )
+        if self.forget_key_file is not None:
+            self.forget_key_file = config_file().parent / self.forget_key_file
         if self.calling_hours is not None:
             self.calling_hours = config_file().parent / self.calling_hours
         self._check_timing(self.timing)

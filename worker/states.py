@@ -113,6 +113,7 @@ CHUNK_ARROWS: dict[str, tuple[tuple[ChunkState, ...], ChunkState]] = {
     "absent": ((C.UNKNOWN,), C.READY),
     "absent_cancelled": ((C.UNKNOWN,), C.CANCELLED),
     "ask": ((C.CLAIMED, C.UNKNOWN), C.REVIEW),
+    "question": ((C.STAGED, C.READY), C.UNKNOWN),
     "heard_in_review": ((C.REVIEW,), C.ACCEPTED),
     "heard_after_absent": ((C.READY,), C.REVIEW),
     "person_accepts": ((C.REVIEW,), C.ACCEPTED),

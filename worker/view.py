@@ -22,6 +22,14 @@ def find(session: Session, ulid: str) -> Upload:
     return upload
 
 
+def refuse_pruned(upload: Upload) -> None:
+    """Raises InputError `pruned` where nothing is left of an upload but its counts."""
+    if upload.pruned_at is not None:
+        when = f"{upload.pruned_at:%Y-%m-%d %H:%M} UTC"
+        text = f"Upload {upload.ulid} was pruned at {when}: its rows are gone, and `rollcall status` shows its counts."
+        raise InputError("pruned", text)
+
+
 def status(session: Session, upload: Upload) -> dict[str, Any]:
     """The status object; every value of `rows` but `total` adds up to `total`."""
     counted, accepted = uploads.counts(session, upload), lists.accepted_rows(session, upload.id)
@@ -41,8 +49,10 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
             for one in lists.of_upload(session, upload.id)
             if one.reference is not None
         ],
-        "outcomes": outcomes.by_disposition(session, upload.id),
+        "outcomes": _outcomes(session, upload),
     }
+    if upload.pruned_at is not None:
+        shown["pruned_at"] = upload.pruned_at.isoformat()
     if upload.continues_id is not None:
         shown["continues"] = {"id": upload.job["continues"], "first_row": upload.first_row}
     if later := families.continuing(session, upload):
@@ -72,6 +82,13 @@ def _stopping(call_list: CallList) -> str:
     if call_list.state == ListState.STOPPED:
         return "stopped"
     return "being_stopped" if call_list.stop_wanted else "goes_on"
+
+
+def _outcomes(session: Session, upload: Upload) -> dict[str, int]:
+    """By disposition, most first."""
+    if upload.outcomes_kept is None:
+        return outcomes.by_disposition(session, upload.id)
+    return dict(sorted(upload.outcomes_kept.items(), key=lambda one: -one[1]))
 
 
 def _continuation(session: Session, upload: Upload) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from worker.models import CallList, Chunk, Upload, Withdrawal
 from worker.providers.base import TASKS
 from worker.states import ChunkState, Disposition, WithdrawalState
 from worker.store import chunks, gates, journal, lists, outcomes, uploads, withdrawals
-from worker.view import find
+from worker.view import find, refuse_pruned
 
 _log = logging.getLogger("rollcall.withdraw")
 PLACES = {"row": pl.Int64, "chunk_id": pl.Int64}
@@ -31,10 +31,11 @@ PLACES = {"row": pl.Int64, "chunk_id": pl.Int64}
 def ask(ctx: Context, ulid: str, rows: Sequence[int], who: str, why: str) -> int:
     """Keep the wish of these rows not to be called; returns how many had not asked before.
 
-    Raises InputError `no_such_upload`, or `no_such_contact` where a row was never a contact of a chunk.
+    Raises InputError `no_such_upload`, `pruned`, or `no_such_contact` where a row was never a contact of a chunk.
     """
     with ctx.db.read() as session:
         upload = find(session, ulid)
+        refuse_pruned(upload)
         every = chunks.of_upload(session, upload.id, *ChunkState)
         asked = {wish.row for wish in withdrawals.of_upload(session, upload.id)}
     wanted = sorted(set(rows) - asked)
@@ -156,6 +157,8 @@ def _carry_out(one: _Pass, chunk: Chunk, wishes: list[Withdrawal]) -> None:
     with ctx.db.read() as session:
         call_list = lists.get(session, chunk.list_id)
     match chunk.state:
+        case ChunkState.STAGED | ChunkState.READY if chunk.in_question:
+            _put_off(ctx, wishes, "Its chunk may have been sent before a backup was restored; it is looked up.")
         case ChunkState.STAGED | ChunkState.READY:
             _keep_back(ctx, upload, chunk, wishes)
         case ChunkState.FINISHED:

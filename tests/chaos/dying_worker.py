@@ -24,7 +24,7 @@ from schedules.sweep import sweep
 from tests import house as houses
 from tests.chaos import moments
 from tests.house import House, Provider
-from worker import producer, telemetry
+from worker import forget, producer, prune, telemetry
 from worker.context import Context
 from worker.settings import AccountSettings
 
@@ -39,6 +39,8 @@ FLOWS: dict[str, Callable[[Context, Any], object]] = {
     **houses.FLOWS,
     "enqueue": lambda ctx, job: producer.enqueue(job, context=ctx),
     "sweep": lambda ctx, _: sweep(ctx),
+    "prune": prune.prune,
+    "forget": lambda ctx, _: forget.finish(ctx),
 }
 
 

@@ -30,6 +30,7 @@ from tests.patience import until
 READ_LEASE = 240.0  # reconcile and collect hold what they look at for as long as one read may take, and a lease
 FROZEN = (Strike("submit.sending", blow=signal.SIGSTOP), Strike("submit.answered", blow=signal.SIGSTOP))
 IN_TESTS_BELOW = {"ingest.lost", "ingest.failed", "submit.late_answer"}
+OF_RETENTION = {"prune.marked", "prune.emptied", "prune.removed", "forget.asked", "forget.erased", "forget.done"}
 
 
 def emitted() -> Iterator[str]:
@@ -47,7 +48,7 @@ def event_name(told: ast.expr) -> str:
 
 
 def test_every_event_is_a_crash_point() -> None:
-    tried = {point.event for point in SENDING + ELSEWHERE} | IN_TESTS_BELOW
+    tried = {point.event for point in SENDING + ELSEWHERE} | IN_TESTS_BELOW | OF_RETENTION
     assert tried == set(emitted())
 
 

@@ -68,6 +68,7 @@ def _show_withdrawals(ulid: str, as_json: bool) -> None:
 
     with place.database(place.settings()) as database, database.read() as session:
         upload = view.find(session, ulid)
+        view.refuse_pruned(upload)
         columns = ("row", "state", "message", "who", "why", "asked_at", "ended_at")
         found = [{name: getattr(one, name) for name in columns} for one in withdrawals.of_upload(session, upload.id)]
     if as_json:

@@ -63,10 +63,13 @@ def outcomes(ulid: UploadId, output: ToFile = None, as_json: AsJson = False) -> 
 
 
 def _find(chosen: "Settings", ulid: str) -> "Upload":
+    """Raises InputError `no_such_upload`, `pruned`."""
     from worker import view
 
     with _database(chosen) as database, database.read() as session:
-        return view.find(session, ulid)
+        upload = view.find(session, ulid)
+    view.refuse_pruned(upload)
+    return upload
 
 
 @contextmanager

@@ -4,7 +4,23 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import check, decide, demo, desk, explain, export, look, machine, push, review, suppress, web
+from worker.cli import (
+    check,
+    decide,
+    demo,
+    desk,
+    explain,
+    export,
+    forget,
+    look,
+    machine,
+    prune,
+    push,
+    restored,
+    review,
+    suppress,
+    web,
+)
 
 EPILOG = (
     "Exit codes: 0 done · 1 unexpected, a log says more · 2 the input or the configuration is wrong · "
@@ -60,10 +76,13 @@ app.command("edit")(desk.edit)
 app.command("next")(desk.call_next)
 app.command("lists")(desk.lists)
 app.command("adopt")(desk.adopt)
+app.command("forget")(forget.forget)
 app.add_typer(suppress.app, name="suppress")
 app.command("check")(check.check)
 app.command("up")(machine.up)
 app.command("web")(web.web)
 app.command("sandbox")(machine.sandbox)
+app.command("prune")(prune.prune)
+app.command("restored")(restored.restored)
 app.command("migrate")(machine.migrate)
 app.command("demo", hidden=True)(demo.demo)

@@ -75,7 +75,8 @@ def card(told: dict[str, Any]) -> Group:
 def _headline(told: dict[str, Any]) -> str:
     state = told["state"] + (f", waits for: {told['blocked']}" if "blocked" in told else "")
     message = f" ({told['message']})" if "message" in told and "needs_person" not in told else ""
-    return f"Upload {told['id']} is {state}{message}"
+    pruned = f"; it was pruned at {told['pruned_at'][:10]}, and its counts are kept" if "pruned_at" in told else ""
+    return f"Upload {told['id']} is {state}{message}{pruned}"
 
 
 def _continues(id: str, first_row: int | None) -> str:

@@ -11,6 +11,7 @@ from worker.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
+    from sqlmodel import Session
 
     from worker.context import Context
 
@@ -35,7 +36,7 @@ def add(
     """Put numbers on the list. Contacts of running campaigns are left out, or taken back."""
     import polars as pl
 
-    _add(_digits(pl.Series(numbers, dtype=pl.Utf8), region), reason, account, as_json)
+    _add(digits_of(pl.Series(numbers, dtype=pl.Utf8), region), reason, account, as_json)
 
 
 @app.command("import")
@@ -58,13 +59,25 @@ def remove(numbers: Numbers, account: Account = None, region: Region = None, as_
 
     from worker.store import suppressions
 
-    digits = _digits(pl.Series(numbers, dtype=pl.Utf8), region)
+    digits = digits_of(pl.Series(numbers, dtype=pl.Utf8), region)
     with _context(account) as ctx, ctx.db.write() as session:
         gone = suppressions.remove(session, account or suppressions.EVERYWHERE, digits)
+        gone += _remove_marks(ctx, session, digits) if account is None else 0
     if as_json:
         out.json_line({"removed": gone})
     else:
         out.say(f"{gone} of {len(digits)} numbers were on the list and are off it now.")
+
+
+def _remove_marks(ctx: "Context", session: "Session", digits: list[int]) -> int:
+    """Who was forgotten stands on the list by his mark alone."""
+    from worker import marks
+    from worker.store import forgotten
+
+    if not forgotten.marks(session):
+        return 0
+    marker = marks.marker(ctx.settings)
+    return forgotten.remove(session, [marker.of(number) for number in digits])
 
 
 @app.command("list")
@@ -101,7 +114,7 @@ def _add(digits: list[int], reason: str, account: str | None, as_json: bool) -> 
         out.say(f"{fresh} numbers were added to the list of {where}, {known} were on it already.")
 
 
-def _digits(cells: "pl.Series", region: str | None) -> list[int]:
+def digits_of(cells: "pl.Series", region: str | None) -> list[int]:
     """Digits of the E.164 numbers; raises InputError `bad_number`, naming the first by its place only."""
     from worker.intake.phones import Phones
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import polars as pl
 from sqlmodel import Session
 
-from worker import roster
+from worker import roster, view
 from worker.errors import InputError
 from worker.explain import rejected
 from worker.explain.event import Event, Told, Words, in_order, moment_of
@@ -27,6 +27,7 @@ STANDING = {
     ChunkState.CANCELLED: "It was never sent, since its upload was cancelled",
     ChunkState.SKIPPED: "It was never sent, since nobody was left in its chunk",
 }
+IN_QUESTION = "It may have been sent before a backup was restored, which is looked up before it is sent"
 ROW_BEFORE = "corrects"  # column of an index: the row that a contact was in an earlier file
 WISHES = {
     WithdrawalState.UNSENT: "It was left out before it was sent",
@@ -41,8 +42,9 @@ def contact(
     """Everything that happened to a row of the file. `region` is the one in which bare numbers were read.
 
     `open_text` shows its number, its text and what others wrote; else no phone number is told. Raises InputError
-    (`not_read`, `no_such_row`), StagingError, Unavailable.
+    (`not_read`, `no_such_row`, `pruned`), StagingError, Unavailable.
     """
+    view.refuse_pruned(upload)
     refused, words = rejected.find(staging, upload, row), words_of(session, upload, open_text=open_text)
     lines = journal.of_upload(session, upload.id)
     read = next((line for line in lines if line.step in ("read", "adopt")), None)
@@ -201,7 +203,7 @@ def _left(wish: Withdrawal | None) -> bool:
 def _standing(chunk: Chunk, wish: Withdrawal | None, end: Outcome | None) -> str:
     if _left(wish):
         return "It was left out before it was sent, and is not called."
-    said = STANDING[ChunkState(chunk.state)]
+    said = IN_QUESTION if chunk.in_question else STANDING[ChunkState(chunk.state)]
     if end is not None:
         said += f"; its outcome is {end.disposition}" + ("" if end.terminal else " so far")
     elif chunk.missing:

@@ -19,7 +19,8 @@ def life(session: Session, upload: Upload, *, open_text: bool = False) -> Told:
     """Everything that happened to an upload. `open_text`: phone numbers in the words of others are shown."""
     lines = journal.of_upload(session, upload.id)
     words = words_of(session, upload, open_text=open_text)
-    events = [*_before(upload, lines), *told(session, upload, lines, words), *_family(session, upload)]
+    later = [*_family(session, upload), *_pruned(upload)]
+    events = [*_before(upload, lines), *told(session, upload, lines, words), *later]
     return Told(upload.ulid, None, in_order(events), _standing(session, upload))
 
 
@@ -61,6 +62,13 @@ def _family(session: Session, upload: Upload) -> list[Event]:
         Event(one.created_at, "continuation", None, f"Upload {one.ulid} was handed in, which continues this one.")
         for one in families.continuing(session, upload)
     ]
+
+
+def _pruned(upload: Upload) -> list[Event]:
+    if upload.pruned_at is None:
+        return []
+    text = "It was pruned: its rows are gone, and what was written about them; its counts are left."
+    return [Event(upload.pruned_at, "prune", None, text)]
 
 
 def _standing(session: Session, upload: Upload) -> str:

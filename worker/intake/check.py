@@ -3,6 +3,7 @@ order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -35,6 +36,12 @@ class Checked:
     flaws: Flaws
 
 
+class Holds(Protocol):
+    """Knows numbers, and need not be able to tell them."""
+
+    def holds(self, numbers: Ints) -> Marks: ...
+
+
 @dataclass(frozen=True)
 class Rules:
     """What the rows of one upload are held against.
@@ -55,6 +62,7 @@ class Rules:
     taken_uuids: pl.Series = field(default_factory=lambda: pl.Series([], dtype=pl.String))
     only: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
+    forgotten: Holds | None = None
 
 
 class Checks:
@@ -94,6 +102,7 @@ class Checks:
         self._mark_unfit_cells(verdicts, block)
         self._mark_too_large(verdicts, block, timed.said, read, uuids)
         _mark(verdicts, self._suppressed.holds(e164), Code.SUPPRESSED)
+        self._mark_forgotten(verdicts, e164)
         _mark(verdicts, self._taken.holds(e164), Code.ALREADY_TAKEN_IN)
         _mark(verdicts, self._called.holds(e164), Code.CALLED_BEFORE)
         _mark(verdicts, self._has_uuid_of_family(uuids), Code.REPEATED_TASK_UUID)
@@ -165,6 +174,12 @@ class Checks:
             if asked and told is not None:
                 wanted = told[column].cast(pl.String).is_in(list(asked)).fill_null(False).to_numpy()
                 _mark(verdicts, ~wanted, code)
+
+    def _mark_forgotten(self, verdicts: Ints, e164: Ints) -> None:
+        """Each is hashed, so only those that would be sent are."""
+        if self._rules.forgotten is not None:
+            fine = np.flatnonzero(verdicts == Code.FINE)
+            verdicts[fine[self._rules.forgotten.holds(e164[fine])]] = Code.SUPPRESSED
 
     def _timed(self, verdicts: Ints, block: Block, e164: Ints, told: pl.DataFrame | None, starts: Ints) -> Timed:
         """The calling windows of the rows that may be sent so far; those that get none are marked."""

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from worker.intake.ahead import ahead
-from worker.intake.check import Checked, Checks, Rules
+from worker.intake.check import Checked, Checks, Holds, Rules
 from worker.intake.contacts import Contacts
 from worker.intake.cut import Cutter, StagedChunk
 from worker.intake.dialect import Dialect
@@ -41,7 +41,8 @@ class Order:
     `starts_at` the upload's own start (None: at once). `max_rows` and `max_bytes` bound one chunk, header included.
     More than `max_starts` different starts of rows are rounded up to the minute. `first_row` lets a continuation
     number on from the last row. `suppressed` are the digits of numbers that are not called, `called` of those that
-    other uploads have called a short while ago, both in ascending order; `taken`, `taken_uuids`, `only` and `countries`
+    other uploads have called a short while ago, both in ascending order, and `forgotten` knows numbers without
+    telling them; `taken`, `taken_uuids`, `only` and `countries`
     are those of `Rules`. A packed file may unpack to `max_expanded` bytes. `asked` is the calling window that is to be
     kept. The first `pilot` contacts lie in chunks of their own.
     """
@@ -67,6 +68,7 @@ class Order:
     countries: frozenset[str] = frozenset()
     asked: Asked | None = None
     pilot: int = 0
+    forgotten: Holds | None = None
 
     def __post_init__(self) -> None:
         if min(self.max_rows, self.max_bytes, self.max_starts, self.block_bytes) < 1:
@@ -140,6 +142,7 @@ class _Run:
             order.taken_uuids,
             order.only,
             order.countries,
+            order.forgotten,
         )
         self._checks = Checks(wire, columns, self._phone, rules, self._timetable)
         self._cutter = Cutter(

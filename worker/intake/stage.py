@@ -6,12 +6,14 @@ same folder, fsync, rename, fsync of the folder. Object stores are atomic by the
 
 import hashlib
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 import fsspec
@@ -21,6 +23,7 @@ from worker.errors import ConfigError, StagingError, Unavailable
 
 COPY_BYTES = 1 << 20
 OWNERS_ONLY = 0o600
+OURS = re.compile(r"[0-9a-f]{64}$|\.incoming-")
 
 
 class Staging:
@@ -99,6 +102,26 @@ class Staging:
         except StagingError:
             return
 
+    def untouched_since(self, moment: datetime) -> Iterator[str]:
+        """Names of the objects, and of what a writer left that died, which were written last before this moment."""
+        with self._door():
+            there = self._fs.ls(self._root, detail=True, refresh=True) if self._fs.exists(self._root) else []
+        for info in there:
+            name = str(info["name"]).rpartition("/")[2]
+            if OURS.match(name) and _written(info) < moment:
+                yield name
+
+    def delete_untouched(self, name: str, moment: datetime) -> bool:
+        """Remove an object unless it was written anew since this moment; whether it was removed."""
+        try:
+            with self._door(name):
+                if _written(self._fs.info(self._at(name), refresh=True)) >= moment:
+                    return False
+                self._fs.rm_file(self._at(name))
+        except StagingError:
+            return False
+        return True
+
     def check(self) -> None:
         """Write, read and remove a small object. Raises Unavailable when that does not work."""
         data = b"rollcall staging check " + os.urandom(8).hex().encode()
@@ -152,6 +175,12 @@ class Staging:
                 "staging_unavailable",
                 f"Staging at {self._shown} does not work ({type(error).__name__}); check that it may be written.",
             ) from error
+
+
+def _written(info: dict[str, Any]) -> datetime:
+    """Each file system has a word of its own for it."""
+    told = next(info[word] for word in ("mtime", "LastModified", "last_modified", "created") if info.get(word))
+    return told if isinstance(told, datetime) else datetime.fromtimestamp(told, UTC)
 
 
 def _sync_folder(folder: str) -> None:

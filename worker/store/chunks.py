@@ -38,6 +38,7 @@ def due(now: datetime) -> tuple[Any, ...]:
         or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now),
         ~withdrawals.holds(),
         col(Chunk.uncompared_since).is_(None),
+        ~col(Chunk.in_question),
     )
 
 
@@ -211,13 +212,14 @@ def check_again(session: Session, chunk: Chunk, at: datetime, **values: Any) -> 
     )
 
 
-def found(session: Session, chunk: Chunk, now: datetime) -> bool:
-    return _resolve(session, "found", chunk, settled_at=now, code=None, message=None)
+def found(session: Session, chunk: Chunk, now: datetime, list_id: int) -> bool:
+    return _resolve(session, "found", chunk, settled_at=now, code=None, message=None, list_id=list_id)
 
 
 def absent(session: Session, chunk: Chunk) -> bool:
     """The provider has proved that it never arrived: it may be sent again."""
-    return _resolve(session, "absent", chunk, retry_at=None, vanished=col(Chunk.vanished) + 1)
+    vanished = col(Chunk.vanished) + (0 if chunk.in_question else 1)
+    return _resolve(session, "absent", chunk, retry_at=None, vanished=vanished)
 
 
 def absent_cancelled(session: Session, chunk: Chunk, now: datetime) -> bool:
@@ -238,7 +240,7 @@ def _looked(chunk: Chunk) -> tuple[Any, ...]:
 
 def _resolve(session: Session, arrow: str, chunk: Chunk, **values: Any) -> bool:
     blank = ("check_at", "check_token", "check_lease_until", "absent_at", "partial_at")
-    values = {**dict.fromkeys(blank), **values}
+    values = {**dict.fromkeys(blank), "in_question": False, **values}
     return _at_rest(session, chunk, move_chunks(session, arrow, *_looked(chunk), **values))
 
 

@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 
 from worker.models import Callback, CallList, Chunk, Gate, Upload
 from worker.states import CHUNK_BUSY, UPLOAD_GOES_ON, CallbackState, ChunkState, ListState, UploadState
-from worker.store import chunks, gates, lists, uploads, withdrawals
+from worker.store import chunks, gates, lists, restored, uploads, withdrawals
 from worker.store.arrows import NOW, Moment, change
 
 LIMIT = 500
@@ -34,6 +34,8 @@ class Due(NamedTuple):
 
 def look(session: Session, now: datetime, horizon: float) -> set[str]:
     """The bells that have something to ring for, and `expired`, `late` and `standing` where time has decided something.
+
+    `in_question`: a restored backup does not say of a chunk whether it was sent, and it is to be looked up.
 
     One statement. `horizon` in seconds: how long before its time a list counts as one to be submitted.
     """
@@ -116,6 +118,7 @@ def submittable(now: Moment) -> tuple[Any, ...]:
         ~in_doubt,
         ~withdrawals.holds(),
         col(Chunk.uncompared_since).is_(None),
+        ~col(Chunk.in_question),
         col(Gate.listed_since).is_(None),
     )
 
@@ -253,6 +256,7 @@ _LOOK = select(
             "expired": chunks.EXPIRED,
             "late": chunks.LATE,
             "standing": uploads.STANDING,
+            "in_question": restored.QUESTIONS.order_by(None),
             "ingest": _INTAKES,
             "submit": _SUBMISSIONS,
             "reconcile": _CHECKS,

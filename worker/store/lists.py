@@ -124,9 +124,12 @@ def add(session: Session, upload_id: int, number: int, name: str, held: bool) ->
 
 
 def rotate(session: Session, call_list: CallList, number: int, name: str, held: bool) -> CallList:
-    """The list has completed at the provider: what is still to be sent goes into a new one."""
+    """The list has completed at the provider: what is still to be sent goes into a new one.
+
+    Not what may lie in the list already.
+    """
     fresh = add(session, call_list.upload_id, number, name, held)
-    waiting = (col(Chunk.list_id) == call_list.id, col(Chunk.state).in_(CHUNK_WAITING))
+    waiting = (col(Chunk.list_id) == call_list.id, col(Chunk.state).in_(CHUNK_WAITING), ~col(Chunk.in_question))
     change(session, Chunk, *waiting, list_id=fresh.id)
     return fresh
 

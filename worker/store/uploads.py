@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, or_, select
+from sqlalchemy import Select, and_, case, exists, func, or_, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
@@ -163,17 +163,22 @@ def pause(session: Session, upload_id: int, *, stop_lists: bool = True) -> bool:
     What waits for its rejects to be accepted, or for a look at its pilot, holds already, and pausing it must not be a
     way around the question.
     """
-    no_question = or_(col(Upload.blocked).is_(None), col(Upload.blocked).not_in([Blocked.REJECTS, Blocked.PILOT]))
-    of_this = (col(Upload.id) == upload_id, no_question)
+    of_this = (col(Upload.id) == upload_id, no_question())
     moved = move_uploads(session, "pause", *of_this, blocked=None, code=None, message=None)
     if moved and stop_lists:
         want_stopped(session, upload_id, True)
     return bool(moved)
 
 
-def pause_unstarted(session: Session, upload_id: int, code: str, message: str) -> int:
-    """A list cannot be started: wait for a person, and leave the lists that dial alone."""
-    return move_uploads(session, "pause", col(Upload.id) == upload_id, blocked=None, code=code, message=message)
+def no_question() -> Any:
+    """Of an upload: it does not wait for the answer to a question of its own."""
+    return or_(col(Upload.blocked).is_(None), col(Upload.blocked).not_in([Blocked.REJECTS, Blocked.PILOT]))
+
+
+def pause_unstarted(session: Session, upload_id: int, code: str, message: str, where: Any = None) -> int:
+    """Something is not to be started: wait for a person, and leave the lists that dial alone."""
+    mine = (col(Upload.id) == upload_id, true() if where is None else where)
+    return move_uploads(session, "pause", *mine, blocked=None, code=code, message=message)
 
 
 def resume(session: Session, upload_id: int) -> bool:
@@ -200,7 +205,9 @@ def cancel(session: Session, upload_id: int, now: datetime, *, stop_lists: bool 
 
 
 def cancel_unsent(session: Session, upload_id: int, now: datetime) -> int:
-    return move_chunks(session, "cancel_unsent", col(Chunk.upload_id) == upload_id, settled_at=now)
+    """What is in question may have been sent: it is looked up first."""
+    mine = (col(Chunk.upload_id) == upload_id, ~col(Chunk.in_question))
+    return move_chunks(session, "cancel_unsent", *mine, settled_at=now)
 
 
 def want_stopped(session: Session, upload_id: int, wanted: bool) -> int:
@@ -273,15 +280,16 @@ def _holding() -> Any:
 def counts(session: Session, upload: Upload) -> dict[str, int]:
     """Contacts by what became of them; the values other than `total` add up to `total`."""
     query = (
-        select(col(Chunk.state), func.sum(col(Chunk.rows)), func.sum(col(Chunk.missing)))
+        select(col(Chunk.state), col(Chunk.in_question), func.sum(col(Chunk.rows)), func.sum(col(Chunk.missing)))
         .where(col(Chunk.upload_id) == upload.id)
-        .group_by(col(Chunk.state))
+        .group_by(col(Chunk.state), col(Chunk.in_question))
     )
     found = dict.fromkeys(_COUNTED.values(), 0)
     missing = 0
-    for state, rows, short in session.execute(query):
-        found[_COUNTED[ChunkState(state)]] += int(rows)
-        missing += int(short) if _COUNTED[ChunkState(state)] == "accepted" else 0
+    for state, in_question, rows, short in session.execute(query):
+        counted = _COUNTED[ChunkState(state)]
+        found["unknown" if in_question and counted == "waiting" else counted] += int(rows)
+        missing += int(short) if counted == "accepted" else 0
     found["accepted"] -= missing
     found["refused"] += missing
     found["suppressed"] += upload.suppressed
