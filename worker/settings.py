@@ -147,16 +147,21 @@ class AccountSettings(BaseModel):
         return None if self.credentials_file is None else self._read(self.credentials_file)
 
     def _read(self, path: Path) -> str:
-        try:
-            return (self._folder / path).read_text(encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(
-                "no_secret", f"The secret file {path} cannot be read ({error.strerror}); check its path and rights."
-            ) from error
-        except UnicodeDecodeError:
-            raise ConfigError(
-                "no_secret", f"The secret file {path} is not text; put the secret into it as it was given."
-            ) from None
+        return read_secret(self._folder / path)
+
+
+def read_secret(path: Path) -> str:
+    """The text of a file; raises ConfigError `no_secret`, which shows nothing of it."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            "no_secret", f"The secret file {path} cannot be read ({error.strerror}); check its path and rights."
+        ) from error
+    except UnicodeDecodeError:
+        raise ConfigError(
+            "no_secret", f"The secret file {path} is not text; put the secret into it as it was given."
+        ) from None
 
 
 def sandbox_account(url: str) -> AccountSettings:
@@ -182,6 +187,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path(".rollcall"), description="the folder of all that this machine keeps")
     database_url: str | None = Field(None, description="PostgreSQL or SQLite; by default a SQLite file in the home")
+    database_password_file: Path | None = Field(
+        None, description="the file that holds the password of `database_url`, which then stands without one"
+    )
     broker_url: str | None = Field(None, description="Redis or Valkey; by default the one that `rollcall up` runs")
     staging_url: str | None = Field(None, description="where files and chunks lie; by default a folder in the home")
     sandbox_url: str = Field("http://127.0.0.1:8765", description="where the account `sandbox` finds its provider")
@@ -247,10 +255,9 @@ class Settings(BaseSettings):
                     f"timing.stop_grace ({self.timing.stop_grace:g} s) by {STOP_MARGIN:g} s, else a worker that is "
                     "told to stop leaves its request in doubt"
                 )
-        if self.forget_key_file is not None:
-            self.forget_key_file = config_file().parent / self.forget_key_file
-        if self.calling_hours is not None:
-            self.calling_hours = config_file().parent / self.calling_hours
+        for name in ("database_password_file", "forget_key_file", "calling_hours"):
+            if (path := getattr(self, name)) is not None:
+                setattr(self, name, config_file().parent / path)
         self._check_timing(self.timing)
         return self
 
@@ -274,7 +281,19 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        return self.database_url or f"sqlite:///{(self.home / 'rollcall.db').absolute()}"
+        """Raises ConfigError `no_secret` where the file with its password cannot be read."""
+        if self.database_url is None:
+            return f"sqlite:///{(self.home / 'rollcall.db').absolute()}"
+        if self.database_password_file is None:
+            return self.database_url
+        from sqlalchemy.engine import make_url  # only a fleet needs it here
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            url = make_url(self.database_url)
+        except ArgumentError:
+            return self.database_url  # whoever connects says what is wrong with it
+        return url.set(password=read_secret(self.database_password_file).strip()).render_as_string(hide_password=False)
 
     @property
     def staging(self) -> str:

@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import yaml
 from tests.chaos.bell_worker import ROOT
 
 FILE = ROOT / "docker-compose.yml"
-HOME = "/var/lib/rollcall"
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?P<rest>[^}]*)\}")
 PROGRAMS = {
     "python": [sys.executable],
@@ -40,25 +38,29 @@ def option(command: list[str], name: str) -> str:
 class Here:
     """Where the services' names, ports and paths lie when everything runs on this machine.
 
-    `words` maps what stands in the file to what stands for it here; the first that fits is put in first. Only staging
-    is a shared volume: every service has the rest of HOME to itself, as in its container.
+    `words` maps what stands in the file to what stands for it here; the first that fits is put in. Staging, the
+    settings and the secrets are shared: all else that a service may write to it has to itself, as in its container.
     """
 
     folder: Path
     words: dict[str, str]
-    variables: Mapping[str, str]
 
     def home(self, service: str) -> Path:
-        home = self.folder / service / "home"
+        home = self.folder / service / "tmp"
         home.mkdir(parents=True, exist_ok=True)
         return home
 
     def put(self, service: str, text: str) -> str:
-        text = VARIABLE.sub(lambda found: self.variables[found["name"]], text)
-        paths = {f"{HOME}/staging": str(self.folder / "staging"), HOME: str(self.home(service))}
-        for there, here in {**paths, **self.words}.items():
-            text = text.replace(there, here)
-        return text
+        own = str(self.home(service))
+        paths = {
+            "/var/lib/rollcall/staging": str(self.folder / "staging"),
+            "/etc/rollcall": str(self.folder),
+            "/run/secrets": str(self.folder / "secrets"),
+            "/var/tmp": own,
+            "/tmp": own,
+        }
+        known = {**self.words, **paths}
+        return re.sub("|".join(map(re.escape, known)), lambda found: known[found[0]], text)
 
     def command(self, service: str, words: list[str]) -> list[str]:
         program, *rest = words

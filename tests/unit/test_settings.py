@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from worker.errors import ConfigError
 from worker.settings import AccountSettings, Settings, load
@@ -223,8 +224,18 @@ class TestSecrets:
         with pytest.raises(ConfigError) as raised:
             account.secret() if name == "api_key_file" else account.credentials()
         assert raised.value.code == "no_secret"
-        assert f"The secret file {file} " in raised.value.message
+        assert f"The secret file {place / file} " in raised.value.message
         assert "secret-key" not in raised.value.message
+
+    def test_the_databases_password(self, place: Path) -> None:
+        (place / "word").write_text("a:b/c@d\n")
+        settings = load(database_url="postgresql://rollcall@db:5432/rollcall", database_password_file=Path("word"))
+        assert make_url(settings.database).password == "a:b/c@d"
+        assert "a:b/c@d" not in repr(settings)
+        (place / "word").unlink()
+        with pytest.raises(ConfigError, match=str(place / "word")) as raised:
+            assert settings.database
+        assert raised.value.code == "no_secret"
 
 
 class TestAccounts:
