@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import polars as pl
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from worker import calling, known, memory, roster, telemetry
@@ -69,6 +70,9 @@ def ingest(ctx: Context, ulid: str) -> None:
         _fail(ctx, upload, error)
     except Unavailable as error:
         _put_off(ctx, upload, error)
+    except OperationalError as error:  # the worker lives: were the claim left to end, it would count as a death
+        text = f"The database did not take what was read ({type(error.orig).__name__}); look at its disk and its log."
+        _put_off(ctx, upload, Unavailable("database_down", text))
     except _Lost:
         telemetry.emit("ingest.lost", upload=ulid)
 
@@ -339,7 +343,7 @@ def _chunk(upload: Upload, call_list: CallList, staged: StagedChunk, now: dateti
 
 
 def _put_off(ctx: Context, upload: Upload, error: Unavailable) -> None:
-    """Staging is away, or memory is: nothing was lost, so the file is read later, by whoever comes first."""
+    """Staging is away, or memory or the database: nothing was lost, so whoever comes first reads the file later."""
     with ctx.db.write() as session:
         again = ctx.db.now(session) + timedelta(seconds=ctx.settings.timing.probe_every)
         uploads.give_back_intake(session, upload, again, error.code, error.message)

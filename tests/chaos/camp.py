@@ -15,11 +15,12 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from tests.chaos.test_fleet_faults import CONFIG, TIMING, start_broker
+from tests.chaos.rabbit import Rabbit
+from tests.chaos.test_fleet_faults import CONFIG, TIMING
+from tests.chaos.valkey import Valkey
 from tests.e2e.fleet import Fleet, fleet
 from tests.house import Provider, databases
 from worker import producer
-from worker.broker_socket import prepare
 from worker.context import Context
 from worker.settings import load
 
@@ -30,8 +31,8 @@ WAIT = 0.5  # seconds between two looks of the operator
 class Camp:
     """Processes, their provider, and a connection to the database."""
 
-    def __init__(self, running: Fleet, ctx: Context, provider: Provider) -> None:
-        self.fleet, self.ctx, self.provider = running, ctx, provider
+    def __init__(self, running: Fleet, ctx: Context, provider: Provider, broker: Valkey | Rabbit) -> None:
+        self.fleet, self.ctx, self.provider, self.broker = running, ctx, provider, broker
         self.folder = running.folder
 
     @property
@@ -55,8 +56,8 @@ class Camp:
 
 
 @contextmanager
-def pitched(server: str | None) -> Iterator[Camp]:
-    """Workers, a beat, a broker and a sandbox, on a database of their own."""
+def pitched(server: str | None, broker: str = "valkey") -> Iterator[Camp]:
+    """Workers, a beat, a broker (valkey or rabbitmq) and a sandbox, on a database of their own."""
     with (
         tempfile.TemporaryDirectory(prefix="rollcall-camp-") as place,
         databases(Path(place), server) as url,
@@ -67,17 +68,18 @@ def pitched(server: str | None) -> Iterator[Camp]:
         sandbox = running.start_sandbox("--speed", str(SPEED))
         config = Path(place) / "rollcall.toml"
         config.write_text(CONFIG.format(url=sandbox))
+        carries = Rabbit(Path(place) / "rabbit", running) if broker == "rabbitmq" else Valkey(home, running)
         running.env = {
             "ROLLCALL_HOME": str(home),
             "ROLLCALL_CONFIG": str(config),
             "ROLLCALL_DATABASE_URL": url,
-            "ROLLCALL_BROKER_URL": prepare(home),
+            "ROLLCALL_BROKER_URL": carries.url,
             "ROLLCALL_SANDBOX_KEY": "sandbox",
             **{f"ROLLCALL_TIMING__{name}": str(value) for name, value in TIMING.items()},
         }
         for name, value in running.env.items():
             patch.setenv(name, value)
-        start_broker(running)
+        carries.start()
         running.start_workers()
         with producer.connect(load()) as ctx, httpx.Client(base_url=sandbox, timeout=60) as client:
-            yield Camp(running, ctx, Provider(sandbox, client))
+            yield Camp(running, ctx, Provider(sandbox, client), carries)

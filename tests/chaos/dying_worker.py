@@ -68,6 +68,7 @@ class Order:
     flow: str
     key: Any
     strikes: tuple[Strike, ...]
+    public_url: str | None
 
     @property
     def clock(self) -> Path:
@@ -101,7 +102,10 @@ class Struck:
 def work(order: Order) -> None:
     """What the child does: one bell, answered. Other bells that it rings go nowhere, as on a dead broker."""
     provider = Provider(order.provider_url, None)  # type: ignore[arg-type]  # the worker never looks at the ledger
-    with pytest.MonkeyPatch.context() as patch, House.at(order.folder, order.database_url, provider) as house:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        House.at(order.folder, order.database_url, provider, order.public_url) as house,
+    ):
         house.ctx.settings.accounts.update(order.accounts)
         house.ctx.clock = lambda: datetime.fromisoformat(order.clock.read_text())
         if any(strike.event == ANY for strike in order.strikes):
@@ -114,8 +118,10 @@ class DyingWorker:
     """The process, seen from the house it works in."""
 
     def __init__(self, house: House, flow: str, key: Any, *strikes: Strike) -> None:
-        url = house.ctx.settings.database
-        self._order = Order(house.folder, url, house.provider.url, house.ctx.settings.accounts, flow, key, strikes)
+        told = house.ctx.settings
+        self._order = Order(
+            house.folder, told.database, house.provider.url, told.accounts, flow, key, strikes, told.public_url
+        )
         self.tell_time(house)
         self._process: ForkServerProcess = _processes.Process(target=work, args=(self._order,), daemon=True)
         self._process.start()

@@ -73,7 +73,7 @@ def _ledger(house: House, moment: str) -> dict[str, list[Line]]:
     ours = (line for line in house.provider.contacts if not line["uuid"].startswith(STRANGER))
     for line in ours:
         ulid, _, row = line["uuid"].partition(":")
-        told = Line(int(row), line["number"], int(line["times"]), float(line[moment]))
+        told = Line(int(row), f"+{line['number'].lstrip('+')}", int(line["times"]), float(line[moment]))
         found.setdefault(ulid, []).append(told)
     return found
 

@@ -121,15 +121,15 @@ class Life:
 
 
 @contextmanager
-def life(house: House, dice: Random) -> Iterator[Life]:
+def life(house: House, dice: Random, account: str = "sandbox") -> Iterator[Life]:
     """One upload, given and not yet begun."""
     house.hurry()
-    house.account.chunk_rows = dice.randint(*CHUNK)
+    house.ctx.settings.accounts[account].chunk_rows = dice.randint(*CHUNK)
     house.account.start = dice.choice(("immediate", "immediate", "verified"))
     later: dict[str, Any] = {}
     if dice.random() < 0.3:
         later = {"starts_at": (house.now + timedelta(seconds=dice.randint(30, 1800))).isoformat()}
-    given = written(house, dice, 0, ROWS, **later)
+    given = written(house, dice, 0, ROWS, account=account, **later)
     given.give(house)
     lived = Life(house, dice, given, blows=dice.randint(1, 6))
     try:

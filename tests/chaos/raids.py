@@ -8,13 +8,10 @@ from collections import Counter
 from datetime import timedelta
 from random import Random
 
-import redis
-
 from tests.chaos.camp import Camp
 from tests.chaos.given import Given, written
-from tests.chaos.test_fleet_faults import AMBIGUOUS, MORE, READING, TIMING, UPLOADING, start_broker
+from tests.chaos.test_fleet_faults import AMBIGUOUS, MORE, READING, TIMING, UPLOADING
 from tests.patience import until
-from worker.redis_client import connect
 
 ROWS = (250, 500)
 FILES = 700  # of different people; then they come again
@@ -75,28 +72,16 @@ class Raid:
             self._thaws.append((time.monotonic() + FROZEN, pid))
 
     def forget(self) -> None:
-        with self._broker() as broker:
-            broker.flushall()
+        self.camp.broker.forget()
 
     def cut(self) -> None:
-        with self._broker() as broker:
-            broker.client_kill_filter(_type="normal", skipme=True)
+        self.camp.broker.cut()
 
     def fill(self) -> None:
-        """The broker has no memory left for a second."""
-        with self._broker() as broker:
-            broker.config_set("maxmemory-policy", "noeviction")
-            broker.config_set("maxmemory", 1)
-            time.sleep(1)
-            broker.config_set("maxmemory", 0)
+        self.camp.broker.fill()
 
     def kill_broker(self) -> None:
-        self.camp.fleet.members["broker"].kill()
-        time.sleep(self.dice.uniform(0, 1))
-        start_broker(self.camp.fleet)
-
-    def _broker(self) -> contextlib.AbstractContextManager["redis.Redis"]:
-        return connect(self.camp.fleet.env["ROLLCALL_BROKER_URL"])
+        self.camp.broker.kill(self.dice.uniform(0, 1))
 
     def _thaw(self, now: float) -> int:
         """Let go on whoever has slept for long enough; returns how many still sleep."""

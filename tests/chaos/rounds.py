@@ -17,12 +17,15 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+from tests.chaos import abroad as places
 from tests.chaos import lives, raids, storm
 from tests.chaos.arena import Arena
 from tests.chaos.camp import Camp, pitched
 from tests.chaos.cuts import Cuts
 from tests.chaos.given import Given
+from tests.chaos.hard_storm import HardStorm
 from tests.chaos.judges import judge
+from tests.chaos.machine import Machine
 from tests.chaos.person import LONGEST, Person, Stuck
 from tests.chaos.weather import Weather
 from tests.house import PATIENT, House, postgres
@@ -57,6 +60,24 @@ def crash(arena: Arena, seed: int) -> Round:
     return done
 
 
+def abroad(arena: Arena, seed: int) -> Round:
+    """The same at another provider."""
+    dice, done = Random(seed), Round(seed)
+    account = dice.choice(sorted(places.ACCOUNTS))
+    with (
+        arena.round(lives.begins(dice)) as house,
+        places.reachable(house, dice),
+        lives.life(house, dice, account) as life,
+    ):
+        ways, lines, ask = places.ACCOUNTS[account], dice.randint(0, 3), dice.random() < 0.2
+        weather = Weather(house, dice, lines, 2, person=ask, of=ways)
+        done.wrong += life.live(weather)
+        weather.clear()
+        done.faults = Counter(f"{account}, {name}" for name in (*life.deaths.elements(), *weather.names))
+        conclude(done, house, [life.given], dice)
+    return done
+
+
 def mixed(arena: Arena, seed: int) -> Round:
     """Four uploads at once in a storm."""
     dice, done = Random(seed), Round(seed)
@@ -66,6 +87,26 @@ def mixed(arena: Arena, seed: int) -> Round:
         given = storm.four(house, dice)
         weather = Weather(house, dice, dice.randint(1, 5), 3, person=dice.random() < 0.5)
         raging = storm.Storm(house, given, dice, cuts, weather)
+        raging.rage()
+        done.wrong += sorted(raging.wrong)
+        done.faults = raging.made
+        conclude(done, house, given, dice)
+    return done
+
+
+def machine(arena: Arena, seed: int) -> Round:
+    """The same on a machine that fails, too: full disks, locks that are held, a database that restarts."""
+    dice, done = Random(seed), Round(seed)
+    cuts = Cuts(dice)
+    with (
+        arena.round(storm.begins(dice)) as house,
+        Machine.under(house, Random(f"machine {seed}")) as below,
+        cuts.into(arena.db.engine),
+    ):
+        house.hurry()
+        given = storm.four(house, dice)
+        weather = Weather(house, dice, dice.randint(0, 2), 3)
+        raging = HardStorm(house, given, dice, cuts, weather, below)
         raging.rage()
         done.wrong += sorted(raging.wrong)
         done.faults = raging.made
@@ -111,7 +152,9 @@ def conclude(
 Place = Callable[[str | None], AbstractContextManager[Any]]
 KINDS: dict[str, tuple[Place, Callable[[Any, int], Round]]] = {
     "crash": (Arena.open, crash),
+    "abroad": (Arena.open, abroad),
     "mixed": (Arena.open, mixed),
+    "machine": (Arena.open, machine),
     "fleet": (pitched, fleet),
 }
 

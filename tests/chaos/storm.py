@@ -56,12 +56,15 @@ class Storm:
         finally:
             stop()
             self.cuts.on = self.broker.on = False
-        self.troubles.mend_all()
-        self.weather.clear()
+        self._calm_down()
         for one in self.given:
             if not one.ulid:
                 one.give(self.house)
         self.made += self.broker.made + self.cuts.made + self.troubles.made
+
+    def _calm_down(self) -> None:
+        self.troubles.mend_all()
+        self.weather.clear()
 
     def _turn(self) -> None:
         for one in self.given:
@@ -78,17 +81,23 @@ class Storm:
             self._answer(*bell)
             self.wrong.update(self._try(lambda: adds_up(self.house)) or ())
         self.weather.settle()
-        self.troubles.mend_due()
+        self._mend()
         self.house.turn(self.dice.choice(STEPS))
+
+    def _mend(self) -> None:
+        self.troubles.mend_due()
 
     def _answer(self, flow: str, key: Any) -> None:
         if flow != "ingest" and self.dice.random() < DEATHS:
-            worker = DyingWorker(self.house, flow, key, Strike(ANY, self.dice.randint(1, 24)))
-            if worker.ended() == -signal.SIGKILL:
-                self.made["worker killed"] += 1
-            worker.bury()
+            self._kill(flow, key)
         else:
             self._try(lambda: FLOWS[flow](self.house.ctx, key))
+
+    def _kill(self, flow: str, key: Any) -> None:
+        worker = DyingWorker(self.house, flow, key, Strike(ANY, self.dice.randint(1, 24)))
+        if worker.ended() == -signal.SIGKILL:
+            self.made["worker killed"] += 1
+        worker.bury()
 
     def _try(self, act: Callable[[], Any]) -> Any:
         """What ends with the database is done again by somebody else; anything else must not happen."""

@@ -1,34 +1,58 @@
 """The provider's bad days: faults of the sandbox, drawn by a seed, and the real time that some of them take."""
 
 import time
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from tests.house import House
 from tests.patience import until
 
-UPLOADING = ["CreateCallList", "AppendToCallList"]
-READING = ["GetCallLists", "GetCallListDetails", "GetAccountInfo"]
-STEERING = ["StopCallListProcessing", "RecoverCallList"]
 SOON = 0.3  # seconds of real time in which something is stored or becomes visible late
 
-# fault -> its options, and the requests that it may befall
-HARMLESS: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "accept_then_hang_up": ({}, UPLOADING + READING + STEERING),
-    "accept_then_500": ({}, UPLOADING + READING + STEERING),
-    "cut_body": ({}, UPLOADING + READING + STEERING),
-    "not_json": ({}, UPLOADING + READING + STEERING),
-    "throttle": ({"retry_after": 20}, UPLOADING + READING + STEERING),
-    "slow": ({"seconds": 0.05}, UPLOADING + READING),
-    "store_late": ({"seconds": SOON}, UPLOADING),
-    "late_visible": ({"seconds": SOON}, UPLOADING),
-    "partial_details": ({}, ["GetCallListDetails"]),
-    "no_answer": ({}, UPLOADING),
-}
-FOR_A_PERSON: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "short_count": ({}, UPLOADING),
-    "refuse": ({}, UPLOADING),
-}
+
+@dataclass(frozen=True)
+class Requests:
+    """The sandbox's names for a provider's requests: those that carry people, that look, and that start or stop."""
+
+    uploading: tuple[str, ...]
+    reading: tuple[str, ...] = ()
+    steering: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return self.uploading + self.reading + self.steering
+
+
+VOXIMPLANT = Requests(
+    uploading=("CreateCallList", "AppendToCallList"),
+    reading=("GetCallLists", "GetCallListDetails", "GetAccountInfo"),
+    steering=("StopCallListProcessing", "RecoverCallList"),
+    details=("GetCallListDetails",),
+)
+Kinds = dict[str, tuple[dict[str, Any], tuple[str, ...]]]  # fault -> its options, and the requests it may befall
+
+
+def harmless(of: Requests) -> Kinds:
+    return {
+        "accept_then_hang_up": ({}, of.all),
+        "accept_then_500": ({}, of.all),
+        "cut_body": ({}, of.all),
+        "not_json": ({}, of.all),
+        "throttle": ({"retry_after": 20}, of.all),
+        "slow": ({"seconds": 0.05}, of.uploading + of.reading),
+        "store_late": ({"seconds": SOON}, of.uploading),
+        "late_visible": ({"seconds": SOON}, of.uploading),
+        "partial_details": ({}, of.details),
+        "no_answer": ({}, of.uploading),
+    }
+
+
+def for_a_person(of: Requests) -> Kinds:
+    return {"short_count": ({}, of.uploading), "refuse": ({}, of.uploading)}
+
+
 LATE = ("store_late", "late_visible")
 
 
@@ -36,9 +60,19 @@ class Weather:
     """What befalls the requests of a round. What the provider does late it does before the clock is turned on: late by
     less than `settle`, which is what an account promises of its provider."""
 
-    def __init__(self, house: House, dice: Random, lines: int, times: int, *, person: bool = False) -> None:
+    def __init__(
+        self,
+        house: House,
+        dice: Random,
+        lines: int,
+        times: int,
+        *,
+        person: bool = False,
+        of: Requests = VOXIMPLANT,
+    ) -> None:
         self._house = house
-        kinds = HARMLESS | (FOR_A_PERSON if person else {})
+        kinds = {**harmless(of), **(for_a_person(of) if person else {})}
+        kinds = {name: told for name, told in kinds.items() if told[1]}
         self.names = dice.sample(sorted(kinds), lines)
         self._late = 0
         faults = []

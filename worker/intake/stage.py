@@ -56,7 +56,7 @@ class Staging:
         try:
             with self._door():
                 file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNERS_ONLY), "wb")
-            with file:
+            with self._closed(file):
                 digest, size = self._fill(file, chunks)
             with self._door():
                 self._keep(path, digest)
@@ -152,6 +152,15 @@ class Staging:
             if self._local:
                 os.fsync(file.fileno())
         return hasher.hexdigest(), size
+
+    @contextmanager
+    def _closed(self, file: IO[bytes]) -> Iterator[None]:
+        """Closed at the end. What could not be written is tried once more then, and a full disk says so again."""
+        try:
+            yield
+        finally:
+            with self._door():
+                file.close()
 
     def _keep(self, path: str, digest: str) -> None:
         """Written even where the object exists: that also mends one that was altered."""
