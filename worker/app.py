@@ -2,11 +2,18 @@
 
 from typing import Any
 
-from celery.signals import setup_logging, task_prerun, worker_init, worker_process_init, worker_shutting_down
+from celery.signals import (
+    setup_logging,
+    task_prerun,
+    worker_init,
+    worker_process_init,
+    worker_ready,
+    worker_shutting_down,
+)
 
 from schedules.beat import BEAT
 from tasks import doors
-from worker import broker_guard, heartbeat, logs, migrate
+from worker import broker_guard, heartbeat, logs, measures, migrate
 from worker.bells import CeleryRing, broker_of, celery_app
 from worker.context import Context
 from worker.settings import load
@@ -39,6 +46,13 @@ def _new_task(**_: Any) -> None:
 @worker_process_init.connect
 def _forked(**_: Any) -> None:
     context.forget_connections()
+    measures.tell(settings.metrics_port)
+
+
+@worker_ready.connect
+def _works(sender: Any, **_: Any) -> None:
+    if not sender.controller.pool_cls.__module__.endswith("prefork"):  # whose children do the work, and tell of it
+        measures.tell(settings.metrics_port)
 
 
 @worker_shutting_down.connect

@@ -196,6 +196,9 @@ class Settings(BaseSettings):
     public_url: str | None = Field(None, description="address of `rollcall web` as providers reach it")
     web_host: str = Field("127.0.0.1", description="where `rollcall web` listens")
     web_port: int = Field(8766, ge=0, le=65535, description="0 takes a free port")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="where a worker tells its measures to Prometheus; by default nowhere"
+    )
     source_folders: list[Path] = Field(
         default_factory=list, description="folders from which a raw message may name a file; none by default"
     )

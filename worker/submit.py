@@ -46,7 +46,7 @@ class Next(Enum):
 
 @dataclass(frozen=True)
 class Claimed:
-    """A chunk that is ours to send, with the line in the journal that says so. `deadline` is monotonic.
+    """A chunk that is ours to send since `at`, with the line in the journal that says so. `deadline` is monotonic.
 
     `steps` are those still to be taken, the first one being the line's.
     """
@@ -57,6 +57,7 @@ class Claimed:
     attempt_id: int
     deadline: float
     steps: tuple[Step, ...]
+    at: datetime
 
 
 def run_list(ctx: Context, list_id: int) -> None:
@@ -96,7 +97,9 @@ def submit_next(ctx: Context, upload: Upload, call_list: CallList) -> Next:
     claimed = _claim(ctx, upload, call_list)
     if claimed is None:
         return Next.STOP
-    telemetry.emit("submit.sending", upload=upload.ulid, chunk=claimed.chunk.seq, rows=claimed.chunk.rows)
+    late = (claimed.at - claimed.chunk.not_before).total_seconds()
+    rows, facts = claimed.chunk.rows, {"upload": upload.ulid, "chunk": claimed.chunk.seq}
+    telemetry.emit("submit.sending", **facts, rows=rows, late=late)
     answer = _send(ctx, claimed)
     while isinstance(answer, Made):
         onwards = _next_step(ctx, claimed, answer)
@@ -111,7 +114,7 @@ def submit_next(ctx: Context, upload: Upload, call_list: CallList) -> Next:
         if isinstance(answer, ProviderError):
             uploads.advance(session, upload.id, ctx.db.now(session))
     accounts.judge(ctx, upload.account, answer)
-    telemetry.emit("submit.settled", upload=upload.ulid, chunk=claimed.chunk.seq, answer=type(answer).__name__)
+    telemetry.emit("submit.settled", **facts, account=upload.account, answer=type(answer).__name__)
     return following
 
 
@@ -138,7 +141,7 @@ def _claim(ctx: Context, upload: Upload, call_list: CallList) -> Claimed | None:
             return None
         chunk, current = taken
         line = _begin(session, now, steps[0], chunk)
-    return Claimed(upload, current, chunk, line, deadline, steps)
+    return Claimed(upload, current, chunk, line, deadline, steps, now)
 
 
 def _reference(session: Session, call_list: CallList) -> str | None:

