@@ -6,6 +6,7 @@ found anything.
 
 import argparse
 import json
+import signal
 import sys
 import time
 import traceback
@@ -216,6 +217,7 @@ def main() -> None:
     told = parser.parse_args()
     if told.broker != "valkey" and told.kind != "fleet":
         parser.error(f"rounds of {told.kind} have no broker; only those of fleet can have {told.broker}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that servers and disks go with us
     sys.exit(0 if run(told.kind, told.database, told.rounds, told.seed, told.broker) else 1)
 
 
