@@ -19,7 +19,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make lint    ruff, mypy and import-linter"
 	@echo "make bench   measurements"
-	@echo "make chaos   rounds of everything that can break: ROUNDS=100 SEED=1 KIND=crash|mixed|fleet DATABASE=sqlite|postgres"
+	@echo "make chaos   rounds of everything that can break: ROUNDS=100 SEED=1 KIND=crash|abroad|mixed|machine|fleet DATABASE=sqlite|postgres BROKER=valkey|rabbitmq"
 	@echo "make clean   remove what setup installed, and caches; state in .rollcall stays"
 
 setup: $(VENV)/.installed $(SDK_VENV)/.installed
@@ -60,9 +60,10 @@ ROUNDS ?= 20
 SEED ?= 1
 KIND ?= crash
 DATABASE ?= sqlite
+BROKER ?= valkey
 
 chaos: setup
-	$(BIN)/python -m tests.chaos.rounds --rounds $(ROUNDS) --seed $(SEED) --kind $(KIND) --database $(DATABASE)
+	$(BIN)/python -m tests.chaos.rounds --rounds $(ROUNDS) --seed $(SEED) --kind $(KIND) --database $(DATABASE) --broker $(BROKER)
 
 clean:
 	rm -rf $(VENV) $(SDK_VENV) .rollcall/demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

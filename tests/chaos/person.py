@@ -71,8 +71,11 @@ class Person:
             decision = "accept"
         try:
             review.decide(self.house.ctx, ulid, seq, decision, "anna", "as the ledger says")
-        except (InputError, ProviderError, StagingError):
-            return  # it is too early, or the provider does not answer: he comes again
+        except (InputError, ProviderError, StagingError) as error:
+            if error.code != "nothing_missing":
+                return  # it is too early, or the provider does not answer: he comes again
+            # it lies in a list that was not started yet, so the ledger has nobody of it
+            review.decide(self.house.ctx, ulid, seq, "accept", "anna", "as the list shows")
         for one in self.given:
             if one.ulid == ulid:
                 one.decided_at.append(self.house.now)

@@ -6,6 +6,7 @@ found anything.
 
 import argparse
 import json
+import signal
 import sys
 import time
 import traceback
@@ -14,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -159,10 +161,12 @@ KINDS: dict[str, tuple[Place, Callable[[Any, int], Round]]] = {
 }
 
 
-def run(kind: str, database: str, rounds: int, seed: int) -> bool:
+def run(kind: str, database: str, rounds: int, seed: int, broker: str = "valkey") -> bool:
     """Print a line for every round that went wrong, and the sums; True where none did."""
     began, whole = time.monotonic(), Round(seed)
     failed, (opened, play) = 0, KINDS[kind]
+    if broker != "valkey":
+        opened = partial(pitched, broker=broker)
     with postgres() if database == "postgres" else nullcontext(None) as server, opened(server) as place:
         for number in range(rounds):
             one = attempt(play, place, seed + number)
@@ -209,8 +213,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--kind", choices=sorted(KINDS), default="crash")
+    parser.add_argument("--broker", choices=("valkey", "rabbitmq"), default="valkey")
     told = parser.parse_args()
-    sys.exit(0 if run(told.kind, told.database, told.rounds, told.seed) else 1)
+    if told.broker != "valkey" and told.kind != "fleet":
+        parser.error(f"rounds of {told.kind} have no broker; only those of fleet can have {told.broker}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that servers and disks go with us
+    sys.exit(0 if run(told.kind, told.database, told.rounds, told.seed, told.broker) else 1)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from tests.chaos.valkey import Valkey
 from tests.e2e.fleet import Fleet, Member, fleet
 from tests.house import adds_up, databases, some_numbers
 from tests.patience import until
@@ -232,4 +233,16 @@ def test_the_broker_freezes_for_longer_than_a_socket_waits(ground: Ground) -> No
             until(lambda: time.monotonic() > frozen_at + SOCKET_TIMEOUT + 1, 30, "sockets give up")
         finally:
             os.kill(broker.pid, signal.SIGCONT)
+        ground.ends_well(ulid)
+
+
+def test_connections_are_cut_and_the_broker_has_no_memory_left(ground: Ground) -> None:
+    """A task whose connection is cut is run a second time at once, while the first one still works."""
+    ground.faults(SLOWLY)
+    broker = Valkey(Path(ground.fleet.env["ROLLCALL_HOME"]), ground.fleet)
+    with ground.same_processes():
+        ulid = ground.upload()
+        for rows, blow in ((1, broker.cut), (400, broker.fill), (800, broker.cut)):
+            ground.wait_until_accepted(ulid, rows)
+            blow()
         ground.ends_well(ulid)

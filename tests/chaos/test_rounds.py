@@ -7,7 +7,7 @@ import pytest
 from tests.chaos.arena import Arena
 from tests.chaos.rounds import KINDS
 
-SHORT = [("crash", seed) for seed in (2, 9, 11)] + [("mixed", 4)]
+SHORT = [("crash", seed) for seed in (2, 9, 11)] + [("mixed", 4), ("machine", 5), ("abroad", 6)]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -6,19 +6,22 @@ from pathlib import Path
 
 import redis
 
-from tests.chaos.test_fleet_faults import start_broker
 from tests.e2e.fleet import Fleet
+from tests.patience import until
 from worker.broker_socket import prepare
+from worker.embedded import answers, broker_command
 from worker.redis_client import connect
 
 
 class Valkey:
     def __init__(self, home: Path, fleet: Fleet) -> None:
         self.url = prepare(home)
+        self._command = broker_command(home)
         self._fleet = fleet
 
     def start(self) -> None:
-        start_broker(self._fleet)
+        self._fleet.start("broker", self._command)
+        until(lambda: answers(self.url), 30, "the broker answers")
 
     def kill(self, seconds: float) -> None:
         """It is away for so long."""
