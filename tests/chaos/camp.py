@@ -16,8 +16,9 @@ import pytest
 from sqlalchemy import text
 
 from tests.chaos.test_fleet_faults import CONFIG, TIMING, start_broker
+from tests.databases import databases
 from tests.e2e.fleet import Fleet, fleet
-from tests.house import Provider, databases
+from tests.house import Provider
 from worker import producer
 from worker.broker_socket import prepare
 from worker.context import Context
