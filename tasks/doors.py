@@ -1,15 +1,17 @@
 """Celery's doors: an id comes in, one function is called. Names are stable, since any language may push them."""
 
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery, Task
 from celery.worker.request import Request
 
-from schedules.sweep import sweep_for_a_while
 from worker.bells import task_name
-from worker.context import Context
 from worker.errors import RollcallError
+
+if TYPE_CHECKING:
+    from worker.context import Context
 
 _log = logging.getLogger("rollcall.doors")
 LONGEST_PATIENCE = 60.0
@@ -24,8 +26,8 @@ class JobUnseen(Request):  # type: ignore[misc]  # Celery carries no types
         self._kwargsrepr = self._request_dict["kwargsrepr"] = "{}"
 
 
-def hang(app: Celery, ctx: Context) -> None:
-    """Register every task on `app`. Flows are imported when their bell first rings: a fork must not inherit polars."""
+def hang(app: Celery, context: "Callable[[], Context]") -> None:
+    """Register every task on `app`. Flows are imported when their bell first rings: who only names tasks needs none."""
 
     def door(bell: str, **options: Any) -> Any:
         return app.task(name=task_name(bell), **options)
@@ -36,90 +38,92 @@ def hang(app: Celery, ctx: Context) -> None:
 
         job = given[0] if len(given) == 1 and not named else named.get("job")  # anything else becomes a failed upload
         try:
-            receive_message(ctx, job, task.request.id)
+            receive_message(context(), job, task.request.id)
         except Exception as error:  # nothing was stored: the message, which Celery would acknowledge, is all there is
             why = error.message if isinstance(error, RollcallError) else type(error).__name__
             _log.warning("message %s cannot be stored yet and will come again: %s", task.request.id, why)
             unseen = {"argsrepr": "(job)", "kwargsrepr": "{}"}  # the message that comes again is announced too
-            raise task.retry(countdown=_patience(ctx, task.request.retries), **unseen) from None
+            raise task.retry(countdown=_patience(context(), task.request.retries), **unseen) from None
 
     @door("ingest")
     def ingest(ulid: str) -> None:
         from worker.ingest import ingest as flow
 
-        flow(ctx, ulid)
+        flow(context(), ulid)
 
     @door("submit")
     def submit(list_id: int) -> None:
         from worker.submit import run_list as flow
 
-        flow(ctx, list_id)
+        flow(context(), list_id)
 
     @door("reconcile")
     def reconcile(list_id: int) -> None:
         from worker.reconcile import reconcile as flow
 
-        flow(ctx, list_id)
+        flow(context(), list_id)
 
     @door("collect")
     def collect(list_id: int) -> None:
         from worker.collect import collect as flow
 
-        flow(ctx, list_id)
+        flow(context(), list_id)
 
     @door("verify")
     def verify(list_id: int) -> None:
         from worker.verify import verify as flow
 
-        flow(ctx, list_id)
+        flow(context(), list_id)
 
     @door("steer")
     def steer(list_id: int) -> None:
         from worker.steer import steer as flow
 
-        flow(ctx, list_id)
+        flow(context(), list_id)
 
     @door("probe")
     def probe(account: str) -> None:
         from worker.accounts import probe as flow
 
-        flow(ctx, account)
+        flow(context(), account)
 
     @door("apply")
     def apply(account: str) -> None:
         from worker.heard import apply as flow
 
-        flow(ctx, account)
+        flow(context(), account)
 
     @door("suppress")
     def suppress(account: str) -> None:
         from worker.suppress import compare as flow
 
-        flow(ctx, account)
+        flow(context(), account)
 
     @door("withdraw")
     def withdraw(ulid: str) -> None:
         from worker.withdraw import withdraw as flow
 
-        flow(ctx, ulid)
+        flow(context(), ulid)
 
     @door("forget")
     def forget() -> None:
         from worker.forget import finish as flow
 
-        flow(ctx)
+        flow(context())
 
     @door("prune")
     def prune() -> None:
         from worker.prune import tidy as flow
 
-        flow(ctx)
+        flow(context())
 
     @door("sweep")
     def sweep() -> None:
-        sweep_for_a_while(ctx)
+        from schedules.sweep import sweep_for_a_while as flow
+
+        flow(context())
 
 
-def _patience(ctx: Context, tries: int) -> float:
+def _patience(ctx: "Context", tries: int) -> float:
     """Seconds until a message that could not be stored is tried again."""
     return min(ctx.settings.timing.rung * 2.0 ** min(tries, 10), LONGEST_PATIENCE)

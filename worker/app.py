@@ -1,6 +1,10 @@
-"""The Celery application: `celery -A worker.app worker | beat | flower`."""
+"""The Celery application: `celery -A worker.app worker | beat | flower`.
 
-from typing import Any
+Only a worker needs a context, and all that it stands on: beat and Flower know the tasks by their names alone.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from celery.signals import (
     setup_logging,
@@ -13,17 +17,28 @@ from celery.signals import (
 
 from schedules.beat import BEAT
 from tasks import doors
-from worker import broker_guard, heartbeat, logs, measures, migrate
+from worker import broker_guard, heartbeat, logs
 from worker.bells import CeleryRing, broker_of, celery_app
-from worker.context import Context
 from worker.settings import load
+
+if TYPE_CHECKING:
+    from worker.context import Context
 
 broker_guard.apply()
 heartbeat.apply()
 settings = load()
 app = celery_app(settings, broker_of(settings))
 app.conf.beat_schedule = BEAT
-context = Context(settings, CeleryRing(lambda: app))
+
+
+@cache
+def context() -> "Context":
+    """The worker's own, made as it starts."""
+    from worker.context import Context
+
+    return Context(settings, CeleryRing(lambda: app))
+
+
 doors.hang(app, context)
 
 
@@ -34,8 +49,11 @@ def _logging(**_: Any) -> None:
 
 @worker_init.connect
 def _ready(**_: Any) -> None:
+    from worker import migrate
+
     logs.configure()  # Celery asks for it only later
     migrate.wait_for(settings)
+    context()
 
 
 @task_prerun.connect
@@ -45,16 +63,22 @@ def _new_task(**_: Any) -> None:
 
 @worker_process_init.connect
 def _forked(**_: Any) -> None:
-    context.forget_connections()
-    measures.tell(settings.metrics_port)
+    context().forget_connections()
+    _measure()
 
 
 @worker_ready.connect
 def _works(sender: Any, **_: Any) -> None:
     if not sender.controller.pool_cls.__module__.endswith("prefork"):  # whose children do the work, and tell of it
-        measures.tell(settings.metrics_port)
+        _measure()
+
+
+def _measure() -> None:
+    from worker import measures
+
+    measures.tell(settings.metrics_port)
 
 
 @worker_shutting_down.connect
 def _stopping(**_: Any) -> None:
-    context.stopping.set()
+    context().stopping.set()

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sqlmodel import SQLModel
 
-from tests.house import START, House, Provider, databases
+from tests.databases import databases
+from tests.house import START, House, Provider
 from worker.db import Database
 
 

@@ -18,8 +18,9 @@ from sqlalchemy import text
 from tests.chaos.rabbit import Rabbit
 from tests.chaos.test_fleet_faults import CONFIG, TIMING
 from tests.chaos.valkey import Valkey
+from tests.databases import databases
 from tests.e2e.fleet import Fleet, fleet
-from tests.house import Provider, databases
+from tests.house import Provider
 from worker import producer
 from worker.context import Context
 from worker.settings import load

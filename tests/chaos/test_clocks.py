@@ -8,7 +8,8 @@ from typing import Self
 import pytest
 
 from schedules.sweep import sweep
-from tests.house import FLOWS, House, Provider, databases, some_numbers
+from tests.databases import databases
+from tests.house import FLOWS, House, Provider, some_numbers
 from worker import producer
 from worker.context import Context
 

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from tests.chaos.test_fleet_faults import CONFIG, ROWS, TIMING, Ground, start_broker
+from tests.databases import databases
 from tests.e2e.fleet import fleet
-from tests.house import databases
 from tests.patience import until
 from worker import producer
 from worker.broker_socket import prepare

@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import text
 
 from tests.chaos.valkey import Valkey
+from tests.databases import databases
 from tests.e2e.fleet import Fleet, Member, fleet
-from tests.house import adds_up, databases, some_numbers
+from tests.house import adds_up, some_numbers
 from tests.patience import until
 from worker import producer, view
 from worker.bells import SOCKET_TIMEOUT

@@ -11,9 +11,10 @@ import httpx
 import pytest
 from celery import Celery
 
+from tests.databases import databases
 from tests.e2e.fleet import CELERY, LOOPBACK, Fleet, fleet, free_port
 from tests.embedded_broker import EmbeddedBroker
-from tests.house import databases, some_numbers
+from tests.house import some_numbers
 from tests.patience import until
 from worker import producer, view
 from worker.bells import QUEUES, task_name

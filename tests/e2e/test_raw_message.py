@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from kombu import Connection, Queue
 
+from tests.databases import databases
 from tests.e2e.fleet import INTAKE, Member, fleet
 from tests.embedded_broker import EmbeddedBroker
-from tests.house import databases, some_numbers
+from tests.house import some_numbers
 from tests.patience import until
 from worker import producer
 from worker.context import Context

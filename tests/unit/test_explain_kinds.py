@@ -1,8 +1,8 @@
 """Whatever the code writes into the journal is told by `rollcall explain` in a sentence of its own."""
 
 import ast
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import get_args
@@ -41,12 +41,12 @@ class Module:
     def __init__(self, file: Path) -> None:
         self.name = file.stem
         self.tree = ast.parse(file.read_text())
-        self.functions = [node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef)]
+        nodes = list(ast.walk(self.tree))
+        self.functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+        self.called = [(ast.unparse(node.func), node) for node in nodes if isinstance(node, ast.Call)]
 
-    def calls(self, *names: str) -> Iterator[ast.Call]:
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
-                yield node
+    def calls(self, name: str) -> list[ast.Call]:
+        return [node for called, node in self.called if called == name]
 
     def words(self, node: ast.expr) -> set[str]:
         """The words that an argument may be; fails where that cannot be told."""
@@ -62,12 +62,14 @@ class Module:
         return {word for one in given for word in self.words(one)}
 
 
-def modules() -> Iterator[Module]:
-    for file in sorted(ROOT.rglob("*.py")):
-        if file.stem != "journal":
-            yield Module(file)
+@cache
+def modules() -> list[Module]:
+    """Those that write into the journal."""
+    files = [file for file in sorted(ROOT.rglob("*.py")) if file.stem != "journal" and "journal" in file.read_text()]
+    return [Module(file) for file in files]
 
 
+@cache
 def notes() -> set[Pair]:
     written = {
         (step, result)
@@ -78,6 +80,7 @@ def notes() -> set[Pair]:
     return written | {("upload", arrow) for arrow in UPLOAD_ARROWS}
 
 
+@cache
 def requests() -> set[Pair]:
     steps = requested() | {"stop", "edit"}
     for module in modules():
