@@ -2,6 +2,8 @@
 
 The workers of the version before go on meanwhile: a step only adds, and what they write stays good (see
 docs/adr/0015-migrations-only-add.md). A worker that is newer than the schema waits for it.
+
+Every command and every worker asks how the schema is, so that is told without Alembic, which takes long to import.
 """
 
 import logging
@@ -9,18 +11,17 @@ import time
 from collections.abc import Callable
 from enum import Enum, auto
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from worker.db import Database
 from worker.errors import ConfigError, Unavailable
 from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 7243811  # any number, the same for everyone: two machines that migrate at once take turns
@@ -54,12 +55,20 @@ def upgrade(settings: Settings) -> None:
             _take_turns(connection)
             if _schema(connection) is not Schema.CURRENT:
                 _take_tables(connection)
-                command.upgrade(config(connection), "head")
+                _take_steps(connection)
+    finally:
+        database.dispose()
+
+
+def _take_steps(connection: Connection) -> None:
+    from alembic import command
+    from alembic.util import CommandError
+
+    try:
+        command.upgrade(config(connection), "head")
     except CommandError as error:
         said = f"The database's schema is not known to this version ({error}); install the version that made it."
         raise ConfigError("newer_database", said) from error
-    finally:
-        database.dispose()
 
 
 def current(settings: Settings) -> bool:
@@ -103,15 +112,27 @@ def _missing(settings: Settings) -> str | None:
 
 
 def _schema(connection: Connection) -> Schema:
-    there = MigrationContext.configure(connection).get_current_revision()
-    scripts = ScriptDirectory.from_config(config())
-    if there == scripts.get_current_head():
+    there, known = _revision(connection), revisions()
+    if there == known[-1]:
         return Schema.CURRENT
-    known = {step.revision for step in scripts.walk_revisions()}
     return Schema.OLDER if there is None or there in known else Schema.NEWER
 
 
-def config(connection: Connection | None = None) -> Config:
+def _revision(connection: Connection) -> str | None:
+    """The last step that was taken; None before the first."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalars().first()
+
+
+def revisions() -> list[str]:
+    """All steps in their order, by the names of their files: `0001_first_tables.py` is step 0001."""
+    return sorted(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+
+
+def config(connection: Connection | None = None) -> "Config":
+    from alembic.config import Config
+
     made = Config()
     made.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     made.attributes["connection"] = connection

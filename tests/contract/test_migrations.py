@@ -201,6 +201,7 @@ class TestCurrent:
 def test_there_is_one_head_and_every_step_can_be_undone() -> None:
     scripts = ScriptDirectory.from_config(migrate.config())
     assert len(scripts.get_heads()) == 1
+    assert migrate.revisions() == [step.revision for step in reversed(list(scripts.walk_revisions()))]
     assert all(callable(getattr(step.module, "downgrade", None)) for step in scripts.walk_revisions())
 
 

@@ -1,16 +1,21 @@
-"""Outcomes, written in bulk: what is new is copied in, only what changed is merged."""
+"""Outcomes, written in bulk: what is new is copied in, only what changed is merged.
+
+Who only counts them, as `rollcall status` does, has no need of polars.
+"""
 
 import io
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 from sqlalchemy import func, select, text
 from sqlmodel import Session, col
 
 from worker.models import Outcome
 from worker.store.arrows import Condition
+
+if TYPE_CHECKING:
+    import polars as pl
 
 COLUMNS = [
     "upload_id",
@@ -30,12 +35,14 @@ SPARSE = 4  # rows whose range is so many times their number are not asked for b
 _CHANGING = [c for c in COLUMNS if c not in ("upload_id", "row")]
 
 
-def known(session: Session, upload_id: int, rows: pl.Series) -> pl.DataFrame:
+def known(session: Session, upload_id: int, rows: "pl.Series") -> "pl.DataFrame":
     """What we hold of the contacts `rows`, and maybe of others: `row`, `version`, `terminal`, `left`.
 
     A list mostly comes in the order of its rows, and is asked for by range. Rows that lie far apart, as callbacks tell
     of them or as their starts sort them, are asked for one by one: never is a whole list held in memory.
     """
+    import polars as pl
+
     query: Any = select(
         col(Outcome.row), col(Outcome.version), col(Outcome.terminal), col(Outcome.attempts_left).label("left")
     ).where(col(Outcome.upload_id) == upload_id)
@@ -44,7 +51,7 @@ def known(session: Session, upload_id: int, rows: pl.Series) -> pl.DataFrame:
     return pl.DataFrame(found, schema=schema, orient="row")
 
 
-def _among(rows: pl.Series) -> Iterator[Condition]:
+def _among(rows: "pl.Series") -> Iterator[Condition]:
     rows = rows.drop_nulls().unique().sort()
     if rows.is_empty():
         return
@@ -56,12 +63,14 @@ def _among(rows: pl.Series) -> Iterator[Condition]:
         yield col(Outcome.row).in_(rows[start : start + BOUND].to_list())
 
 
-def store(session: Session, frame: pl.DataFrame, now: datetime) -> int:
+def store(session: Session, frame: "pl.DataFrame", now: datetime) -> int:
     """Write what `frame` (the columns of the table, of one upload) adds or changes; returns how many rows.
 
     News only goes forward, since it may come late or in a wrong order: what has ended does not begin again, and of two
     reports of a contact that is still being tried the one with fewer attempts left is the newer.
     """
+    import polars as pl
+
     if frame.is_empty():
         return 0
     held = known(session, int(frame["upload_id"][0]), frame["row"])
@@ -78,14 +87,14 @@ def store(session: Session, frame: pl.DataFrame, now: datetime) -> int:
     return fresh.height + changed.height
 
 
-def _insert(session: Session, frame: pl.DataFrame) -> None:
+def _insert(session: Session, frame: "pl.DataFrame") -> None:
     if _is_sqlite(session):
         _many(session, f"INSERT INTO outcome ({_names()}) VALUES ({_marks()})", frame)
     else:
         _copy(session, "outcome", frame)
 
 
-def _merge(session: Session, frame: pl.DataFrame) -> None:
+def _merge(session: Session, frame: "pl.DataFrame") -> None:
     update = ", ".join(f"{c} = excluded.{c}" for c in _CHANGING)
     merge = f'ON CONFLICT (upload_id, "row") DO UPDATE SET {update}'
     if _is_sqlite(session):
@@ -110,12 +119,16 @@ def _is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
-def _many(session: Session, statement: str, frame: pl.DataFrame) -> None:
+def _many(session: Session, statement: str, frame: "pl.DataFrame") -> None:
+    import polars as pl
+
     stamp = pl.col("updated_at").dt.strftime("%Y-%m-%d %H:%M:%S%.6f")
     session.connection().exec_driver_sql(statement, frame.with_columns(stamp).rows())
 
 
-def _copy(session: Session, table: str, frame: pl.DataFrame) -> None:
+def _copy(session: Session, table: str, frame: "pl.DataFrame") -> None:
+    import polars as pl
+
     words = pl.col("status", "result", "last_attempt").str.replace_all("\x00", "", literal=True)
     lines = io.BytesIO()
     frame.with_columns(words).write_csv(lines, include_header=False, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
@@ -125,8 +138,10 @@ def _copy(session: Session, table: str, frame: pl.DataFrame) -> None:
     cursor.close()
 
 
-def no_outcome(session: Session, upload_id: int, list_id: int, rows: pl.Series, now: datetime) -> int:
+def no_outcome(session: Session, upload_id: int, list_id: int, rows: "pl.Series", now: datetime) -> int:
     """Say of each of `rows` that nothing was heard until the deadline, where nothing final is stored."""
+    import polars as pl
+
     frame = pl.DataFrame({"row": rows}).with_columns(
         pl.lit(upload_id).alias("upload_id"),
         pl.lit(list_id).alias("list_id"),
@@ -139,8 +154,10 @@ def no_outcome(session: Session, upload_id: int, list_id: int, rows: pl.Series, 
     return store(session, frame.join(ended(session, upload_id, rows), on="row", how="anti"), now)
 
 
-def ended(session: Session, upload_id: int, rows: pl.Series) -> pl.DataFrame:
+def ended(session: Session, upload_id: int, rows: "pl.Series") -> "pl.DataFrame":
     """Of the contacts `rows`, those with a final outcome: a frame with the column `row`."""
+    import polars as pl
+
     final = known(session, upload_id, rows).filter(pl.col("terminal")).select("row")
     return final.filter(pl.col("row").is_in(rows.implode()))
 

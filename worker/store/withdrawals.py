@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-import polars as pl
 from sqlalchemy import Select, exists, select
 from sqlmodel import Session, col
 
 from worker.models import Chunk, Outcome, Withdrawal
 from worker.states import Disposition, WithdrawalState
 from worker.store.arrows import Condition, Moment, change, insert
+
+if TYPE_CHECKING:
+    import polars as pl
 
 WANTED = col(Withdrawal.state) == WithdrawalState.WANTED
 NO_WINDOW = "no calling window is left"
@@ -19,11 +22,13 @@ WISHED = col(Withdrawal.why).not_in([NO_WINDOW, CALLED_BEFORE])
 BATCH = 5000
 
 
-def ask(session: Session, upload_id: int, places: pl.DataFrame, who: str, why: str, now: datetime) -> int:
+def ask(session: Session, upload_id: int, places: "pl.DataFrame", who: str, why: str, now: datetime) -> int:
     """Keep the wishes that are new, of contacts given by `row` and `chunk_id`; returns how many those are.
 
     One that ended is left as it is.
     """
+    import polars as pl
+
     mine = select(col(Withdrawal.row)).where(col(Withdrawal.upload_id) == upload_id)
     held = pl.Series(session.scalars(mine).all() if places.height else [], dtype=pl.Int64)
     fresh = places.filter(~pl.col("row").is_in(held.implode()))
@@ -60,8 +65,10 @@ def keep_taken(session: Session, upload_id: int, taken_until: datetime, until: d
     change(session, Withdrawal, *mine, again_at=until)
 
 
-def asked(session: Session, upload_id: int, before: datetime, *states: WithdrawalState) -> pl.Series:
+def asked(session: Session, upload_id: int, before: datetime, *states: WithdrawalState) -> "pl.Series":
     """Rows of those whose wish is in one of these states, and was wanted last before this moment."""
+    import polars as pl
+
     mine = (col(Withdrawal.upload_id) == upload_id, col(Withdrawal.state).in_(states), col(Withdrawal.since) <= before)
     return pl.Series("row", session.scalars(select(col(Withdrawal.row)).where(*mine)).all(), dtype=pl.Int64)
 
