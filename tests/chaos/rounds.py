@@ -30,7 +30,8 @@ from tests.chaos.judges import judge
 from tests.chaos.machine import Machine
 from tests.chaos.person import LONGEST, Person, Stuck
 from tests.chaos.weather import Weather
-from tests.house import PATIENT, House, postgres
+from tests.databases import postgres
+from tests.house import PATIENT, House
 
 EVERY = 50  # rounds after which the sums are told
 

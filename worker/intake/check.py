@@ -43,6 +43,19 @@ class Holds(Protocol):
 
 
 @dataclass(frozen=True)
+class Looked:
+    """A block and what its phone cells are, each for itself.
+
+    `told`: type and country, where a rule asks for them. `listed`: a Code for numbers that stand in a list, else FINE.
+    """
+
+    block: Block
+    read: Read
+    told: pl.DataFrame | None
+    listed: Ints
+
+
+@dataclass(frozen=True)
 class Rules:
     """What the rows of one upload are held against.
 
@@ -66,7 +79,10 @@ class Rules:
 
 
 class Checks:
-    """Judges block after block of one upload; remembers its numbers and task uuids."""
+    """Judges block after block of one upload; remembers its numbers and task uuids.
+
+    What `look` does depends on no other block, so that it may be done ahead, in another thread.
+    """
 
     def __init__(
         self, wire: Wire, columns: list[str], phone_column: str, rules: Rules, timetable: Timetable | None = None
@@ -78,20 +94,35 @@ class Checks:
         self._rules = rules
         self._row_limit = rules.max_bytes - len(wire.header)
         self._phones = Phones(rules.region)
-        self._suppressed, self._called = Listed(rules.suppressed), Listed(rules.called)
-        self._taken = Listed(rules.taken)
+        self._lists = [
+            (Listed(numbers), code)
+            for numbers, code in (
+                (rules.suppressed, Code.SUPPRESSED),
+                (rules.taken, Code.ALREADY_TAKEN_IN),
+                (rules.called, Code.CALLED_BEFORE),
+            )
+            if len(numbers)
+        ]
         self._numbers = Seen()
         self._uuids = Seen()
 
-    def check(self, block: Block) -> Checked:
-        """Every record of the block comes out exactly once: as a contact or as a flaw."""
+    def look(self, block: Block) -> Looked:
+        """Read the numbers of a block and look them up in the lists."""
         read = self._phones.read_pieces(block.cells.pieces(str(self._columns.index(self._phone_column))))
+        told = kinds(read.e164) if self._rules.only or self._rules.countries or self._timetable else None
+        listed = np.zeros(len(read.e164), np.int64)
+        for numbers, code in self._lists:
+            _mark(listed, numbers.holds(read.e164), code)
+        return Looked(block, read, told, listed)
+
+    def check(self, looked: Looked) -> Checked:
+        """Every record of the block comes out exactly once: as a contact or as a flaw. To be called in their order."""
+        block, read, told = looked.block, looked.read, looked.told
         e164 = read.e164
         verdicts = np.zeros(len(e164), np.int64)
         _mark(verdicts, self._beside_the_header(block), Code.SURPLUS_CELLS)
         _mark(verdicts, e164 < 0, -e164)
         _mark(verdicts, self._out_of_reach(e164), Code.OUT_OF_REACH)
-        told = kinds(e164) if self._rules.only or self._rules.countries or self._timetable else None
         self._mark_unwanted(verdicts, told)
         starts = self._starts(block)
         _mark(verdicts, starts < 0, -starts)
@@ -101,10 +132,8 @@ class Checks:
         _mark(verdicts, bad, Code.BAD_TASK_UUID)
         self._mark_unfit_cells(verdicts, block)
         self._mark_too_large(verdicts, block, timed.said, read, uuids)
-        _mark(verdicts, self._suppressed.holds(e164), Code.SUPPRESSED)
         self._mark_forgotten(verdicts, e164)
-        _mark(verdicts, self._taken.holds(e164), Code.ALREADY_TAKEN_IN)
-        _mark(verdicts, self._called.holds(e164), Code.CALLED_BEFORE)
+        _mark(verdicts, looked.listed != Code.FINE, looked.listed)
         _mark(verdicts, self._has_uuid_of_family(uuids), Code.REPEATED_TASK_UUID)
         before = self._mark_repeated_uuids(verdicts, block, uuids) + self._mark_repeated_numbers(verdicts, block, e164)
         flaws = together([block.flaws, block.turned_away(np.flatnonzero(verdicts), verdicts, before)])

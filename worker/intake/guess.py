@@ -12,6 +12,8 @@ from itertools import combinations, islice, pairwise
 
 from charset_normalizer import from_bytes
 
+from worker.intake.pieces import is_utf8
+
 UTF8 = "utf-8"
 USUAL = "cp1252"
 MARGIN = 0.04
@@ -19,6 +21,7 @@ PLAUSIBLE = 0.5
 CERTAIN = 0.9
 SAMPLE_WORDS = 4000
 WIDE_SHARE = 0.4  # of ASCII among the characters of a list of numbers, at least
+LEAD, LONGEST_CHARACTER = 0xC0, 4  # of UTF-8: the least first byte of a character beyond ASCII, and its bytes at most
 ENOUGH = 100  # bytes above 127, below which letter frequencies say nothing
 
 BETWEEN_WORDS = re.compile(rb"[\x00-\x3f]+")
@@ -68,6 +71,8 @@ def guess(data: bytes) -> str:
 
     UTF-8 with some damage is UTF-8: its bad rows are named one by one.
     """
+    if _is_utf8_so_far(data):
+        return UTF8
     text = getincrementaldecoder(UTF8)("replace").decode(data)
     bad = text.count("\ufffd") - data.count("\ufffd".encode())
     good = len(text) - len(text.encode("ascii", "ignore")) - bad
@@ -83,6 +88,17 @@ def guess(data: bytes) -> str:
     if fit >= CERTAIN:
         return other
     return _by_frequency(sample) or (other if fit >= PLAUSIBLE else latin)
+
+
+def _is_utf8_so_far(data: bytes) -> bool:
+    """Whether it is, but for a last character that may go on."""
+    places = range(max(len(data) - LONGEST_CHARACTER, 0), len(data))
+    last = max((place for place in places if data[place] >= LEAD), default=len(data))
+    try:
+        getincrementaldecoder(UTF8)().decode(data[last:])
+    except UnicodeDecodeError:
+        return False
+    return is_utf8(data, last)
 
 
 def wide_without_mark(head: bytes) -> str | None:

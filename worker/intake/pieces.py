@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from worker.intake.scan import Bytes, Ints
+from worker.intake.scan import Bytes, Ints, Marks
 
 Words = npt.NDArray[np.uint64]
 
@@ -35,7 +35,7 @@ class Pieces:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def at(self, places: Ints | slice) -> "Pieces":
+    def at(self, places: Ints | Marks | slice) -> "Pieces":
         """Some of these."""
         return Pieces(self.text, self.starts[places], self.sizes[places])
 

@@ -127,7 +127,8 @@ def sentence(code: str, **facts: object) -> str:
 
 
 WORDS = {int(code): code.word for code in Code}
-KINDS = {int(code): code.kind for code in Code}
+ALL_WORDS = pa.array([code.word for code in sorted(Code)])  # by their numbers, which leave none out
+ALL_KINDS = pa.array([code.kind for code in sorted(Code)])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,8 +245,8 @@ class Rejects:
                 {
                     "row": flaws.rows,
                     "line": flaws.lines,
-                    "kind": [KINDS[code] for code in flaws.codes.tolist()],
-                    "code": [WORDS[code] for code in flaws.codes.tolist()],
+                    "kind": ALL_KINDS.take(flaws.codes),
+                    "code": ALL_WORDS.take(flaws.codes),
                     "sentence": flaws.sentences(**self._common),
                     "text": flaws.texts,
                 },

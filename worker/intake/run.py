@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from worker.intake.ahead import ahead
-from worker.intake.check import Checked, Checks, Holds, Rules
+from worker.intake.check import Checked, Checks, Holds, Looked, Rules
 from worker.intake.contacts import Contacts
 from worker.intake.cut import Cutter, StagedChunk
 from worker.intake.dialect import Dialect
@@ -155,7 +155,7 @@ class _Run:
 
     def whole(self) -> Intake:
         with closing(self._cutter):
-            # Reading, checking and cutting have a thread each: the libraries beneath them do not hold Python's lock.
+            # Each stage has a thread: the libraries beneath them do not hold Python's lock.
             with closing(ahead(self._checked())) as every:
                 for checked in every:
                     self._rejects.add(checked.flaws)
@@ -170,11 +170,16 @@ class _Run:
     def _blocks(self) -> Generator[Block, None, None]:
         yield from self._reading.blocks()
 
-    def _checked(self) -> Generator[Checked, None, None]:
+    def _looked(self) -> Generator[Looked, None, None]:
         with closing(ahead(self._blocks())) as blocks:
             for block in blocks:
-                self._total += block.records
-                yield self._checks.check(block)
+                yield self._checks.look(block)
+
+    def _checked(self) -> Generator[Checked, None, None]:
+        with closing(ahead(self._looked())) as every:
+            for looked in every:
+                self._total += looked.block.records
+                yield self._checks.check(looked)
 
     def _sort_out(self, contacts: Contacts) -> None:
         """Rows with the upload's own start are cut at once, the others wait until all starts are known."""

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.intake.scan import Ints
-from worker.intake.sieve import Sieve
+from worker.intake.sieve import GROWTH, Sieve
 
 Lines = npt.NDArray[np.uint32]
 
@@ -87,7 +87,7 @@ class Seen:
         self._short.append(_Run(keys, lines))
         self._count += len(keys)
         if self._count > self._sieve.room:
-            self._sieve = Sieve(2 * self._sieve.room)
+            self._sieve = Sieve(GROWTH * self._sieve.room)
             for run in self._runs:
                 self._sieve.add(run.keys)
         else:
@@ -97,7 +97,7 @@ class Seen:
 
     def _join(self) -> None:
         keys = np.concatenate([run.keys for run in self._short])
-        order = np.argsort(keys)
+        order = np.argsort(keys, kind="stable")  # which makes use of it that these are sorted runs
         joined = _Run(keys[order], np.concatenate([run.lines for run in self._short])[order])
         if len(keys) >= JOINED_KEYS:
             self._long.append(joined)

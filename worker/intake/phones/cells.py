@@ -1,10 +1,12 @@
 """The digits of cells that hold a number and nothing else."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
-from worker.intake.pieces import Pieces, Words, joined
+from worker.intake.phones.alike import groups
+from worker.intake.pieces import Pieces, Words, joined, padded
 from worker.intake.scan import Bytes, Ints, Marks
 
 SHORTEST, LONGEST = 3, 17  # digits
@@ -17,6 +19,7 @@ MEANING[[ord(digit) for digit in "0123456789"]] = DIGIT
 MEANING[ord("+")] = PLUS
 
 EIGHT = 8  # digits in a word
+RUN_OF_DIGITS = re.compile(rb"[0-9]{1,8}")
 # By how many digits of a word are used, which come to lie above: bits to push the others out, and zeros for them.
 ROOM = np.array([8 * (EIGHT - used) for used in range(EIGHT + 1)], np.uint64)
 ZEROS = np.array([int.from_bytes(b"0" * (EIGHT - used), "little") for used in range(EIGHT + 1)], np.uint64)
@@ -74,7 +77,32 @@ def _eight_digits(words: Words) -> Ints:
 
 
 def _separated(cells: Pieces) -> tuple[Ints, Marks]:
-    """Keys, and where there is a plus."""
+    """Keys, and where there is a plus. Of cells that are written alike one says how all of them are read."""
+    keys, plus = np.zeros(len(cells), np.int64), np.zeros(len(cells), np.bool_)
+    rest = np.ones(len(cells), np.bool_)
+    alike = list(groups(cells))
+    sizes = np.array([len(form) for form, _ in alike], np.int64)
+    forms = Pieces(padded(b"".join(form for form, _ in alike)), np.cumsum(sizes) - sizes, sizes)
+    for (form, here), key, plus_there in zip(alike, *_one_by_one(forms), strict=True):
+        rest[here] = False
+        plus[here] = plus_there
+        if key:
+            keys[here] = key + _values_of(cells.at(here), form)
+    if rest.any():
+        keys[rest], plus[rest] = _one_by_one(cells.at(rest))
+    return keys, plus
+
+
+def _values_of(cells: Pieces, form: bytes) -> Ints:
+    """The integers that the digits of cells of that form are."""
+    values = np.zeros(len(cells), np.int64)
+    for run in RUN_OF_DIGITS.finditer(form):
+        words = cells.eight_at(cells.starts + run.start()) << ROOM[len(run[0])] | ZEROS[len(run[0])]
+        values = values * TENS[len(run[0])] + _eight_digits(words ^ ZEROS[0])
+    return values
+
+
+def _one_by_one(cells: Pieces) -> tuple[Ints, Marks]:
     texts = joined([cells])
     text, ends = np.frombuffer(texts.data, np.uint8), texts.edges
     meaning = MEANING[text]
