@@ -52,6 +52,37 @@ def test_the_world_in_every_format_and_spoilt() -> None:
         assert read(cells, None) == [plainly(cell, None) for cell in cells]
 
 
+def test_cells_that_are_written_alike_mean_what_each_means_alone() -> None:
+    """Many cells of one format are read together, few are read one by one."""
+    dice = random.Random(21)
+    forms = [
+        *(
+            "(NXX) NXX-XXXX",
+            "NXX.NXX.XXXX",
+            "1 NXX NXX XXXX",
+            "+1 (NXX) NXX-XXXX",
+            "+44 20 7XXX XXXX",
+            "00 44 20 7XXX XXXX",
+        ),
+        *(
+            "NXX NXX XXXX ",
+            "NXX NXX XXXX\0",
+            "NXX-NXX-XXXXé",
+            "++1 NXX NXX XXXX",
+            "NXX+NXX XXXX",
+            "(NXX)    NXX    --  XXXX",
+        ),
+        *("(NXX)     NXX    --  XXXX", "XX", "- -", "XXXXX XXXXX XXXXX XX", "XXXXX XXXXX XXXXX XXX", "NXXNXXXXXX/"),
+    ]
+    digits = {"N": "23456789", "X": "0123456789"}
+    cells = ["".join(dice.choice(digits.get(mark, mark)) for mark in form) for form in forms for _ in range(200)]
+    dice.shuffle(cells)
+    phones = Phones("US")
+    together = phones.read(pl.Series(cells)).tolist()
+    assert together == [int(phones.read(pl.Series([cell]))[0]) for cell in cells]
+    assert min(together) < 0 < max(together)
+
+
 def test_cells_of_a_real_file() -> None:
     with SAMPLE.open(encoding="utf-8-sig", newline="") as file:
         cells = [row["TELEPHONE"] for row in csv.DictReader(file)][:2000]

@@ -19,7 +19,7 @@ from worker.intake.header import resolve_phone_column
 from worker.intake.late import LateStarts
 from worker.intake.opened import open_list
 from worker.intake.pieces import texts_of
-from worker.intake.read import BLOCK_BYTES, Block, no_beat, no_rows
+from worker.intake.read import BLOCK_BYTES, no_beat, no_rows
 from worker.intake.rejects import Rejects
 from worker.intake.scan import Ints
 from worker.intake.stage import Staging
@@ -155,7 +155,7 @@ class _Run:
 
     def whole(self) -> Intake:
         with closing(self._cutter):
-            # Each stage has a thread: the libraries beneath them do not hold Python's lock.
+            # Reading, checking and cutting have a thread each: the libraries do not hold Python's lock for long.
             with closing(ahead(self._checked())) as every:
                 for checked in every:
                     self._rejects.add(checked.flaws)
@@ -167,13 +167,9 @@ class _Run:
             self._cutter.finish()
         return self._sum()
 
-    def _blocks(self) -> Generator[Block, None, None]:
-        yield from self._reading.blocks()
-
     def _looked(self) -> Generator[Looked, None, None]:
-        with closing(ahead(self._blocks())) as blocks:
-            for block in blocks:
-                yield self._checks.look(block)
+        for block in self._reading.blocks():
+            yield self._checks.look(block)
 
     def _checked(self) -> Generator[Checked, None, None]:
         with closing(ahead(self._looked())) as every:

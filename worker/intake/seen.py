@@ -29,7 +29,7 @@ class _Run:
 
 
 class Seen:
-    """Remembers keys, each with the line of its first row, in 16 to 24 bytes a key."""
+    """Remembers keys, each with the line of its first row, in 14 to 20 bytes a key."""
 
     def __init__(self) -> None:
         self._sieve = Sieve(0)
