@@ -185,7 +185,8 @@ def polled(session: Session, call_list: CallList, next_poll_at: datetime, quiet_
 
 
 def stopped(session: Session, list_id: int) -> int:
-    return move_lists(session, "stopped", col(CallList.id) == list_id)
+    """It does not dial any more. A list that is held never did: it is let go by whoever compares it, stopped or not."""
+    return move_lists(session, "stopped", col(CallList.id) == list_id, ~col(CallList.held))
 
 
 def stop_again(session: Session, list_id: int) -> None:
