@@ -12,7 +12,7 @@ import redis
 
 from tests.chaos.camp import Camp
 from tests.chaos.given import Given, written
-from tests.chaos.test_fleet_faults import AMBIGUOUS, MORE, READING, TIMING, UPLOADING, start_broker
+from tests.chaos.ground import AMBIGUOUS, MORE, READING, TIMING, UPLOADING, start_broker
 from tests.patience import until
 from worker.redis_client import connect
 
