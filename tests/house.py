@@ -17,8 +17,6 @@ from sqlalchemy import Dialect, text
 
 from sandbox.server import running
 from schedules.sweep import sweep
-from tests.databases import databases as databases
-from tests.databases import postgres as postgres
 from worker import (
     accounts,
     collect,

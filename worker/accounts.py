@@ -10,7 +10,9 @@ worker is on trial: its request is the first, and the others follow when that wa
 
 import logging
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
 
 from worker import retry, telemetry
 from worker.context import Context
@@ -143,6 +145,12 @@ def _rest(ctx: Context, strikes: int) -> float:
     return min(doubled, timing.probe_slowest)
 
 
+def is_open(ctx: Context, session: Session, account: str, now: datetime) -> bool:
+    """Whether the account is known to be open and to have money: `may_submit` would change nothing and ask nobody."""
+    gate = gates.look(session, account)
+    return gate is not None and gate.blocked is None and _knows_balance(ctx, gate, now)
+
+
 def may_submit(ctx: Context, account: str) -> bool:
     """Whether the account is open and has money. Asks for the balance where what we know of it is old."""
     with ctx.db.write() as session:
@@ -151,14 +159,16 @@ def may_submit(ctx: Context, account: str) -> bool:
         if gate.blocked is not None:
             uploads.block_account(session, account, Blocked(gate.blocked), gate.message or "")
             return False
-        if not ctx.kind(account).capabilities.tells_balance:
-            return True
-        fresh = gate.balance_at is not None and (now - gate.balance_at).total_seconds() < _age(ctx)
-    return fresh or check_balance(ctx, account)
+        known_now = _knows_balance(ctx, gate, now)
+    return known_now or check_balance(ctx, account)
 
 
-def _age(ctx: Context) -> float:
-    return ctx.settings.timing.balance_every
+def _knows_balance(ctx: Context, gate: Gate, now: datetime) -> bool:
+    """Whether the balance was asked for lately, or cannot be."""
+    if not ctx.kind(gate.account).capabilities.tells_balance:
+        return True
+    every = timedelta(seconds=ctx.settings.timing.balance_every)
+    return gate.balance_at is not None and now - gate.balance_at < every
 
 
 def check_balance(ctx: Context, account: str) -> bool:

@@ -117,12 +117,15 @@ class Context:
             grace = max(grace, DAY if self.layout(account, options).schedule is None else WEEK)
         return self.kind(account).dialing_time(options) + grace
 
-    def expect_outcomes(self, session: Session, upload: Upload, list_id: int, *, anew: bool = False) -> None:
+    def expect_outcomes(
+        self, session: Session, upload: Upload, list_id: int, *, anew: bool = False, now: datetime | None = None
+    ) -> None:
         """Contacts were accepted into a list: ask for their outcomes, until the last attempt is long over.
 
         With calling windows, not for longer than those of its first contacts hold; `anew`: they hold from now on.
+        `now`: the time by the database's clock, where it was just asked for.
         """
-        now = self.db.now(session)
+        now = now or self.db.now(session)
         deadline = self._until(session, upload, list_id, now, anew)
         before = lists.get(session, list_id) if is_asked(upload.job.get("window")) else None
         if before is not None and before.deadline_at is not None:

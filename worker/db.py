@@ -15,7 +15,8 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 from worker.errors import ConfigError, Unavailable
@@ -23,6 +24,7 @@ from worker.errors import ConfigError, Unavailable
 Clock = Callable[[], datetime]
 
 PATIENCE = 30  # seconds a writer waits for another one
+IDLE = 0.2  # seconds after which a connection is tried before it is used
 PRAGMAS = (f"busy_timeout={PATIENCE * 1000}", "synchronous=FULL", "foreign_keys=ON")
 
 
@@ -57,7 +59,7 @@ class Database:
             return self._clock()
         if self.is_sqlite:
             return datetime.now(UTC)
-        moment: datetime = session.connection().execute(text("SELECT clock_timestamp()")).scalar_one()
+        moment: datetime = session.connection().exec_driver_sql("SELECT clock_timestamp()").scalar_one()
         return moment.astimezone(UTC)
 
     def ping(self) -> None:
@@ -93,13 +95,33 @@ def _engine(url: str) -> Engine:
     try:
         if url.startswith("sqlite"):
             return _sqlite(url)
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30, hide_parameters=True)
+        return _server(url)
     except (ArgumentError, ImportError, ValueError) as error:
         said = f"The database_url cannot be used ({type(error).__name__}); give postgresql://… or sqlite:///… instead."
         raise ConfigError("bad_database_url", said) from None
     except OSError as error:
         said = f"The folder of the database cannot be made ({error.strerror}); check home and database_url."
         raise Unavailable("database_down", said) from error
+
+
+def _server(url: str) -> Engine:
+    """A connection that lay idle is tried before it is used: the server may have been restarted meanwhile."""
+    engine = create_engine(url, pool_size=10, max_overflow=30, pool_use_lifo=True, hide_parameters=True)
+
+    def given_back(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    def taken(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - record.info.get("idle_since", time.monotonic()) < IDLE:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError() from error
+
+    event.listen(engine, "checkin", given_back)
+    event.listen(engine, "checkout", taken)
+    return engine
 
 
 def _sqlite(url: str) -> Engine:

@@ -66,11 +66,12 @@ def run_list(ctx: Context, list_id: int) -> None:
         now = ctx.db.now(session)
         call_list = lists.claim_run(session, list_id, now, ctx.settings.timing.lease)
         upload = uploads.get(session, call_list.upload_id) if call_list else None
+        is_open = upload is not None and accounts.is_open(ctx, session, upload.account, now)
     if call_list is None or upload is None:
         return
     telemetry.emit("submit.running", upload=upload.ulid, list=call_list.number)
     try:
-        last = _drain(ctx, upload, call_list)
+        last = _drain(ctx, upload, call_list, now, is_open)
     finally:
         with ctx.db.write() as session:
             lists.release_run(session, call_list)
@@ -78,10 +79,17 @@ def run_list(ctx: Context, list_id: int) -> None:
         ctx.ring("submit", list_id)
 
 
-def _drain(ctx: Context, upload: Upload, call_list: CallList) -> Next:
-    if upload.state != UploadState.SUBMITTING or not accounts.may_submit(ctx, upload.account):
+def _drain(ctx: Context, upload: Upload, call_list: CallList, now: datetime, is_open: bool) -> Next:
+    if upload.state != UploadState.SUBMITTING:
         return Next.STOP
-    if _completed(ctx, upload, call_list) or retime.needs_list(ctx, upload, call_list):
+    if not is_open:
+        if not accounts.may_submit(ctx, upload.account):
+            return Next.STOP
+        with ctx.db.read() as session:  # the provider may have taken its time
+            now = ctx.db.now(session)
+    if _may_have_completed(call_list, now) and not _is_due(ctx, upload, call_list):
+        return Next.STOP  # a bell that came twice: nobody is to be asked, and no other list is needed
+    if _completed(ctx, upload, call_list, now) or retime.needs_list(ctx, upload, call_list):
         _rotate(ctx, upload, call_list)
         return Next.STOP
     until = time.monotonic() + ctx.settings.timing.slice
@@ -113,40 +121,49 @@ def submit_next(ctx: Context, upload: Upload, call_list: CallList) -> Next:
         following = _settle(ctx, session, claimed, answer)
         if isinstance(answer, ProviderError):
             uploads.advance(session, upload.id, ctx.db.now(session))
-    accounts.judge(ctx, upload.account, answer)
+            is_news = True
+        else:
+            following, is_news = _go_on(ctx, session, claimed, following)
+    if is_news:
+        accounts.judge(ctx, upload.account, answer)
     telemetry.emit("submit.settled", **facts, account=upload.account, answer=type(answer).__name__)
     return following
 
 
+def _go_on(ctx: Context, session: Session, claimed: Claimed, following: Next) -> tuple[Next, bool]:
+    """After a chunk was taken: whether another one is due, and whether the answer is news of a provider that failed.
+
+    Where nothing is left to be sent the upload moves on.
+    """
+    now = ctx.db.now(session)
+    is_due, is_busy, has_failed = chunks.next_in(session, claimed.call_list, now, claimed.upload.account)
+    if not is_busy:
+        uploads.advance(session, claimed.upload.id, now)
+    return following if is_due else Next.STOP, has_failed
+
+
 def _claim(ctx: Context, upload: Upload, call_list: CallList) -> Claimed | None:
     timing, seconds = ctx.settings.timing, ctx.settings.account(upload.account).http_deadline
+    steps = ctx.kind(upload.account).steps
     deadline = time.monotonic() + seconds  # before the commit: a worker frozen in between finds its time over
     with ctx.db.write() as session:
         now = ctx.db.now(session)
-        uploads.lock(session, upload.id)
-        if not lists.extend_run(session, call_list, now, timing.lease):
-            return None
-        steps = ctx.kind(upload.account).steps(_reference(session, call_list))
         taken = chunks.claim(
             session,
             call_list,
             now,
             lease=timing.lease,
             deadline=seconds,
-            carries=steps[0].carries,
+            carries=lambda current: steps(current.reference)[0].carries,
             since=retime.in_time(ctx, upload, now),
         )
         if taken is None:
             uploads.advance(session, upload.id, now)
             return None
         chunk, current = taken
-        line = _begin(session, now, steps[0], chunk)
-    return Claimed(upload, current, chunk, line, deadline, steps, now)
-
-
-def _reference(session: Session, call_list: CallList) -> str | None:
-    current = lists.get(session, call_list.id)
-    return None if current is None else current.reference
+        to_take = steps(current.reference)
+        line = _begin(session, now, to_take[0], chunk)
+    return Claimed(upload, current, chunk, line, deadline, to_take, now)
 
 
 def _begin(session: Session, now: datetime, step: Step, chunk: Chunk) -> int:
@@ -199,7 +216,7 @@ def _send(ctx: Context, claimed: Claimed) -> Answer | Made:
 
 def _settle(ctx: Context, session: Session, claimed: Claimed, answer: Answer) -> Next:
     """Complete the journal's line, then move the chunk along the arrow that the answer proves."""
-    uploads.lock(session, claimed.upload.id)
+    uploads.hold(session, claimed.upload.id)
     now, chunk = ctx.db.now(session), claimed.chunk
     _note(session, claimed, answer, now)
     match answer:
@@ -239,8 +256,9 @@ def _accept(ctx: Context, session: Session, claimed: Claimed, answer: Accepted, 
     if not moved:  # the claim was lost meanwhile; the journal keeps the answer, reconciliation finds the list
         telemetry.emit("submit.late_answer", upload=claimed.upload.ulid, chunk=chunk.seq)
         return Next.STOP
-    lists.adopt(session, list_id, answer.reference)
-    ctx.expect_outcomes(session, claimed.upload, list_id)
+    if claimed.call_list.reference is None:
+        lists.adopt(session, list_id, answer.reference)
+    ctx.expect_outcomes(session, claimed.upload, list_id, now=now)
     return Next.MORE
 
 
@@ -269,16 +287,29 @@ def _note(session: Session, claimed: Claimed, answer: Answer, now: datetime) -> 
     journal.closed(session, claimed.attempt_id, now, answer)
 
 
-def _completed(ctx: Context, upload: Upload, call_list: CallList) -> bool:
-    """Whether the list will not dial any more. What an append to such a list does is not documented."""
+def _is_due(ctx: Context, upload: Upload, call_list: CallList) -> bool:
+    """Whether a chunk of the list may be sent now. Where none may, the upload moves on as far as it has come."""
+    with ctx.db.write() as session:
+        now = ctx.db.now(session)
+        is_due, *_ = chunks.next_in(session, call_list, now, upload.account)
+        if not is_due:
+            uploads.advance(session, upload.id, now)
+    return is_due
+
+
+def _may_have_completed(call_list: CallList, now: datetime) -> bool:
+    """Whether a list was sent its contacts so long ago that none of them may be left to be called."""
     if call_list.reference is None or call_list.sent_at is None or call_list.held:
+        return False
+    return call_list.state == ListState.FINISHED or (now - call_list.sent_at).total_seconds() >= COMPLETION_AGE
+
+
+def _completed(ctx: Context, upload: Upload, call_list: CallList, now: datetime) -> bool:
+    """Whether the list will not dial any more. What an append to such a list does is not documented."""
+    if not _may_have_completed(call_list, now):
         return False
     if call_list.state == ListState.FINISHED:
         return True
-    with ctx.db.read() as session:
-        age = (ctx.db.now(session) - call_list.sent_at).total_seconds()
-    if age < COMPLETION_AGE:
-        return False
     place = place_of(upload, call_list)
     found = retry.as_value(
         lambda: retry.reading(lambda: accounts.in_reach(ctx, upload.account).status(place), ctx.stopping)

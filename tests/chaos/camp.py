@@ -11,19 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
-import pytest
 from sqlalchemy import text
 
+from tests.chaos.ground import set_up
 from tests.chaos.rabbit import Rabbit
-from tests.chaos.test_fleet_faults import CONFIG, TIMING
 from tests.chaos.valkey import Valkey
-from tests.databases import databases
-from tests.e2e.fleet import Fleet, fleet
+from tests.e2e.fleet import Fleet
 from tests.house import Provider
-from worker import producer
 from worker.context import Context
-from worker.settings import load
 
 SPEED = 600  # provider seconds a second
 WAIT = 0.5  # seconds between two looks of the operator
@@ -61,26 +56,8 @@ def pitched(server: str | None, broker: str = "valkey") -> Iterator[Camp]:
     """Workers, a beat, a broker (valkey or rabbitmq) and a sandbox, on a database of their own."""
     with (
         tempfile.TemporaryDirectory(prefix="rollcall-camp-") as place,
-        databases(Path(place), server) as url,
-        fleet(Path(place)) as running,
-        pytest.MonkeyPatch.context() as patch,
+        set_up(Path(place), server, speed=SPEED, broker=broker) as ready,
     ):
-        home = Path(place) / "home"
-        sandbox = running.start_sandbox("--speed", str(SPEED))
-        config = Path(place) / "rollcall.toml"
-        config.write_text(CONFIG.format(url=sandbox))
-        carries = Rabbit(Path(place) / "rabbit", running) if broker == "rabbitmq" else Valkey(home, running)
-        running.env = {
-            "ROLLCALL_HOME": str(home),
-            "ROLLCALL_CONFIG": str(config),
-            "ROLLCALL_DATABASE_URL": url,
-            "ROLLCALL_BROKER_URL": carries.url,
-            "ROLLCALL_SANDBOX_KEY": "sandbox",
-            **{f"ROLLCALL_TIMING__{name}": str(value) for name, value in TIMING.items()},
-        }
-        for name, value in running.env.items():
-            patch.setenv(name, value)
-        carries.start()
-        running.start_workers()
-        with producer.connect(load()) as ctx, httpx.Client(base_url=sandbox, timeout=60) as client:
-            yield Camp(running, ctx, Provider(sandbox, client), carries)
+        ready.fleet.start_workers()
+        provider = Provider(str(ready.provider.base_url).rstrip("/"), ready.provider)
+        yield Camp(ready.fleet, ready.ctx, provider, ready.broker)

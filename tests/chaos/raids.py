@@ -10,7 +10,7 @@ from random import Random
 
 from tests.chaos.camp import Camp
 from tests.chaos.given import Given, written
-from tests.chaos.test_fleet_faults import AMBIGUOUS, MORE, READING, TIMING, UPLOADING
+from tests.chaos.ground import AMBIGUOUS, MORE, READING, TIMING, UPLOADING
 from tests.patience import until
 
 ROWS = (250, 500)

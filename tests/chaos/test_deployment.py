@@ -5,14 +5,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from tests.chaos.test_fleet_faults import CONFIG, ROWS, TIMING, Ground, start_broker
-from tests.databases import databases
-from tests.e2e.fleet import fleet
+from tests.chaos.ground import CONFIG, ROWS, TIMING, Ground, set_up
 from tests.patience import until
-from worker import producer
-from worker.broker_socket import prepare
 from worker.redis_client import connect
-from worker.settings import load
 
 SENDING, READING = 1.5, 600.0  # seconds that the provider takes to answer
 PATIENT = {"http_deadline = 1.0": "http_deadline = 10.0", "read_deadline = 5.0": f"read_deadline = {READING}"}
@@ -22,27 +17,13 @@ WORKERS = ("calls", "intake", "beat")
 
 @pytest.fixture(scope="module")
 def ground(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    config = CONFIG
+    for before, now in PATIENT.items():
+        config = config.replace(before, now)
     folder = tmp_path_factory.mktemp("deployment")
-    with databases(folder, postgres_server) as url, fleet(folder) as running, pytest.MonkeyPatch.context() as patch:
-        sandbox = running.start_sandbox("--speed", "600")
-        config, told = folder / "rollcall.toml", CONFIG.format(url=sandbox)
-        for before, now in PATIENT.items():
-            told = told.replace(before, now)
-        config.write_text(told)
-        running.env = {
-            "ROLLCALL_HOME": str(folder / "home"),
-            "ROLLCALL_CONFIG": str(config),
-            "ROLLCALL_DATABASE_URL": url,
-            "ROLLCALL_BROKER_URL": prepare(folder / "home"),
-            **{f"ROLLCALL_TIMING__{name}": str(value) for name, value in {**TIMING, "LEASE": 12}.items()},
-        }
-        for name, value in running.env.items():
-            patch.setenv(name, value)
-        start_broker(running)
-        running.start_workers()
-        ctx = producer.connect(load())
-        yield Ground(running, ctx, sandbox)
-        ctx.close()
+    with set_up(folder, postgres_server, config=config, timing={**TIMING, "LEASE": 12}) as ready:
+        ready.fleet.start_workers()
+        yield ready
 
 
 def rows(ground: Ground, query: str) -> list[tuple[object, ...]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -129,8 +129,12 @@ def test_the_deadline_holds_where_the_provider_refuses(house: House, method: str
     assert sum(status["outcomes"].values()) == 50
 
 
-def test_a_list_that_was_stopped_as_one_of_several_goes_on_when_a_person_accepts(house: House) -> None:
+@pytest.mark.parametrize("start", ["immediate", "verified"])
+def test_a_list_that_was_stopped_as_one_of_several_goes_on_when_a_person_accepts(
+    house: House, start: Literal["immediate", "verified"]
+) -> None:
     house.hurry()
+    house.account.start = start
     house.provider.faults(once("accept_then_hang_up", CREATE))
     ulid = house.upload(90)
     house.run(ulid, until=lambda s: s["rows"]["unknown"] == 90, step=0.01)

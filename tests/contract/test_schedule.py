@@ -146,7 +146,7 @@ def test_a_sweep_never_reads_all_chunks_or_lists(small_house: House) -> None:
     plans: list[str] = []
 
     def explain(connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.startswith(("SELECT", "UPDATE")):
+        if statement.startswith(("SELECT", "UPDATE", "WITH")):
             lines = connection.connection.cursor().execute("EXPLAIN QUERY PLAN " + statement, parameters)
             plans.extend(line[3] for line in lines)
 

@@ -90,8 +90,11 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         running.env |= {"ROLLCALL_HOME": str(home), "ROLLCALL_SANDBOX_KEY": SECRET}
         address = start_flower(running)
         running.start_workers()
-        ulid, message_id = carry(folder, settings), push_by_hand(told["broker_url"])
         with httpx.Client(base_url=address, auth=(USER, PASSWORD), timeout=20) as client:
+            until(lambda: task_name("sweep") in client.get("/api/tasks").text, 60, "Flower has asked for events")
+            with Celery(broker=broker.url) as app:
+                assert len(app.control.enable_events(reply=True, timeout=10, limit=2)) == 2
+            ulid, message_id = carry(folder, settings), push_by_hand(told["broker_url"])
             until(lambda: message_id in client.get("/api/tasks").text, 30, "Flower has seen the last task")
             yield Watched(running, client, ulid, list(client.get("/api/tasks").json().values()))
         assert running.stop() == dict.fromkeys(running.members, 0)

@@ -277,3 +277,17 @@ class TestUnreachable:
         assert raised.value.code == "bad_database_url"
         assert "secret" not in raised.value.message
         assert raised.value.message.endswith(".")
+
+
+def test_a_connection_that_died_while_it_lay_idle_is_replaced(
+    postgres_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.db.IDLE", 0)
+    kill = text("SELECT pg_terminate_backend(:pid)")
+    with Database(postgres_server) as database, Database(postgres_server) as other:
+        with database.read() as session:
+            pid = session.scalar(text("SELECT pg_backend_pid()"))
+        with other.read() as session:
+            assert session.scalar(kill, {"pid": pid})
+        with database.read() as session:
+            assert session.scalar(text("SELECT pg_backend_pid()")) != pid

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, update
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, update
 from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
@@ -35,6 +35,15 @@ def change(session: Session, table: type[SQLModel], *where: Condition, **values:
     """UPDATE `table`; returns how many rows it changed."""
     result = session.connection().execute(update(table).where(*where).values(**values))
     return int(result.rowcount)
+
+
+def found_first(query: Select[int]) -> Condition:
+    """Whether a query in the order of an index finds a row: EXISTS, for a planner that knows nothing of the table.
+
+    Of an EXISTS PostgreSQL may think that a row comes up at once wherever it begins to read, and go through the whole
+    table for each row outside. For the first one in an order it can only ask the index.
+    """
+    return query.limit(1).scalar_subquery().is_not(None)
 
 
 def insert(session: Session, table: type[SQLModel]) -> Any:

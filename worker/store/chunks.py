@@ -1,7 +1,7 @@
 """Chunks: each arrow is one guarded statement. Whatever leaves `claimed` matches the claim's token, and whatever
 leaves `unknown` matches the token of the worker that looked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from worker.models import Attempt, CallList, Chunk, Upload
-from worker.states import AT_PROVIDER, CHUNK_WAITING, ChunkState, ListState, UploadState
-from worker.store import gates, journal, uploads, withdrawals
-from worker.store.arrows import NOW, change, move_chunks, new_token
+from worker.states import AT_PROVIDER, CHUNK_BUSY, CHUNK_WAITING, ChunkState, UploadState
+from worker.store import gates, journal, lists, uploads, withdrawals
+from worker.store.arrows import NOW, change, found_first, move_chunks, new_token
 
 DECIDED = "accepted_by_person"  # code of a chunk that no comparison questions again
 UNSEEN = "cannot_look"  # code of a chunk in review about which the provider could not be asked
@@ -49,27 +49,28 @@ def claim(
     *,
     lease: float,
     deadline: float,
-    carries: bool = True,
+    carries: Callable[[CallList], bool] = lambda _: True,
     since: datetime | None = None,
 ) -> tuple[Chunk, CallList] | None:
     """Claim the next due chunk of a list whose runner we are; None where there is none, or where something holds it.
 
     Upload and list are locked first, so claims of one list come one after another; a second chunk in flight is refused
-    by the database's own index. `deadline` is in seconds from now. `carries`: contacts travel in the request that makes
-    a list. `since`: nothing that started before is claimed.
+    by the database's own index. We stay the runner for `lease` seconds. `deadline` is in seconds from now. `carries`:
+    whether contacts travel in the request that makes a list. `since`: nothing that started before is claimed.
     """
-    upload = uploads.lock(session, call_list.upload_id)
-    if upload.state != UploadState.SUBMITTING or gates.comparing(session, upload.account):
+    state, account = uploads.hold(session, call_list.upload_id)
+    if state != UploadState.SUBMITTING:
         return None
-    held = _lock_run(session, call_list, now)
+    held = lists.extend_open_run(session, call_list, now, lease)
     if held is None or not _may_send(session, held):
         return None
     fresh = () if since is None else (col(Chunk.not_before) >= since,)
-    query = select(col(Chunk.id)).where(col(Chunk.list_id) == held.id, *due(now), *fresh).order_by(col(Chunk.seq))
+    free = (~gates.being_compared(account), *fresh)
+    query = select(col(Chunk.id)).where(col(Chunk.list_id) == held.id, *due(now), *free).order_by(col(Chunk.seq))
     chosen = session.scalars(query.limit(1)).first()
     if chosen is None:
         return None
-    creates = held.reference is None and carries
+    creates = held.reference is None and carries(held)
     taken = _take(session, chosen, creates, now, lease, deadline)
     if not taken:
         return None
@@ -109,11 +110,12 @@ def _take(session: Session, chunk_id: int, creates: bool, now: datetime, lease: 
         return False
 
 
-def _lock_run(session: Session, call_list: CallList, now: datetime) -> CallList | None:
-    mine = (col(CallList.id) == call_list.id, col(CallList.token) == call_list.token)
-    open_ = (col(CallList.state) == ListState.OPEN, ~col(CallList.stop_wanted), col(CallList.lease_until) > now)
-    query = select(CallList).where(*mine, *open_).with_for_update().execution_options(populate_existing=True)
-    return session.scalars(query).first()
+def next_in(session: Session, call_list: CallList, now: datetime, account: str) -> tuple[bool, bool, bool]:
+    """Whether a chunk of the list may be sent now, any of its upload is unsettled, and the provider failed lately."""
+    in_list = select(col(Chunk.id)).where(col(Chunk.list_id) == call_list.id, *due(now)).order_by(col(Chunk.seq))
+    busy = uploads.unsettled(call_list.upload_id, *CHUNK_BUSY)
+    found = session.execute(select(found_first(in_list), busy, gates.failed_lately(account))).one()
+    return bool(found[0]), bool(found[1]), bool(found[2])
 
 
 def _may_send(session: Session, call_list: CallList) -> bool:
@@ -324,10 +326,10 @@ def late(session: Session, now: datetime) -> list[int]:
 
 
 def _late() -> Select[int]:
-    too_late = (col(Chunk.state) == ChunkState.READY, col(Chunk.not_after) <= NOW)
-    holding = exists().where(col(Chunk.upload_id) == col(Upload.id), *too_late)
+    ready = (col(Chunk.upload_id) == col(Upload.id), col(Chunk.state) == ChunkState.READY)
+    first = select(func.min(col(Chunk.not_after))).where(*ready).correlate(Upload).scalar_subquery()
     live = (col(Upload.ended_at).is_(None), col(Upload.state) == UploadState.SUBMITTING)
-    return select(col(Upload.id)).where(*live, holding)
+    return select(col(Upload.id)).where(*live, first <= NOW)
 
 
 LATE = _late()

@@ -106,19 +106,24 @@ def listings(session: Session, now: datetime, _rung: float) -> list[str]:
 
 def submittable(now: Moment) -> tuple[Any, ...]:
     """Of a chunk with its list, upload and gate: it is ready, whatever its start, and nothing holds it back."""
+    return *_ready(now), *_lets_send(now)
+
+
+def _ready(now: Moment) -> tuple[Any, ...]:
+    free = (~withdrawals.holds(), col(Chunk.uncompared_since).is_(None), ~col(Chunk.in_question))
+    return col(Chunk.state) == ChunkState.READY, col(Chunk.not_after) > now, *free
+
+
+def _lets_send(now: Moment) -> tuple[Any, ...]:
+    """Of a list with its upload and gate: no chunk of it is held back."""
     other = Chunk.__table__.alias("other")  # type: ignore[attr-defined]
     in_doubt = exists().where(other.c.list_id == col(CallList.id), other.c.state == ChunkState.UNKNOWN)
     return (
-        col(Chunk.state) == ChunkState.READY,
-        col(Chunk.not_after) > now,
         col(Upload.state) == UploadState.SUBMITTING,
         col(CallList.state) != ListState.STOPPED,
         ~col(CallList.stop_wanted),
         _quiet(Gate.throttled_until, now),
         ~in_doubt,
-        ~withdrawals.holds(),
-        col(Chunk.uncompared_since).is_(None),
-        ~col(Chunk.in_question),
         col(Gate.listed_since).is_(None),
     )
 
@@ -175,20 +180,20 @@ def _intakes() -> Select[int, str]:
 
 
 def _submissions() -> Select[Any]:
-    at = func.min(func.coalesce(col(Chunk.retry_at), col(Chunk.not_before)), type_=NOW.type)
+    """The chunks are gone through once and for all: a planner that takes the lists for few would do it for each."""
+    soon = (col(Chunk.not_before) <= HORIZON, _quiet(Chunk.retry_at, NOW))
+    start = func.coalesce(col(Chunk.retry_at), col(Chunk.not_before), type_=NOW.type).label("start")
+    ready = select(col(Chunk.list_id), start).where(*_ready(NOW), *soon).cte("ready").prefix_with("MATERIALIZED")
+    first = func.min(ready.c.start, type_=NOW.type).label("at")
+    once = select(ready.c.list_id, first).group_by(ready.c.list_id).subquery("first")
+    at, rung_until = once.c.at, col(CallList.rung_until)
     return (
-        select(col(CallList.id), at.label("at"), _place(at, CallList.id), col(CallList.rung_until).label("rung"))
-        .select_from(Chunk)
-        .join(CallList, col(CallList.id) == col(Chunk.list_id))
-        .join(Upload, col(Upload.id) == col(Chunk.upload_id))
+        select(col(CallList.id), at.label("at"), _place(at, CallList.id), rung_until.label("rung"))
+        .select_from(once)
+        .join(CallList, col(CallList.id) == once.c.list_id)
+        .join(Upload, col(Upload.id) == col(CallList.upload_id))
         .join(Gate, col(Gate.account) == col(Upload.account), isouter=True)
-        .where(
-            *submittable(NOW),
-            col(Chunk.not_before) <= HORIZON,
-            or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= NOW),
-            or_(col(CallList.token).is_(None), col(CallList.lease_until) < NOW),
-        )
-        .group_by(col(CallList.id))
+        .where(*_lets_send(NOW), or_(col(CallList.token).is_(None), col(CallList.lease_until) < NOW))
     )
 
 
@@ -249,24 +254,21 @@ _CALLBACKS = _callbacks()
 _PROBES = select(col(Gate.account)).where(col(Gate.blocked).is_not(None), col(Gate.probe_at) <= NOW)
 _LISTINGS = select(col(Gate.account)).where(col(Gate.compare_at) <= NOW)
 
-_LOOK = select(
-    *(
-        query.exists().label(name)
-        for name, query in {
-            "expired": chunks.EXPIRED,
-            "late": chunks.LATE,
-            "standing": uploads.STANDING,
-            "in_question": restored.QUESTIONS.order_by(None),
-            "ingest": _INTAKES,
-            "submit": _SUBMISSIONS,
-            "reconcile": _CHECKS,
-            "collect": _POLLS,
-            "verify": _VERIFICATIONS,
-            "steer": _STEERS,
-            "probe": _PROBES,
-            "apply": _CALLBACKS,
-            "suppress": _LISTINGS,
-            "withdraw": _WITHDRAWN,
-        }.items()
-    )
-)
+# bell, or what time has decided -> what finds it
+PARTS: dict[str, Select[*tuple[Any, ...]]] = {
+    "expired": chunks.EXPIRED,
+    "late": chunks.LATE,
+    "standing": uploads.STANDING,
+    "in_question": restored.QUESTIONS,
+    "ingest": _INTAKES,
+    "submit": _SUBMISSIONS,
+    "reconcile": _CHECKS,
+    "collect": _POLLS,
+    "verify": _VERIFICATIONS,
+    "steer": _STEERS,
+    "probe": _PROBES,
+    "apply": _CALLBACKS,
+    "suppress": _LISTINGS,
+    "withdraw": _WITHDRAWN,
+}
+_LOOK = select(*(query.exists().label(name) for name, query in PARTS.items()))

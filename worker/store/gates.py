@@ -57,9 +57,18 @@ def _as_listed(gate: Gate) -> tuple[Condition, Condition]:
     return col(Gate.account) == gate.account, col(Gate.listed_token) == gate.listed_token
 
 
+def being_compared(account: str) -> Condition:
+    """The account's running campaigns are being compared with new numbers of the do-not-call list."""
+    return exists().where(col(Gate.account) == account, col(Gate.listed_since).is_not(None))
+
+
 def comparing(session: Session, account: str) -> bool:
-    query = select(func.count()).where(col(Gate.account) == account, col(Gate.listed_since).is_not(None))
-    return session.scalars(query).one() > 0
+    return bool(session.scalar(select(being_compared(account))))
+
+
+def failed_lately(account: str) -> Condition:
+    """The provider has failed a request since it answered one."""
+    return exists().where(col(Gate.account) == account, col(Gate.strikes) > 0)
 
 
 def every(session: Session) -> list[str]:

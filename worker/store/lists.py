@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import and_, case, func, or_, select, update
 from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
@@ -37,14 +37,25 @@ def claim_run(session: Session, list_id: int, now: datetime, lease: float) -> Ca
     """Become the runner of a list: one worker at a time drains it."""
     free = or_(col(CallList.token).is_(None), col(CallList.lease_until) < now)
     until = now + timedelta(seconds=lease)
-    changed = change(
-        session, CallList, col(CallList.id) == list_id, free, token=new_token(), lease_until=until, rung_until=None
-    )
-    return get(session, list_id) if changed else None
+    return _changed(session, col(CallList.id) == list_id, free, token=new_token(), lease_until=until, rung_until=None)
+
+
+def _changed(session: Session, *where: Condition, **values: Any) -> CallList | None:
+    """UPDATE one list; returns it as it is then, None where it was not there."""
+    statement = update(CallList).where(*where).values(**values).returning(CallList)
+    current = {"populate_existing": True, "synchronize_session": False}
+    return session.scalars(statement, execution_options=current).one_or_none()
 
 
 def extend_run(session: Session, call_list: CallList, now: datetime, lease: float) -> bool:
     return bool(change(session, CallList, *_mine(call_list), lease_until=now + timedelta(seconds=lease)))
+
+
+def extend_open_run(session: Session, call_list: CallList, now: datetime, lease: float) -> CallList | None:
+    """Stay the runner of a list that takes contacts; returns it as it is, locked. None where it takes none, or where
+    another worker runs it."""
+    open_ = (col(CallList.state) == ListState.OPEN, ~col(CallList.stop_wanted))
+    return _changed(session, *_mine(call_list), *open_, lease_until=now + timedelta(seconds=lease))
 
 
 def release_run(session: Session, call_list: CallList) -> None:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from worker.models import CallList, Chunk, Upload
 from worker.states import CHUNK_BUSY, CHUNK_WAITING, UPLOAD_GOES_ON, Blocked, ChunkState, ListState, UploadState
 from worker.store import pilots
-from worker.store.arrows import change, move_chunks, move_lists, move_uploads, new_token
+from worker.store.arrows import Condition, change, found_first, move_chunks, move_lists, move_uploads, new_token
 
 LIVE = col(Upload.ended_at).is_(None)
 
@@ -35,6 +35,13 @@ def lock(session: Session, upload_id: int) -> Upload:
     """
     query = select(Upload).where(col(Upload.id) == upload_id).with_for_update()
     return session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def hold(session: Session, upload_id: int) -> tuple[str, str]:
+    """`lock` for whoever needs nothing but the state and the account."""
+    query = select(col(Upload.state), col(Upload.account)).where(col(Upload.id) == upload_id).with_for_update()
+    state, account = session.execute(query).one()
+    return str(state), str(account)
 
 
 def recent(session: Session, upload: Upload, since: datetime) -> list[Upload]:
@@ -236,8 +243,10 @@ def change_options(session: Session, upload: Upload, changes: dict[str, Any]) ->
     return lock(session, upload.id)
 
 
-def unsettled(upload_id: Any, *states: ChunkState) -> Any:
-    return exists().where(col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states))
+def unsettled(upload_id: Any, *states: ChunkState) -> Condition:
+    """Of an upload: a chunk of it is in one of these states."""
+    here = (col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states))
+    return found_first(select(col(Chunk.id)).where(*here).order_by(col(Chunk.state), col(Chunk.not_after)))
 
 
 def advance(session: Session, upload_id: int, now: datetime) -> None:
@@ -247,11 +256,16 @@ def advance(session: Session, upload_id: int, now: datetime) -> None:
     if upload.state == UploadState.CANCELLED:
         cancel_unsent(session, upload_id, now)
     busy = unsettled(upload_id, *CHUNK_BUSY)
-    move_uploads(session, "all_submitted", of_this, ~busy)
-    move_uploads(session, "more_to_submit", of_this, busy)
+    is_busy = bool(session.scalar(select(busy)))
+    if not is_busy:
+        move_uploads(session, "all_submitted", of_this, ~busy)
+    elif upload.state == UploadState.DIALING:
+        move_uploads(session, "more_to_submit", of_this, busy)
     _close_empty_lists(session, upload_id)
     if upload.state in UPLOAD_GOES_ON and upload.job.get("pilot") and pilots.is_over(session, upload_id):
         block(session, Blocked.PILOT, pilots.told(session, upload), of_this)
+    if is_busy:
+        return
     done = and_(~unsettled(upload_id, *CHUNK_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED), ~_open_list(upload_id))
     move_uploads(session, "finish", of_this, done, ended_at=now)
     cancelled = (col(Upload.state) == UploadState.CANCELLED, LIVE)
@@ -274,7 +288,8 @@ def _empty_list(upload_id: Any) -> Any:
 def _holding() -> Any:
     """Of a list: something lies in it, or may come to."""
     may_hold = (*CHUNK_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED)
-    return exists().where(col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(may_hold))
+    here = (col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(may_hold))
+    return found_first(select(col(Chunk.id)).where(*here).order_by(col(Chunk.state), col(Chunk.seq)))
 
 
 def counts(session: Session, upload: Upload) -> dict[str, int]:

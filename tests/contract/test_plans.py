@@ -1,0 +1,75 @@
+"""What the sweep reads on PostgreSQL where the planner knows nothing of the tables, or only how they were long ago."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+
+from tests.databases import databases
+from worker.db import Database
+from worker.store.due import PARTS
+
+UPLOADS, CHUNKS = 100, 200
+HORIZON = timedelta(minutes=2)
+TABLES = ("upload", "call_list", "chunk", "gate", "withdrawal", "callback")
+UPLOAD = """
+INSERT INTO upload (ulid, account, idempotency_key, job_digest, job, state, created_at, deaths, total, rejected,
+                    duplicate, suppressed, reasons, custom_uuids)
+SELECT n, 'sandbox', n, '', '{}', 'submitting', now(), 0, :chunks, 0, 0, 0, '{}', false
+FROM generate_series(CAST(:first AS integer), :last) n
+"""
+LIST = """
+INSERT INTO call_list (upload_id, number, name, reference, state, held, stop_wanted, quiet_polls, next_poll_at)
+SELECT id, 1, ulid, ulid, 'open', false, false, 0, now() + interval '1 minute'
+FROM upload WHERE id NOT IN (SELECT upload_id FROM call_list)
+"""
+CHUNK = """
+INSERT INTO chunk (upload_id, list_id, seq, state, rows, missing, bytes, digest, index_digest, first_row, last_row,
+                   pilot, not_before, not_after, attempts, deaths, creates, vanished, evidence)
+SELECT upload_id, id, n, CASE WHEN n <= 20 THEN 'accepted' ELSE 'ready' END, 1, 0, 9, '', '', n, n,
+       false, now() + (n - 20) * interval '10 s', now() + interval '2 hours', 0, 0, false, 0, '{}'
+FROM call_list, generate_series(1, :chunks) n WHERE id NOT IN (SELECT list_id FROM chunk)
+"""
+
+
+@pytest.fixture(scope="module", params=["nothing known", "known of one upload"])
+def database(postgres_server: str, tmp_path_factory: pytest.TempPathFactory, request: Any) -> Iterator[Database]:
+    with databases(tmp_path_factory.mktemp("plans"), postgres_server) as url:
+        made = Database(url)
+        with made.engine.connect() as connection, connection.begin():
+            for table in TABLES:
+                connection.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = false)"))
+            fill(connection, 1, 1)
+            if request.param == "known of one upload":
+                connection.execute(text("ANALYZE"))
+            fill(connection, 2, UPLOADS)
+        yield made
+        made.dispose()
+
+
+def fill(connection: Connection, first: int, last: int) -> None:
+    """Uploads of which a tenth was sent, and a chunk comes due every ten seconds."""
+    connection.execute(text(UPLOAD), {"first": first, "last": last, "chunks": CHUNKS})
+    connection.execute(text(LIST))
+    connection.execute(text(CHUNK), {"chunks": CHUNKS})
+
+
+def rows_read(plan: dict[str, Any]) -> float:
+    """Rows that a plan and what lies below it went through, whether they were of use or not."""
+    each = (
+        float(plan["Actual Rows"]) + plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Join Filter", 0)
+    )
+    return each * float(plan["Actual Loops"]) + sum(rows_read(below) for below in plan.get("Plans", []))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_no_part_of_a_look_goes_through_the_chunks_once_for_each_upload(database: Database, part: str) -> None:
+    with database.read() as session:
+        now = database.now(session)
+        query = PARTS[part].params(now=now, horizon=now + HORIZON)
+        told = str(query.compile(session.connection().engine, compile_kwargs={"literal_binds": True}))
+        explained = session.connection().exec_driver_sql("EXPLAIN (ANALYZE, FORMAT JSON) " + told.replace("%", "%%"))
+        plan = explained.scalar_one()[0]["Plan"]
+    assert rows_read(plan) < 3 * UPLOADS * CHUNKS
