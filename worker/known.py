@@ -12,7 +12,7 @@ from worker import marks, roster
 from worker.context import Context
 from worker.errors import ConfigError, StagingError, Unavailable
 from worker.models import Upload
-from worker.store import chunks, families, suppressions, uploads
+from worker.store import families, suppressions, uploads
 from worker.store import forgotten as store
 
 Beat = Callable[[], None]
@@ -32,7 +32,7 @@ def called(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: Be
     """
     with ctx.db.read() as session:
         fresh = {one.id: one.ulid for one in recent(ctx, session, upload, now) if one.id not in seen}
-        every = chunks.may_have_called(session, list(fresh))
+        every = families.may_have_called(session, list(fresh))
     found = []
     for chunk in every:
         beat()

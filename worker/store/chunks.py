@@ -9,7 +9,7 @@ from sqlalchemy import Select, and_, exists, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
-from worker.models import Attempt, CallList, Chunk, Upload
+from worker.models import CallList, Chunk, Upload
 from worker.states import AT_PROVIDER, CHUNK_BUSY, CHUNK_WAITING, ChunkState, UploadState
 from worker.store import gates, journal, lists, uploads, withdrawals
 from worker.store.arrows import NOW, change, found_first, move_chunks, new_token
@@ -374,16 +374,6 @@ def creates_in_review(session: Session, upload_id: int) -> bool:
 def of_upload(session: Session, upload_id: int, *states: ChunkState) -> list[Chunk]:
     query = select(Chunk).where(col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states))
     return list(session.scalars(query.order_by(col(Chunk.seq))))
-
-
-def may_have_called(session: Session, upload_ids: Sequence[int]) -> list[Chunk]:
-    """Whose contacts are to be called or may have been: nobody knows whether what a person gave up had arrived."""
-    decided = (col(Attempt.chunk_id) == col(Chunk.id), col(Attempt.step) == "decide")
-    given_up = exists().where(*decided, col(Attempt.result) == "give_up")
-    unsent = col(Chunk.state).in_([ChunkState.CANCELLED, ChunkState.SKIPPED])
-    gone = or_(unsent, and_(col(Chunk.state) == ChunkState.REFUSED, ~given_up))
-    query = select(Chunk).where(col(Chunk.upload_id).in_(upload_ids), ~gone)
-    return list(session.scalars(query.order_by(col(Chunk.upload_id), col(Chunk.seq))))
 
 
 def of_list(session: Session, list_id: int, *states: ChunkState) -> list[Chunk]:

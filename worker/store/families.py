@@ -4,14 +4,15 @@ Only one of a family is read at a time. So its rows number on from the last one 
 family while another of it is compared with who is in it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, exists, or_, select
 from sqlmodel import Session, col
 
-from worker.models import Chunk, Upload, Withdrawal
-from worker.states import UploadState
-from worker.store import chunks, uploads, withdrawals
+from worker.models import Attempt, Chunk, Upload, Withdrawal
+from worker.states import ChunkState, UploadState
+from worker.store import uploads, withdrawals
 from worker.store.arrows import Condition
 
 
@@ -38,7 +39,17 @@ def others(session: Session, upload: Upload) -> list[Upload]:
 
 def chunks_taken(session: Session, upload: Upload) -> list[Chunk]:
     """The chunks of the others whose contacts are to be called or may have been."""
-    return chunks.may_have_called(session, [one.id for one in others(session, upload)])
+    return may_have_called(session, [one.id for one in others(session, upload)])
+
+
+def may_have_called(session: Session, upload_ids: Sequence[int]) -> list[Chunk]:
+    """Whose contacts are to be called or may have been: nobody knows whether what a person gave up had arrived."""
+    decided = (col(Attempt.chunk_id) == col(Chunk.id), col(Attempt.step) == "decide")
+    given_up = exists().where(*decided, col(Attempt.result) == "give_up")
+    unsent = col(Chunk.state).in_([ChunkState.CANCELLED, ChunkState.SKIPPED])
+    gone = or_(unsent, and_(col(Chunk.state) == ChunkState.REFUSED, ~given_up))
+    query = select(Chunk).where(col(Chunk.upload_id).in_(upload_ids), ~gone)
+    return list(session.scalars(query.order_by(col(Chunk.upload_id), col(Chunk.seq))))
 
 
 def withdrawn(session: Session, upload: Upload) -> list[tuple[Chunk, list[int]]]:
