@@ -101,7 +101,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 
 def test_tasks_are_called_after_what_they_do(watched: Watched) -> None:
-    seen = {task["name"] for task in watched.tasks}
+    seen = {task["name"] for task in watched.tasks} - {None}  # a worker had it in hand when Flower asked
     assert seen <= {task_name(bell) for bell in QUEUES}
     assert seen >= {task_name(bell) for bell in ("ingest", "submit", "collect", "sweep", "upload")}
 
