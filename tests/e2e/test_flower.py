@@ -107,8 +107,8 @@ def test_tasks_are_called_after_what_they_do(watched: Watched) -> None:
 
 
 def test_the_upload_can_be_followed_by_its_id(watched: Watched) -> None:
-    (read,) = [task for task in watched.tasks if watched.ulid in str(task["args"])]
-    assert (read["name"], read["state"]) == ("rollcall.ingest", "SUCCESS")
+    rung = [task for task in watched.tasks if watched.ulid in str(task["args"])]  # a sweep may ring, too
+    assert {(task["name"], task["state"]) for task in rung} == {("rollcall.ingest", "SUCCESS")}
 
 
 def test_a_bell_carries_an_id_and_nothing_else(watched: Watched) -> None:
