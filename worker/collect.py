@@ -10,7 +10,7 @@ import logging
 from datetime import datetime, timedelta
 
 import polars as pl
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from worker import accounts, retry, roster, telemetry, told
 from worker.context import Context, place_of
@@ -225,7 +225,7 @@ def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:
 
 def _end(session: Session, upload: Upload, call_list: CallList, now: datetime, how: str) -> None:
     chunks.complete(session, call_list.id)
-    if lists.finish_list(session, call_list.id):
+    if lists.finish_list(session, col(CallList.id) == call_list.id):
         journal.note(session, now, "list", how, upload_id=upload.id, list_id=call_list.id)
 
 

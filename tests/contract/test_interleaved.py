@@ -108,6 +108,18 @@ def test_a_pause_while_the_list_is_read_is_no_cancellation(house: House) -> None
     assert sum(status["outcomes"].values()) == 50
 
 
+def test_a_list_that_ends_while_it_is_paused_holds_back_nothing_that_is_still_to_be_sent(house: House) -> None:
+    house.provider.faults(once("throttle", APPEND, retry_after=300))
+    ulid = house.upload(150)
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == 100, step=0.1)
+    house.turn(200)  # whoever it holds has been called
+    control.pause(house.ctx, ulid, "anna")
+    pass_time(house, 3)
+    assert house.sql("SELECT state FROM call_list") == [("finished",)]
+    control.resume(house.ctx, ulid, "anna")
+    all_accepted_once(house, house.finish(ulid), rows=150)
+
+
 def test_a_pause_longer_than_the_deadline_does_not_end_the_campaign(house: House) -> None:
     house.provider.put("/outcomes", {"answered": 1.0})
     ulid = house.upload(50, options={"max_simultaneous": 1})

@@ -232,8 +232,9 @@ def steer_later(session: Session, list_id: int, at: datetime) -> None:
     change(session, CallList, col(CallList.id) == list_id, steer_at=at)
 
 
-def finish_list(session: Session, list_id: int) -> int:
-    return move_lists(session, "finish_list", col(CallList.id) == list_id)
+def finish_list(session: Session, *where: Condition) -> int:
+    """What has ended needs not be stopped any more: what is still to be sent goes on in another list."""
+    return move_lists(session, "finish_list", *where, stop_wanted=False)
 
 
 def accepted_rows(session: Session, upload_id: int) -> dict[int, int]:

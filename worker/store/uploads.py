@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
 from worker.states import CHUNK_BUSY, CHUNK_WAITING, UPLOAD_GOES_ON, Blocked, ChunkState, ListState, UploadState
-from worker.store import pilots
+from worker.store import lists, pilots
 from worker.store.arrows import Condition, change, found_first, move_chunks, move_lists, move_uploads, new_token
 
 LIVE = col(Upload.ended_at).is_(None)
@@ -278,7 +278,7 @@ def _open_list(upload_id: int) -> Any:
 
 def _close_empty_lists(session: Session, upload_id: int) -> None:
     """A list in which nothing lies and nothing will lie has nothing to wait for."""
-    move_lists(session, "finish_list", col(CallList.upload_id) == upload_id, ~_holding())
+    lists.finish_list(session, col(CallList.upload_id) == upload_id, ~_holding())
 
 
 def _empty_list(upload_id: Any) -> Any:
