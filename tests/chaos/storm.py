@@ -71,7 +71,7 @@ class Storm:
             if not one.ulid and self.dice.random() < 0.5:
                 self._try(lambda one=one: one.give(self.house))  # type: ignore[misc]  # bound at once
         if self.dice.random() < 0.15:
-            self.troubles.befall()
+            self._try(self.troubles.befall)
         if self.dice.random() < 0.1:
             self.broker.flush()
         if self.dice.random() < 0.25:
