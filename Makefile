@@ -41,7 +41,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/rollcall demo
 
 test: setup
-	$(BIN)/python -m pytest tests --ignore tests/benchmarks --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest tests --ignore tests/benchmarks --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

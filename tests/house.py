@@ -35,6 +35,7 @@ from worker.context import Context
 from worker.db import Database
 from worker.rates import ProcessRates
 from worker.settings import AccountSettings, Settings, Timing, sandbox_account
+from worker.states import UPLOAD_ENDED
 from worker.web.server import server_for
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -218,16 +219,23 @@ class House:
 
     def run(self, ulid: str, *, until: Callable[[dict[str, Any]], bool], step: float = 1, limit: float = 600) -> Any:
         """Work and turn the clock until the status is as wished; fails after `limit` turned seconds."""
-        end = self.now + timedelta(seconds=limit)
-        while not until(status := self.status(ulid)):
-            assert self.now < end, f"still {status}"
-            self.work()
-            self.turn(step)
-        return status
+        self._work_until(lambda: until(self.status(ulid)), ulid, step, limit)
+        return self.status(ulid)
 
     def finish(self, ulid: str, step: float = 20, limit: float = 600) -> Any:
-        ended = ("finished", "cancelled", "failed")
-        return self.run(ulid, until=lambda s: s["state"] in ended, step=step, limit=limit)
+        """Work and turn the clock until it has come to its end, or to a person's; returns the status."""
+        self._work_until(lambda: self._state(ulid) in UPLOAD_ENDED, ulid, step, limit)
+        return self.status(ulid)
+
+    def _work_until(self, done: Callable[[], bool], ulid: str, step: float, limit: float) -> None:
+        end = self.now + timedelta(seconds=limit)
+        while not done():
+            assert self.now < end, f"still {self.status(ulid)}"
+            self.work()
+            self.turn(step)
+
+    def _state(self, ulid: str) -> str:
+        return str(self.sql("SELECT state FROM upload WHERE ulid = :ulid", ulid=ulid)[0][0])
 
     def status(self, ulid: str) -> dict[str, Any]:
         with self.ctx.db.read() as session:

@@ -18,9 +18,12 @@ from sqlmodel import Session
 from worker import calling, known, memory, roster, telemetry
 from worker.context import Context, list_name
 from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
-from worker.intake import Dialect, Intake, Order, StagedChunk, memory_needed, take_in
+from worker.intake.cut import StagedChunk
+from worker.intake.dialect import Dialect
+from worker.intake.need import memory_needed
 from worker.intake.read import no_beat
 from worker.intake.rejects import UNASKED
+from worker.intake.run import Intake, Order, take_in
 from worker.job import Job
 from worker.models import CallList, Chunk, Upload
 from worker.store import chunks, families, gates, journal, suppressions, uploads, withdrawals

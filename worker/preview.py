@@ -14,7 +14,10 @@ import polars as pl
 
 from worker import ingest, producer
 from worker.context import Context
-from worker.intake import Dialect, Intake, Staging, read_rejects, take_in
+from worker.intake.dialect import Dialect
+from worker.intake.rejects import read_rejects
+from worker.intake.run import Intake, take_in
+from worker.intake.stage import Staging
 from worker.job import Job
 from worker.models import Upload
 from worker.windows import Summary

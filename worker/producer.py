@@ -20,7 +20,7 @@ from worker import job as jobs
 from worker.bells import CeleryRing, broker_of, celery_app
 from worker.context import Context
 from worker.errors import ConfigError, InputError, RollcallError, Unavailable
-from worker.intake import Staging
+from worker.intake.stage import Staging
 from worker.job import Job
 from worker.models import Upload
 from worker.settings import Settings, load

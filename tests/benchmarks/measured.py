@@ -18,7 +18,9 @@ def intake(file: str, region: str, not_called: str, folder: str) -> Work:
     def work() -> dict[str, Any]:
         import numpy as np
 
-        from worker.intake import Dialect, Order, Staging, take_in
+        from worker.intake.dialect import Dialect
+        from worker.intake.run import Order, take_in
+        from worker.intake.stage import Staging
         from worker.settings import AccountSettings
 
         usual = AccountSettings()

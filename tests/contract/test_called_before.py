@@ -7,7 +7,7 @@ import pytest
 from tests.house import House, adds_up, some_numbers
 from worker import control, ingest, review
 from worker.errors import InputError
-from worker.intake import read_rejects
+from worker.intake.rejects import read_rejects
 
 DAY = 86_400
 

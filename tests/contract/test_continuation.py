@@ -11,7 +11,9 @@ from tests.house import START, House, adds_up, sample_accounts, some_numbers
 from worker import continuation, control, ingest, review, withdraw
 from worker.cli.export import as_csv
 from worker.errors import InputError
-from worker.intake import Dialect, header_to_correct, read_rejects, rows_to_correct
+from worker.intake.correct import header_to_correct, rows_to_correct
+from worker.intake.dialect import Dialect
+from worker.intake.rejects import read_rejects
 from worker.job import Job
 from worker.models import Upload
 from worker.preview import Preview, preview

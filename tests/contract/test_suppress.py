@@ -9,7 +9,7 @@ from schedules.sweep import sweep
 from tests.chaos.crash_points import bring_staging_back
 from tests.house import START, House, adds_up, some_numbers
 from worker import ingest, submit, suppress
-from worker.intake import read_rejects
+from worker.intake.rejects import read_rejects
 from worker.store import gates, suppressions
 from worker.store.suppressions import EVERYWHERE
 

@@ -9,7 +9,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from worker.intake import Dialect, Intake, Order, StagedChunk, Staging, read_rejects, take_in
+from worker.intake.cut import StagedChunk
+from worker.intake.dialect import Dialect
+from worker.intake.rejects import read_rejects
+from worker.intake.run import Intake, Order, take_in
+from worker.intake.stage import Staging
 
 TOKEN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 NOW = 1_800_000_000

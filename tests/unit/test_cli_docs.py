@@ -11,7 +11,7 @@ import pytest
 from worker import errors
 from worker.cli.root import app
 from worker.errors import Exit, RollcallError
-from worker.intake import Code
+from worker.intake.rejects import Code
 from worker.job import Job
 from worker.providers.http import PROOFS
 from worker.providers.voximplant.options import check

@@ -25,6 +25,11 @@ def test_beat_and_flower_need_no_database(home: Path) -> None:
     assert not found & {"sqlalchemy", *SLOW - {"celery"}}
 
 
+def test_what_every_process_needs_reads_no_files(home: Path) -> None:
+    found = imported("import worker.context", home)
+    assert {one for one in found if one.startswith("worker.intake.")} == {"worker.intake.stage"}
+
+
 @pytest.mark.parametrize("words", [("status", "{ulid}"), ("list",)], ids=lambda words: words[0])
 def test_a_look_needs_no_more_than_the_database(small_house: House, words: tuple[str, ...]) -> None:
     ulid = small_house.upload(3)

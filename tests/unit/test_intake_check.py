@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.intake_case import NOW, TOKEN, Taking, phone, taking
-from worker.intake import SENTENCES, Code, sentence
+from worker.intake.rejects import SENTENCES, Code, sentence
 from worker.intake.seen import Seen
 from worker.intake.sieve import Listed
 

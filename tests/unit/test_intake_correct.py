@@ -14,7 +14,8 @@ from tests.unit.intake_case import Taken, phone, taking
 from tests.unit.test_intake_fuzz import files
 from tests.unit.test_intake_workbook import workbook
 from worker.cli.export import as_csv
-from worker.intake import DELIMITERS, Dialect, header_to_correct, rows_to_correct
+from worker.intake.correct import header_to_correct, rows_to_correct
+from worker.intake.dialect import DELIMITERS, Dialect
 from worker.layout import Extra, Layout
 
 Row = list[str]

@@ -8,8 +8,9 @@ import pytest
 
 from tests.unit.intake_case import phone, taking
 from worker.errors import InputError
-from worker.intake import Dialect, peek, resolve_phone_column
-from worker.intake.header import column_named
+from worker.intake.dialect import Dialect
+from worker.intake.header import column_named, resolve_phone_column
+from worker.intake.opened import peek
 
 
 def columns(data: bytes, **dialect: str) -> list[str]:

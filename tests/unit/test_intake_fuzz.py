@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.intake_case import Taken, phone, taking
 from tests.unit.packing import PACKINGS
 from worker.errors import InputError
-from worker.intake import Dialect
+from worker.intake.dialect import Dialect
 
 LETTERS = {
     "utf-8": "é山😀\u00a0",

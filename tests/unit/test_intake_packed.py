@@ -13,8 +13,10 @@ import pytest
 from tests.unit.intake_case import order, phone, taking
 from tests.unit.packing import PACKINGS, zipped, zstd
 from worker.errors import InputError, Unavailable
-from worker.intake import Dialect, Staging, peek, take_in
-from worker.intake.opened import open_list
+from worker.intake.dialect import Dialect
+from worker.intake.opened import open_list, peek
+from worker.intake.run import take_in
+from worker.intake.stage import Staging
 from worker.intake.unpack import unpacked
 
 LIST = ("phone,name\n" + "".join(f"{phone(n)},Zoë {n}\n" for n in range(2000))).encode()

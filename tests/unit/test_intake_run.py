@@ -15,7 +15,9 @@ from phonenumbers import NumberParseException, PhoneNumberFormat
 
 from tests.unit.intake_case import NOW, TOKEN, Taken, Taking, order, phone, taking
 from worker.errors import InputError
-from worker.intake import Dialect, Staging, take_in
+from worker.intake.dialect import Dialect
+from worker.intake.run import take_in
+from worker.intake.stage import Staging
 from worker.layout import Layout
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "us_hospitals.csv"

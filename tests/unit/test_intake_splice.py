@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from tests.unit.intake_case import NOW, phone, taking
 from worker.errors import InputError
-from worker.intake import Dialect, Intake
 from worker.intake.cells import Table, Uncut
+from worker.intake.dialect import Dialect
 from worker.intake.pieces import joined, pieces_of, texts_of
 from worker.intake.read import Reading
+from worker.intake.run import Intake
 from worker.intake.splice import numbered
 from worker.layout import Extra, Layout
 from worker.windows import Asked, load_rules

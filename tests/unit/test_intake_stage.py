@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from worker.errors import ConfigError, StagingError, Unavailable
-from worker.intake import Staging
+from worker.intake.stage import Staging
 
 
 @pytest.fixture(params=["path", "file", "memory"])

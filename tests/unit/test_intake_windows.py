@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.intake_case import Taken, Taking, phone, taking
 from worker.errors import InputError
-from worker.intake import SENTENCES, Code
+from worker.intake.rejects import SENTENCES, Code
 from worker.layout import Layout
 from worker.windows import Asked, Line, load_rules, read_hours
 

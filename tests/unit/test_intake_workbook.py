@@ -15,9 +15,9 @@ import xlsxwriter
 
 from tests.unit.intake_case import phone, taking
 from worker.errors import InputError
-from worker.intake import Dialect, peek
 from worker.intake import workbook as workbook_module
-from worker.intake.opened import open_list
+from worker.intake.dialect import Dialect
+from worker.intake.opened import open_list, peek
 
 Fill = Callable[[Any], None]
 FORMATS = {datetime: "yyyy-mm-dd hh:mm:ss", date: "dd/mm/yyyy", time: "hh:mm"}

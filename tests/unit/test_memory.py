@@ -12,8 +12,7 @@ import xlsxwriter
 
 from tests.unit.intake_case import order, phone
 from worker.errors import InputError, Unavailable
-from worker.intake import memory_needed
-from worker.intake.need import PER_LISTED, PER_NUMBER, PROCESS
+from worker.intake.need import PER_LISTED, PER_NUMBER, PROCESS, memory_needed
 from worker.memory import room
 
 HOLDER = """

@@ -83,7 +83,7 @@ def _database(chosen: "Settings") -> Finding:
 
 
 def _staging(chosen: "Settings") -> Finding:
-    from worker.intake import Staging
+    from worker.intake.stage import Staging
 
     try:
         Staging(chosen.staging).check()

@@ -39,7 +39,7 @@ def explain(
 
 def _told(chosen: "Settings", session: "Session", upload: "Upload", row: int | None, show_number: bool) -> "Told":
     from worker import explain as tell
-    from worker.intake import Staging
+    from worker.intake.stage import Staging
 
     if row is None:
         return tell.life(session, upload, open_text=show_number)

@@ -55,7 +55,7 @@ def outcomes(ulid: UploadId, output: ToFile = None, as_json: AsJson = False) -> 
     upload = _find(chosen, ulid)
     if upload.ended_at is None:
         out.say(f"note: Upload {upload.ulid} is still {upload.state}; more outcomes may come.")
-    from worker.intake import ROW
+    from worker.intake.header import ROW
 
     corrected = upload.found is not None and ROW in upload.found["columns"]
     columns = OUTCOMES + (("corrects",) if corrected else ())
@@ -84,7 +84,8 @@ def _database(chosen: "Settings") -> "Iterator[Database]":
 
 
 def _rejects(chosen: "Settings", upload: "Upload") -> Iterator[Sequence[Any]]:
-    from worker.intake import Staging, read_rejects
+    from worker.intake.rejects import read_rejects
+    from worker.intake.stage import Staging
 
     if upload.rejects_digest is None:
         return
@@ -96,7 +97,9 @@ def _rejects(chosen: "Settings", upload: "Upload") -> Iterator[Sequence[Any]]:
 
 def _to_correct(chosen: "Settings", upload: "Upload", output: Path) -> None:
     """A spreadsheet knows UTF-8 by its mark, and shows a file in the delimiter that it was written in before."""
-    from worker.intake import DELIMITERS, Dialect, Staging, header_to_correct, rows_to_correct
+    from worker.intake.correct import header_to_correct, rows_to_correct
+    from worker.intake.dialect import DELIMITERS, Dialect
+    from worker.intake.stage import Staging
 
     found = upload.found
     if found is None:
@@ -137,7 +140,7 @@ def _own_uuids(chosen: "Settings", upload: "Upload") -> dict[int, str]:
     if not upload.custom_uuids:
         return {}
     from worker import roster
-    from worker.intake import Staging
+    from worker.intake.stage import Staging
 
     own = roster.own_uuids(Staging(chosen.staging), upload, _chunks(chosen, upload))
     return {} if own is None else dict(zip(own["theirs"].to_list(), own["uuid"].to_list(), strict=True))
@@ -145,7 +148,7 @@ def _own_uuids(chosen: "Settings", upload: "Upload") -> dict[int, str]:
 
 def _rows_before(chosen: "Settings", upload: "Upload") -> dict[int, int | None]:
     from worker import roster
-    from worker.intake import Staging
+    from worker.intake.stage import Staging
 
     staging = Staging(chosen.staging)
     frames = (roster.index(staging, chunk).select("row", "corrects") for chunk in _chunks(chosen, upload))

@@ -135,7 +135,9 @@ def _of_file(file: Path, column: str | None, region: str | None) -> list[int]:
 
     Raises InputError `no_file`, `bad_number` with the line, and as `open_list` and `resolve_phone_column` do.
     """
-    from worker.intake import Dialect, open_list, resolve_phone_column
+    from worker.intake.dialect import Dialect
+    from worker.intake.header import resolve_phone_column
+    from worker.intake.opened import open_list
     from worker.intake.phones import Phones
 
     phones, found = Phones(region), set[int]()

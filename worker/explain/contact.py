@@ -10,7 +10,8 @@ from worker.errors import InputError
 from worker.explain import rejected
 from worker.explain.event import Event, Told, Words, in_order, moment_of
 from worker.explain.life import told, words_of
-from worker.intake import ROW, Staging
+from worker.intake.header import ROW
+from worker.intake.stage import Staging
 from worker.models import Attempt, Chunk, Outcome, Upload, Withdrawal
 from worker.states import ChunkState, WithdrawalState
 from worker.store import chunks, families, journal, outcomes, suppressions, withdrawals

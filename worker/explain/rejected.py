@@ -9,8 +9,11 @@ import pyarrow.compute as pc
 from sqlmodel import Session
 
 from worker.explain.event import Event, Words, moment_of
-from worker.intake import Code, Dialect, Staging, cells_of, read_rejects
+from worker.intake.correct import cells_of
+from worker.intake.dialect import Dialect
 from worker.intake.phones import Phones
+from worker.intake.rejects import Code, read_rejects
+from worker.intake.stage import Staging
 from worker.models import Upload
 from worker.store import suppressions
 

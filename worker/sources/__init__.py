@@ -10,8 +10,11 @@ from urllib.parse import urlsplit
 
 from worker.context import Context
 from worker.errors import InputError
-from worker.intake import Dialect, Staging, column_named, peek, resolve_phone_column
+from worker.intake.dialect import Dialect
+from worker.intake.header import column_named, resolve_phone_column
+from worker.intake.opened import peek
 from worker.intake.phones import Phones
+from worker.intake.stage import Staging
 from worker.job import Job
 from worker.sources import disk, store, web
 
