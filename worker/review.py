@@ -59,6 +59,7 @@ def decide(ctx: Context, ulid: str, seq: int, decision: Decision, who: str, why:
         now = ctx.db.now(session)
         if not _settle(ctx, session, upload, chunk, decision, evidence):
             raise _not_in_review(upload, seq)
+        lists.not_there(session, chunk.list_id)
         note = {"list_id": chunk.list_id, "chunk_id": chunk.id, "who": who, "message": why, **_seen(evidence, chunk)}
         journal.note(session, now, "decide", decision, upload_id=upload.id, **note)
         uploads.advance(session, upload.id, now)

@@ -10,6 +10,7 @@ from tests.contract.test_control import provider_status
 from tests.contract.test_faults import APPEND, CREATE, all_accepted_once, once
 from tests.house import House, adds_up
 from worker import accounts, collect, control, reconcile, review, steer, telemetry
+from worker.errors import InputError
 from worker.reconcile import Doubt, Seen
 from worker.states import Blocked
 from worker.store import chunks, lists, uploads
@@ -141,6 +142,38 @@ def test_the_deadline_holds_where_the_provider_refuses(house: House, method: str
     assert sum(status["outcomes"].values()) == 50
 
 
+def somebody_makes_a_list_of_its_name(house: House, number: str = "+12029999999") -> None:
+    query = {"rule_id": 1, "priority": 1, "max_simultaneous": 1, "num_attempts": 1}
+    house.provider.client.post(
+        "/platform_api/CreateCallList",
+        params={**query, "name": house.sql("SELECT name FROM call_list")[0][0]},
+        data={"account_id": "1", "api_key": "sandbox"},
+        files={"file_content": ("a.csv", f"phone\n{number}\n".encode())},
+    )
+
+
+@pytest.mark.parametrize(("decision", "sent"), [("resend", 150), ("give_up", 50)])
+def test_a_list_of_whose_name_there_are_several_is_made_when_none_of_them_is_it(
+    house: House, decision: review.Decision, sent: int
+) -> None:
+    house.hurry()
+    house.provider.faults(once("no_answer", CREATE))
+    ulid = house.upload(150)
+    house.run(ulid, until=lambda s: s["rows"]["unknown"] == 100, step=0.01)
+    for number in ("+12029999998", "+12029999999"):
+        somebody_makes_a_list_of_its_name(house, number)
+    house.run(ulid, until=lambda s: "needs_person" in s, step=2)
+    if decision == "resend":  # which takes two looks, settle apart
+        with pytest.raises(InputError) as raised:
+            review.decide(house.ctx, ulid, 1, decision, "anna", "they are tests")
+        assert raised.value.code == "too_early"
+        house.turn(house.account.settle + 1)
+    review.decide(house.ctx, ulid, 1, decision, "anna", "they are tests")
+    status = house.finish(ulid)
+    assert (status["rows"]["accepted"], status["rows"]["refused"]) == (sent, 150 - sent)
+    assert house.provider.ledger["called_twice"] == 0
+
+
 @pytest.mark.parametrize("start", ["immediate", "verified"])
 def test_a_list_that_was_stopped_as_one_of_several_goes_on_when_a_person_accepts(
     house: House, start: Literal["immediate", "verified"]
@@ -150,13 +183,7 @@ def test_a_list_that_was_stopped_as_one_of_several_goes_on_when_a_person_accepts
     house.provider.faults(once("accept_then_hang_up", CREATE))
     ulid = house.upload(90)
     house.run(ulid, until=lambda s: s["rows"]["unknown"] == 90, step=0.01)
-    query = {"rule_id": 1, "priority": 1, "max_simultaneous": 1, "num_attempts": 1}
-    house.provider.client.post(
-        "/platform_api/CreateCallList",
-        params={**query, "name": house.sql("SELECT name FROM call_list")[0][0]},
-        data={"account_id": "1", "api_key": "sandbox"},
-        files={"file_content": ("a.csv", b"phone\n+12029999999\n")},
-    )
+    somebody_makes_a_list_of_its_name(house)
     house.run(ulid, until=lambda s: "needs_person" in s, step=2)
     assert provider_status(house) == ["Canceled", "Canceled"]
     review.decide(house.ctx, ulid, 1, "accept", "anna", "the other one is a test")

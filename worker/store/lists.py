@@ -211,6 +211,11 @@ def recovered(session: Session, list_id: int) -> int:
     return move_lists(session, "recovered", col(CallList.id) == list_id, quiet_polls=0)
 
 
+def not_there(session: Session, list_id: int) -> int:
+    """Nothing that was found under its name is it, and was stopped for it: it is still to be made."""
+    return move_lists(session, "recovered", col(CallList.id) == list_id, col(CallList.reference).is_(None))
+
+
 def tell_changes(session: Session, call_list: CallList, changes: dict[str, Any]) -> None:
     """The provider is to be told these options of the list, beside those it was not told yet."""
     told = {**(call_list.changes or {}), **changes}
