@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.house import House, some_numbers
+from tests.house import START, House, some_numbers
 
 
 def rows(house: House) -> list[tuple[int, str]]:
@@ -48,6 +48,19 @@ def test_polling_slows_down_while_nothing_moves(house: House) -> None:
         house.work()
     assert house.provider.ledger["requests"] - before < 40
     assert house.finish(ulid)["state"] == "finished"
+
+
+def test_a_list_that_is_fed_more_often_than_it_is_asked_is_asked_all_the_same(house: House) -> None:
+    house.provider.put("/outcomes", {"answered": 1.0})
+    house.account.poll_fast = 20
+    people = house.folder / "people.csv"
+    starts = [START + timedelta(seconds=8 * number) for number in range(12)]
+    lines = zip(some_numbers(len(starts)), starts, strict=True)
+    people.write_text("phone,__start_at\n" + "".join(f"{number},{start.timestamp():.0f}\n" for number, start in lines))
+    ulid = house.upload(source=people)
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == 8, step=1)
+    assert house.status(ulid)["outcomes"]["answered"] >= 4
+    assert house.finish(ulid)["outcomes"] == {"answered": 12}
 
 
 def test_a_users_own_uuid_is_sent_and_comes_back_to_its_row(house: House) -> None:

@@ -84,7 +84,9 @@ def adopt(session: Session, list_id: int, reference: str) -> bool:
 
 
 def sent(session: Session, list_id: int, now: datetime, deadline: datetime, poll_at: datetime) -> None:
-    """Contacts were accepted: the list is to be asked, at the latest until its new deadline."""
+    """Contacts were accepted: the list is to be asked at `poll_at`, or before where it is its turn; at the latest until
+    its new deadline. One that is compared before it starts is left alone while it is being filled."""
+    turn = and_(~col(CallList.held), col(CallList.next_poll_at) < poll_at)
     began = case((col(CallList.held), col(CallList.started_at)), else_=func.coalesce(col(CallList.started_at), now))
     change(
         session,
@@ -93,7 +95,7 @@ def sent(session: Session, list_id: int, now: datetime, deadline: datetime, poll
         started_at=began,
         sent_at=now,
         deadline_at=deadline,
-        next_poll_at=poll_at,
+        next_poll_at=case((turn, col(CallList.next_poll_at)), else_=poll_at),
         quiet_polls=0,
     )
 
