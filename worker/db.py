@@ -24,7 +24,13 @@ from worker.errors import ConfigError, Unavailable
 Clock = Callable[[], datetime]
 
 PATIENCE = 30  # seconds a writer waits for another one
+ABANDONED = 60  # seconds after which PostgreSQL ends a transaction in which nothing is said any more
 IDLE = 0.2  # seconds after which a connection is tried before it is used
+LIMITS = """
+    SELECT set_config(name, value, false)
+    FROM (VALUES ('lock_timeout', %s), ('idle_in_transaction_session_timeout', %s)) AS wanted (name, value)
+    WHERE current_setting(name) = '0'
+"""
 PRAGMAS = (f"busy_timeout={PATIENCE * 1000}", "synchronous=FULL", "foreign_keys=ON")
 
 
@@ -47,10 +53,15 @@ class Database:
             yield from self._session(connection)
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
-        """A transaction that only reads, all of it at one moment: counts that were read apart would not add up."""
+    def read(self, *, at_leisure: bool = False) -> Iterator[Session]:
+        """A transaction that only reads, all of it at one moment: counts that were read apart would not add up.
+
+        `at_leisure`: what is read goes to somebody who may stop listening for as long as he likes.
+        """
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         with self._connect(**snapshot) as connection:
+            if at_leisure and not self.is_sqlite:
+                connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             yield from self._session(connection)
 
     def now(self, session: Session) -> datetime:
@@ -105,8 +116,16 @@ def _engine(url: str) -> Engine:
 
 
 def _server(url: str) -> Engine:
-    """A connection that lay idle is tried before it is used: the server may have been restarted meanwhile."""
+    """A connection that lay idle is tried before it is used: the server may have been restarted meanwhile.
+
+    Nobody waits for ever for a lock, and whoever holds one and is frozen, or cut off, loses it; limits that the server,
+    the role or the URL set stay as they are.
+    """
     engine = create_engine(url, pool_size=10, max_overflow=30, pool_use_lifo=True, hide_parameters=True)
+
+    def limit(connection: Any, _record: ConnectionPoolEntry) -> None:
+        connection.execute(LIMITS, (f"{PATIENCE}s", f"{ABANDONED}s"))
+        connection.commit()
 
     def given_back(_connection: object, record: ConnectionPoolEntry) -> None:
         record.info["idle_since"] = time.monotonic()
@@ -119,6 +138,7 @@ def _server(url: str) -> Engine:
         except engine.dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError() from error
 
+    event.listen(engine, "connect", limit)
     event.listen(engine, "checkin", given_back)
     event.listen(engine, "checkout", taken)
     return engine

@@ -169,4 +169,5 @@ def _had(connection: Connection, names: str) -> bool:
 
 def _take_turns(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = 0"))  # the other one takes as long as it takes
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 from sqlmodel import Session
 
+from tests.databases import databases
 from tests.house import START
 from worker.db import Database
 from worker.errors import ConfigError, Unavailable
@@ -291,3 +292,47 @@ def test_a_connection_that_died_while_it_lay_idle_is_replaced(
             assert session.scalar(kill, {"pid": pid})
         with database.read() as session:
             assert session.scalar(text("SELECT pg_backend_pid()")) != pid
+
+
+def hold(session: Session) -> None:
+    session.execute(text("SELECT 1 FROM gate WHERE account = 'acme' FOR UPDATE"))
+
+
+@pytest.fixture
+def busy(tmp_path: Path, postgres_server: str) -> Iterator[Database]:
+    """A database with a row that two want."""
+    with databases(tmp_path, postgres_server) as url, Database(url) as made:
+        with made.write() as session:
+            put(session, "acme")
+        yield made
+
+
+class TestOnPostgres:
+    def test_nobody_waits_for_ever_for_a_lock(self, busy: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("worker.db.PATIENCE", 1)
+        with Database(busy.url) as other, busy.write() as session:
+            hold(session)
+            with pytest.raises(OperationalError, match="lock timeout"), other.write() as waiting:
+                hold(waiting)
+
+    def test_who_stands_still_in_a_transaction_holds_up_nobody(
+        self, busy: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("worker.db.ABANDONED", 1)
+
+        def stand_still(session: Session) -> None:
+            hold(session)
+            with busy.write() as other:
+                hold(other)
+            hold(session)
+
+        with Database(busy.url) as frozen, frozen.read(at_leisure=True) as reading:
+            assert reading.scalar(text("SELECT 1")) == 1
+            failing(frozen, stand_still, InternalError)
+            assert reading.scalar(text("SELECT 1")) == 1
+
+    def test_limits_of_the_users_own_stay(self, busy: Database) -> None:
+        own = make_url(busy.url).update_query_dict({"options": "-c lock_timeout=5s"})
+        with Database(own.render_as_string(hide_password=False)) as database, database.read() as session:
+            assert session.scalar(text("SHOW lock_timeout")) == "5s"
+            assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"

@@ -126,7 +126,7 @@ def _outcomes(chosen: "Settings", upload: "Upload", corrected: bool) -> Iterator
 
     uuids = _own_uuids(chosen, upload)
     before = _rows_before(chosen, upload) if corrected else {}
-    with _database(chosen) as database, database.read() as session:
+    with _database(chosen) as database, database.read(at_leisure=True) as session:
         for part in store.stream(session, upload.id):
             for one in part:
                 uuid = uuids.get(one.row) or f"{upload.ulid}:{one.row}"

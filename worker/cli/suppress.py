@@ -86,7 +86,7 @@ def show(account: Account = None, as_json: AsJson = False) -> None:
     from worker.cli import show as shown
     from worker.store import suppressions
 
-    with _context(account) as ctx, ctx.db.read() as session:
+    with _context(account) as ctx, ctx.db.read(at_leisure=True) as session:
         for part in suppressions.stream(session, account, LINES):
             lines = [[one.account or "everywhere", f"+{one.number}", one.reason, one.added_at] for one in part]
             if as_json:
