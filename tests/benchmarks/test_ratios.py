@@ -3,17 +3,14 @@
 `make bench` prints them. The bounds are wide: they catch a row-by-row loop, not a busy machine.
 """
 
-import sqlite3
 import time
 from collections.abc import Callable
 
 import httpx
-import polars as pl
 import pytest
 
 from tests.house import House
 from worker import ingest, submit
-from worker.store import outcomes
 
 ROWS = 60_000
 
@@ -50,33 +47,3 @@ def post_all(client: httpx.Client, payloads: list[bytes]) -> None:
         files = {"file_content": ("a.csv", payload)}
         url = "/platform_api/CreateCallList"
         client.post(url, params={**query, "name": f"bare {i}"}, data=who, files=files).raise_for_status()
-
-
-def test_outcomes_against_executemany(small_house: House, capsys: pytest.CaptureFixture[str]) -> None:
-    house, count = small_house, 200_000
-    frame = pl.DataFrame({"row": range(count)}).with_columns(
-        pl.lit(1).alias("upload_id"),
-        pl.lit(1).alias("list_id"),
-        pl.lit("answered").alias("disposition"),
-        pl.lit(True).alias("terminal"),
-        pl.lit("Processed").alias("status"),
-        pl.lit("answered").alias("result"),
-        pl.lit(0).alias("attempts_left"),
-        pl.lit("2030-01-01 00:00:00").alias("last_attempt"),
-        pl.lit(7, dtype=pl.Int64).alias("version"),
-    )
-
-    def store() -> None:
-        with house.ctx.db.write() as session:
-            known = outcomes.versions(session, 1, 1)
-            outcomes.store(session, frame, known, house.now)
-
-    def bare() -> None:
-        table = sqlite3.connect(house.folder / "bare.db")
-        table.execute("CREATE TABLE outcome (row INTEGER PRIMARY KEY, a, b, c, d, e, f, g, h, i, j)")
-        rows = [(*row, "2030-01-01") for row in frame.rows()]
-        table.executemany("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        table.commit()
-        table.close()
-
-    assert report(capsys, f"storing {count} outcomes, executemany", seconds(store), seconds(bare)) < 6

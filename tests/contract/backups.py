@@ -26,7 +26,7 @@ def take(house: House, folder: Path) -> None:
         ):
             source.backup(copy)
     else:
-        _run("pg_dump", "--format=custom", f"--file={folder / 'rollcall.dump'}", _plain(url))
+        _run("pg_dump", "--format=custom", f"--file={folder / 'rollcall.dump'}", plain(url))
     shutil.copytree(house.ctx.settings.staging, folder / "staging")
 
 
@@ -44,14 +44,14 @@ def restored(house: House, backup: Path) -> Iterator[House]:
         url = f"sqlite:///{folder / 'home' / 'rollcall.db'}"
         shutil.copy(backup / "rollcall.db", folder / "home" / "rollcall.db")
     else:
-        _run("pg_restore", "--clean", "--if-exists", f"--dbname={_plain(url)}", str(backup / "rollcall.dump"))
+        _run("pg_restore", "--clean", "--if-exists", f"--dbname={plain(url)}", str(backup / "rollcall.dump"))
     with House.at(folder, url, house.provider) as made:
         made.now = house.now
         made.ctx.settings.accounts = house.ctx.settings.accounts
         yield made
 
 
-def _plain(url: str) -> str:
+def plain(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
