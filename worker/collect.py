@@ -183,7 +183,7 @@ def _ended(ctx: Context, upload: Upload, call_list: CallList) -> dict[int, int] 
             return None
         for chunk in chunks.of_list(session, call_list.id, *CHUNK_SENT):
             rows = roster.index(ctx.staging, chunk)["row"]
-            if outcomes.ended(session, upload.id, rows).height < wanted[chunk.id]:
+            if outcomes.count_ended(session, upload.id, rows) < wanted[chunk.id]:
                 return None
     return wanted
 

@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
+import polars as pl
+
 from tests.house import START, House, some_numbers
+from worker.store import outcomes
 
 
 def rows(house: House) -> list[tuple[int, str]]:
@@ -87,3 +90,13 @@ def test_a_finished_list_is_not_asked_again(house: House) -> None:
         house.turn(60)
         house.work()
     assert house.provider.ledger["requests"] == before
+
+
+def test_who_has_come_to_an_end_is_counted_one_by_one(house: House) -> None:
+    house.provider.put("/outcomes", {"answered": 1.0})
+    ulid = house.upload(5)
+    house.finish(ulid)
+    asked = [[1, 2, 3, 4, 5], [4, 5, 6], [5, 3, 4], [2, 4], [1, 3, 99], [], [6]]
+    with house.ctx.db.read() as session:
+        found = [outcomes.count_ended(session, 1, pl.Series(rows, dtype=pl.Int64)) for rows in asked]
+    assert found == [5, 2, 3, 2, 2, 0, 0]

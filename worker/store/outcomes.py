@@ -162,6 +162,17 @@ def ended(session: Session, upload_id: int, rows: "pl.Series") -> "pl.DataFrame"
     return final.filter(pl.col("row").is_in(rows.implode()))
 
 
+def count_ended(session: Session, upload_id: int, rows: "pl.Series") -> int:
+    """How many of the contacts `rows` have a final outcome; the database counts where no other lies between them."""
+    if rows.is_empty():
+        return 0
+    first, last = int(rows.min()), int(rows.max())  # type: ignore[arg-type]  # of integers
+    if last - first + 1 != rows.n_unique():
+        return ended(session, upload_id, rows).height
+    among = (col(Outcome.upload_id) == upload_id, col(Outcome.row).between(first, last), col(Outcome.terminal))
+    return session.scalars(select(func.count()).select_from(Outcome).where(*among)).one()
+
+
 def final(session: Session, upload_id: int, rows: Sequence[int]) -> dict[int, tuple[str, datetime]]:
     """Row to disposition and when we learnt it, of those among `rows` that have come to their end."""
     found: dict[int, tuple[str, datetime]] = {}
