@@ -10,7 +10,9 @@ from kombu import Connection
 
 from tests.e2e.fleet import LOOPBACK, Fleet, free_port
 from tests.patience import until
+from worker import queues
 from worker.bells import QUEUES
+from worker.errors import Unavailable
 
 SCRIPTS = Path("/usr/lib/rabbitmq/bin")  # those on the path ask to be called by root
 STARTS_WITHIN = 120.0  # seconds
@@ -75,9 +77,8 @@ class Rabbit:
 
     def _answers(self) -> bool:
         assert self._fleet.members["broker"].alive(), self._fleet.members["broker"].said()
-        with Connection(self.url, connect_timeout=2) as connection:
-            try:
-                connection.connect()
-            except connection.connection_errors:
-                return False
+        try:
+            queues.waiting(self.url)
+        except Unavailable:
+            return False
         return True

@@ -341,7 +341,7 @@ def test_what_is_measured(house: House) -> None:
     house.work()
     hear(house, letter("a", f"{ulid}:1"))
     house.now += timedelta(minutes=90)
-    told = Metrics(house.ctx.db).text().decode()
+    told = Metrics(house.ctx.db, house.ctx.settings).text().decode()
     assert "rollcall_database_up 1.0" in told
     assert "rollcall_inbox_callbacks 1.0" in told
     assert "rollcall_inbox_oldest_seconds 5400.0" in told
@@ -354,7 +354,7 @@ def test_what_is_measured(house: House) -> None:
     write(house, "UPDATE upload SET state = 'paused' WHERE ulid = :ulid", ulid=later)
     write(house, "UPDATE gate SET blocked = 'balance' WHERE account = 'sandbox'")
     apply(house)
-    told = Metrics(house.ctx.db).text().decode()
+    told = Metrics(house.ctx.db, house.ctx.settings).text().decode()
     assert "rollcall_inbox_oldest_seconds 0.0" in told
     assert "rollcall_overdue_seconds 0.0" in told
     assert 'rollcall_account_held{account="sandbox",reason="balance"} 1.0' in told

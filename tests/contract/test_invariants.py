@@ -114,7 +114,7 @@ def test_one_worker_a_minute_looks_and_it_is_loud(house: House, caplog: pytest.L
         invariants.watch(house.ctx)
         assert len(caplog.messages) == 2
     house.turn(5)
-    told = Metrics(other).text().decode()
+    told = Metrics(other, house.ctx.settings).text().decode()
     assert 'rollcall_invariant_broken{invariant="accounting"} 1.0' in told
     assert 'rollcall_invariant_broken{invariant="overdue"} 0.0' in told
     assert "rollcall_invariants_checked_seconds 5.0" in told
@@ -124,9 +124,9 @@ def test_one_worker_a_minute_looks_and_it_is_loud(house: House, caplog: pytest.L
 def test_the_sweep_looks(small_house: House) -> None:
     small_house.ctx.settings.timing.sweep_slice = 0.01
     other = Database(small_house.ctx.settings.database, lambda: small_house.now)
-    assert "rollcall_invariants_checked_seconds" not in Metrics(other).text().decode()
+    assert "rollcall_invariants_checked_seconds" not in Metrics(other, small_house.ctx.settings).text().decode()
     sweep_for_a_while(small_house.ctx)
-    assert "rollcall_invariants_checked_seconds 0.0" in Metrics(other).text().decode()
+    assert "rollcall_invariants_checked_seconds 0.0" in Metrics(other, small_house.ctx.settings).text().decode()
     other.dispose()
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import promql_parser
+import pytest
 import yaml
 
 from tests.chaos.bell_worker import ROOT
+from tests.embedded_broker import EmbeddedBroker
 from tests.house import House
 from worker import invariants, measures
 from worker.web import metrics
@@ -25,10 +27,12 @@ def asked() -> Iterator[str]:
     yield from (target["expr"] for panel in BOARD["panels"] for target in panel["targets"])
 
 
-def of_the_web(house: House) -> set[str]:
-    """Every metric of `rollcall web`, once a worker has looked at the invariants."""
-    invariants.watch(house.ctx)
-    return set(re.findall(r"^# TYPE (rollcall_\w+)", Metrics(house.ctx.db).text().decode(), re.MULTILINE))
+@pytest.fixture
+def of_the_web(small_house: House, broker: EmbeddedBroker) -> set[str]:
+    """Every metric of `rollcall web`, where a worker has looked at the invariants and the house's broker runs."""
+    invariants.watch(small_house.ctx)
+    told = Metrics(small_house.ctx.db, small_house.ctx.settings).text().decode()
+    return set(re.findall(r"^# TYPE (rollcall_\w+)", told, re.MULTILINE))
 
 
 def of_workers() -> set[str]:
@@ -36,8 +40,8 @@ def of_workers() -> set[str]:
     return {f"{family.name}{end}" for family in measures.REGISTRY.collect() for end in ends[family.type]}
 
 
-def test_every_query_can_be_read_and_names_what_is_told(small_house: House) -> None:
-    told = of_the_web(small_house) | of_workers()
+def test_every_query_can_be_read_and_names_what_is_told(of_the_web: set[str]) -> None:
+    told = of_the_web | of_workers()
     for query in asked():
         promql_parser.parse(query)
         named = set(re.findall(r"\brollcall_\w+", query))
@@ -45,12 +49,12 @@ def test_every_query_can_be_read_and_names_what_is_told(small_house: House) -> N
         assert named or "up{" in query
 
 
-def test_what_is_told_is_told_of(small_house: House) -> None:
+def test_what_is_told_is_told_of(of_the_web: set[str]) -> None:
     """The docstrings are where somebody looks a metric up."""
     said = set(re.findall(r"^(rollcall_\w+)", f"{measures.__doc__}\n{metrics.__doc__}", re.MULTILINE))
     said |= set(re.findall(r", (rollcall_\w+)", metrics.__doc__ or ""))
     ends = r"_(bucket|count|sum)$"
-    told = of_the_web(small_house) | {re.sub(ends, "", name) for name in of_workers()}
+    told = of_the_web | {re.sub(ends, "", name) for name in of_workers()}
     assert told - {"rollcall_callbacks_total"} == said
 
 

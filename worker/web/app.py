@@ -61,7 +61,7 @@ class Door:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._metrics = Metrics(ctx.db)
+        self._metrics = Metrics(ctx.db, ctx.settings)
         self._bell = InboxBell(ctx.ring)
         self._writer = Writer(ctx.db, self._bell.wanted)
         self._looks = CapacityLimiter(LOOKS)
