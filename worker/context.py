@@ -157,6 +157,7 @@ class Context:
     def forget_connections(self) -> None:
         """After a fork: connections belong to the parent, so open new ones and close none."""
         self._providers = {}
+        self.__dict__.pop("staging", None)
         if "db" in self.__dict__:
             self.db.engine.dispose(close=False)
 

@@ -1,19 +1,16 @@
 """Files from object stores: S3 as moto speaks it, over HTTP; the others as far as their drivers are installed."""
 
 import hashlib
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]
 import fsspec
 import pytest
 from fsspec.registry import _registry as known_file_systems
-from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
 
 from tests.house import House, some_numbers
+from tests.object_store import KEYS, Answering, environment, s3, served_s3
 from tests.unit.packing import PACKINGS
 from worker import sources
 from worker.errors import ConfigError, InputError, RollcallError, Unavailable
@@ -21,7 +18,6 @@ from worker.job import Job
 from worker.sources import store
 
 LIST = ("phone,name\n" + "".join(f"{number},Ada\n" for number in some_numbers(20_000))).encode()
-KEYS = {"AWS_ACCESS_KEY_ID": "a-key", "AWS_SECRET_ACCESS_KEY": "s3cr3t", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @dataclass
@@ -36,7 +32,7 @@ class Shop:
     def put(self, data: bytes) -> None:
         self.client.put_object(Bucket="lists", Key="2030/people.csv", Body=data)
 
-    def shaky(self, app: Any) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
+    def shaky(self, app: Answering) -> Answering:
         def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             asked = environ.get("HTTP_RANGE")
             if asked is not None:
@@ -61,24 +57,17 @@ def half(body: Iterable[bytes]) -> Iterator[bytes]:
 @pytest.fixture(scope="module")
 def running() -> Iterator[Shop]:
     shop = Shop(None)
-    server = make_server("127.0.0.1", 0, shop.shaky(DomainDispatcherApplication(create_backend_app)), threaded=True)
-    server.log = lambda *_: None  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    named = {name.lower(): value for name, value in KEYS.items() if name != "AWS_DEFAULT_REGION"}
-    shop.client = boto3.client("s3", endpoint_url=url, region_name="us-east-1", **named)
-    shop.client.create_bucket(Bucket="lists")
-    yield shop
-    server.shutdown()
-    thread.join()
+    with served_s3(shop.shaky) as url:
+        shop.client = s3(url)
+        shop.client.create_bucket(Bucket="lists")
+        yield shop
 
 
 @pytest.fixture
 def shop(running: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
     monkeypatch.setattr(store, "PART_BYTES", 100_000)
     monkeypatch.setattr(store, "PAUSE", 0.001)
-    for name, value in {**KEYS, "AWS_ENDPOINT_URL": running.client.meta.endpoint_url, "AWS_MAX_ATTEMPTS": "1"}.items():
+    for name, value in environment(running.client.meta.endpoint_url).items():
         monkeypatch.setenv(name, value)
     running.breaks, running.parts, running.before_part = 0, [], None
     running.put(LIST)

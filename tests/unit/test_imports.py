@@ -27,7 +27,10 @@ def test_beat_and_flower_need_no_database(home: Path) -> None:
 
 def test_what_every_process_needs_reads_no_files(home: Path) -> None:
     found = imported("import worker.context", home)
-    assert {one for one in found if one.startswith("worker.intake.")} == {"worker.intake.stage"}
+    assert {one for one in found if one.startswith("worker.intake.")} == {
+        "worker.intake.objects",
+        "worker.intake.stage",
+    }
 
 
 @pytest.mark.parametrize("words", [("status", "{ulid}"), ("list",)], ids=lambda words: words[0])

@@ -12,14 +12,13 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO
 from urllib.parse import urlsplit
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
 from worker.errors import ConfigError, StagingError, Unavailable
+from worker.intake.objects import Objects
 
 COPY_BYTES = 1 << 20
 OWNERS_ONLY = 0o600
@@ -29,19 +28,22 @@ OURS = re.compile(r"[0-9a-f]{64}$|\.incoming-")
 class Staging:
     """Objects under one fsspec URL: a plain path, `file://`, `s3://bucket/prefix`, `memory://`.
 
-    Every method raises Unavailable where the store does not answer.
+    Every method raises Unavailable where the store does not answer in time. After a fork, make another.
     """
 
     def __init__(self, url: str) -> None:
         self._shown = _without_secrets(url)
+        if url.startswith(("s3://", "s3a://")) and "@" in urlsplit(url).netloc:
+            text = f"The address of staging at {self._shown} holds a key; give keys by the environment."
+            raise ConfigError("bad_staging_url", text)
         try:
-            self._fs, self._root = fsspec.core.url_to_fs(url)
+            self._objects = Objects(url)
         except (ValueError, ImportError) as error:
             raise ConfigError(
                 "bad_staging_url",
                 f"Staging cannot be at {self._shown} ({error}); give a folder, or the URL of a store with its driver.",
             ) from error
-        self._local = isinstance(self._fs, LocalFileSystem)
+        self._local, self._root = self._objects.local, self._objects.root
 
     def put(self, data: bytes) -> str:
         """Store `data` and return its digest. The same bytes twice are one object."""
@@ -81,7 +83,7 @@ class Staging:
     def read(self, digest: str) -> bytes:
         """The object's bytes, proved. Raises StagingError when they are missing or not those that were stored."""
         with self._door(digest):
-            data: bytes = self._fs.cat_file(self._at(digest))
+            data = self._objects.read(self._at(digest))
         if hashlib.sha256(data).hexdigest() != digest:
             raise StagingError(
                 "staged_object_altered",
@@ -90,22 +92,25 @@ class Staging:
         return data
 
     def open(self, digest: str) -> BinaryIO:
-        """A seekable stream over the object, for what is too big to hold. The bytes are not proved."""
+        """A seekable stream over the object, for what is too big to hold. The bytes are not proved.
+
+        Where an object store does not answer any more, reading raises Unavailable, too.
+        """
         with self._door(digest):
-            return cast(BinaryIO, self._fs.open(self._at(digest), "rb"))
+            return self._objects.open(self._at(digest), partial(self._door, digest))
 
     def delete(self, digest: str) -> None:
         """Remove the object; removing what is not there is no error."""
         try:
             with self._door(digest):
-                self._fs.rm_file(self._at(digest))
+                self._objects.remove(self._at(digest))
         except StagingError:
             return
 
     def untouched_since(self, moment: datetime) -> Iterator[str]:
         """Names of the objects, and of what a writer left that died, which were written last before this moment."""
         with self._door():
-            there = self._fs.ls(self._root, detail=True, refresh=True) if self._fs.exists(self._root) else []
+            there = self._objects.all()
         for info in there:
             name = str(info["name"]).rpartition("/")[2]
             if OURS.match(name) and _written(info) < moment:
@@ -115,9 +120,9 @@ class Staging:
         """Remove an object unless it was written anew since this moment; whether it was removed."""
         try:
             with self._door(name):
-                if _written(self._fs.info(self._at(name), refresh=True)) >= moment:
+                if _written(self._objects.info(self._at(name))) >= moment:
                     return False
-                self._fs.rm_file(self._at(name))
+                self._objects.remove(self._at(name))
         except StagingError:
             return False
         return True
@@ -165,7 +170,7 @@ class Staging:
     def _keep(self, path: str, digest: str) -> None:
         """Written even where the object exists: that also mends one that was altered."""
         if not self._local:
-            self._fs.put_file(path, self._at(digest))
+            self._objects.put(path, self._at(digest), digest)
         else:
             os.replace(path, self._at(digest))
 
@@ -175,7 +180,7 @@ class Staging:
         try:
             yield
         except Exception as error:
-            if digest is not None and isinstance(error, FileNotFoundError):
+            if digest is not None and isinstance(error, FileNotFoundError) and not _no_bucket(error):
                 raise StagingError(
                     "staged_object_missing",
                     f"The staged object {digest} is missing from {self._shown}; upload the file again.",
@@ -190,6 +195,12 @@ def _written(info: dict[str, Any]) -> datetime:
     """Each file system has a word of its own for it."""
     told = next(info[word] for word in ("mtime", "LastModified", "last_modified", "created") if info.get(word))
     return told if isinstance(told, datetime) else datetime.fromtimestamp(told, UTC)
+
+
+def _no_bucket(error: FileNotFoundError) -> bool:
+    """Whether S3 misses the bucket, of whose objects that says nothing."""
+    told = getattr(error.__cause__, "response", {})
+    return bool(told.get("Error", {}).get("Code") == "NoSuchBucket")
 
 
 def _sync_folder(folder: str) -> None:
