@@ -1,5 +1,6 @@
 """S3 as moto speaks it, over HTTP: nothing in whoever asks is replaced."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]
+import httpx
 from moto.server import DomainDispatcherApplication, create_backend_app
 from s3fs import S3FileSystem  # type: ignore[import-untyped]
 from werkzeug.serving import make_server
@@ -24,13 +26,22 @@ def served_s3(between: Callable[[Answering], Answering] = lambda app: app) -> It
     server.log = lambda *_: None  # type: ignore[method-assign]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
+    url = f"http://127.0.0.1:{server.server_port}"
     try:
+        httpx.post(f"{url}/moto-api/reset").raise_for_status()  # one memory serves all servers of a process
         with new_clients():
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield url
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def silent_store() -> Iterator[str]:
+    """The address of a store that takes every request and answers none."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
 def environment(url: str) -> dict[str, str]:

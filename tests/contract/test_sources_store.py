@@ -1,6 +1,7 @@
 """Files from object stores: S3 as moto speaks it, over HTTP; the others as far as their drivers are installed."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from fsspec.registry import _registry as known_file_systems
 
 from tests.house import House, some_numbers
-from tests.object_store import KEYS, Answering, environment, s3, served_s3
+from tests.object_store import KEYS, Answering, environment, s3, served_s3, silent_store
 from tests.unit.packing import PACKINGS
 from worker import sources
 from worker.errors import ConfigError, InputError, RollcallError, Unavailable
@@ -148,6 +149,28 @@ def test_a_store_that_does_not_answer(small_house: House, shop: Shop, monkeypatc
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(Unavailable) as caught:
         stage(small_house, "s3://lists/2030/people.csv")
+    assert caught.value.code == "source_down"
+
+
+def test_a_store_that_is_silent_is_given_up(small_house: House, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "PATIENCE", 0.3)
+    with silent_store() as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        with pytest.raises(Unavailable) as caught:
+            stage(small_house, "s3://lists/2030/people.csv")
+    assert caught.value.code == "source_down"
+
+
+def test_a_store_that_falls_silent_is_given_up(small_house: House, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of the file, where the same part is tried again."""
+    monkeypatch.setattr(store, "PATIENCE", 0.3)
+    silent = threading.Event()
+    shop.before_part = lambda number: silent.wait(60) if number > 1 else None
+    try:
+        with pytest.raises(Unavailable) as caught:
+            stage(small_house, "s3://lists/2030/people.csv")
+    finally:
+        silent.set()
     assert caught.value.code == "source_down"
 
 

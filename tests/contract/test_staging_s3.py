@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import multiprocessing
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.house import House, some_numbers
-from tests.object_store import KEYS, Answering, Bucket, bucket_at, environment, new_clients, served_s3
+from tests.object_store import KEYS, Answering, Bucket, bucket_at, environment, new_clients, served_s3, silent_store
 from worker.context import Context
 from worker.errors import StagingError, Unavailable
 from worker.intake import objects
@@ -40,7 +39,7 @@ class Store:
                 return app(asked, start_response)
             asked["wsgi.input"].read(int(asked.get("CONTENT_LENGTH") or 0))
             start_response("403 Forbidden", [("Content-Type", "application/xml")])
-            return [DENIED]
+            return [] if asked["REQUEST_METHOD"] == "HEAD" else [DENIED]
 
         return answer
 
@@ -75,8 +74,8 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Staging]:
     """A store that takes every request and answers none."""
     monkeypatch.setattr(objects, "PATIENCE", 0.3)
     monkeypatch.setattr(objects, "LISTED_WITHIN", 0.3)
-    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening, new_clients():
-        for name, value in environment(f"http://127.0.0.1:{listening.getsockname()[1]}").items():
+    with silent_store() as url, new_clients():
+        for name, value in environment(url).items():
             monkeypatch.setenv(name, value)
         yield Staging("s3://staging/silent")
 
@@ -164,14 +163,14 @@ def test_an_upload_in_parts_that_breaks_off_leaves_nothing(
     assert store.bucket.names("of/rollcall") == {digest}
 
 
-def _put_and_die_at_the_end(url: str) -> None:
+def _put_in_parts(url: str) -> None:
     Staging(url).put(bytes(12 << 20))
 
 
 def test_a_writer_that_dies_in_its_middle_leaves_no_object(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "PART_BYTES", MINIMUM_PART)
     writer = multiprocessing.get_context("fork").Process(
-        target=_put_and_die_at_the_end, args=("s3://staging/of/rollcall",)
+        target=_put_in_parts, args=("s3://staging/of/rollcall",), daemon=True
     )
 
     def kills(asked: dict[str, Any]) -> bool:
@@ -254,7 +253,7 @@ def _read_in_a_child(ctx: Context, digest: str) -> None:
 def test_a_fork_makes_connections_of_its_own(store: Store, tmp_path: Path) -> None:
     ctx = Context(Settings(home=tmp_path, staging_url="s3://staging/of/rollcall"), lambda *bell: None)
     digest = ctx.staging.put(b"from before the fork")
-    child = multiprocessing.get_context("fork").Process(target=_read_in_a_child, args=(ctx, digest))
+    child = multiprocessing.get_context("fork").Process(target=_read_in_a_child, args=(ctx, digest), daemon=True)
     child.start()
     child.join(60)
     assert child.exitcode == 0

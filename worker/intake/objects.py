@@ -21,7 +21,7 @@ LISTED_WITHIN = 600.0  # seconds for the names of all objects, which come by the
 SLOWEST = 1 << 20  # bytes a second: an upload that is slower is given up
 PART_BYTES = 16 << 20  # of an upload to S3; an object smaller than two goes whole
 PARTS_AT_ONCE = 4  # all of them in memory
-BLOCK_BYTES = 8 << 20  # asked for at once by who reads a stream
+BLOCK_BYTES = 16 << 20  # asked for at once by who reads a stream
 
 Door = Callable[[], AbstractContextManager[None]]
 

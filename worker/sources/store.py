@@ -17,6 +17,9 @@ from worker.sources.bounds import changed
 DRIVERS = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
 PART_BYTES = 8 << 20
 TRIES = 5  # for each part
+PATIENCE = (
+    60.0  # seconds for each try, with what the driver repeats within it: a store may take requests and answer none
+)
 PAUSE = 0.2  # seconds before the first repetition; doubled with each
 # What tells two versions of an object apart, in the words of the three stores.
 VERSION = ("ETag", "etag", "generation", "md5Hash", "content_md5", "LastModified", "last_modified", "updated", "mtime")
@@ -70,7 +73,7 @@ class _Object:
     def _part(self, begin: int, end: int, version: list[str]) -> bytes:
         for tried in range(TRIES + 1):
             try:
-                data: bytes = self._fs.cat_file(self._path, start=begin, end=end)
+                data: bytes = self._fs.cat_file(self._path, start=begin, end=end, timeout=PATIENCE)
             except Exception as error:
                 if _version(self._info()) != version:
                     raise changed(self._shown) from error
@@ -85,7 +88,7 @@ class _Object:
     def _info(self) -> dict[str, Any]:
         try:
             self._fs.invalidate_cache()
-            info: dict[str, Any] = self._fs.info(self._path)
+            info: dict[str, Any] = self._fs.info(self._path, timeout=PATIENCE)
         except Exception as error:
             raise self._trouble(error) from error
         return info
