@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import multiprocessing
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -204,6 +205,16 @@ def test_a_stream_whose_store_goes_away_says_so(store: Store, monkeypatch: pytes
         assert stream.read(10) == bytes(10)
         store.refuses = lambda asked: True
         trouble(stream.read)
+
+
+def test_a_stream_whose_store_falls_silent_is_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(objects, "BLOCK_WITHIN", 0.3)
+    spoken = threading.Event()
+    with store.staging().open(store.staging().put(bytes(100_000))) as stream:
+        store.refuses = lambda asked: not spoken.wait(60)
+        trouble(stream.read)
+        spoken.set()
 
 
 def test_a_stream_whose_object_was_removed_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

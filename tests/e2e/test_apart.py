@@ -20,7 +20,7 @@ from tests.e2e.compose import Here
 from tests.e2e.fleet import Fleet, clean_environment, fleet
 from tests.embedded_broker import EmbeddedBroker
 from tests.house import adds_up, some_numbers
-from tests.object_store import Bucket, bucket_at, environment, served_s3
+from tests.object_store import KEYS, Bucket, bucket_at, environment, served_s3
 from tests.patience import until
 from worker import producer, view
 from worker.context import Context
@@ -29,6 +29,7 @@ from worker.settings import Settings
 
 STAGING, PREFIX = "s3://campaigns/of/rollcall", "of/rollcall"
 ROWS, IN_A_CHUNK = 1000, 300
+KEY = KEYS["AWS_SECRET_ACCESS_KEY"].encode()
 LOCAL, REMOTE = some_numbers(ROWS), some_numbers(ROWS, first=ROWS)
 OBJECTS = """
     SELECT digest FROM chunk UNION SELECT index_digest FROM chunk
@@ -82,12 +83,12 @@ class Apart:
         until(reached, 60, f"all uploads are {state}")
 
     def keeps_nothing(self, machine: str) -> None:
-        """Neither an object nor a number lies where a worker worked."""
+        """Neither an object nor a number lies where a worker worked, nor the key to them."""
         kept = [one for one in (self.folder / machine).rglob("*") if one.is_file()]
         assert f"{machine}.log" in {one.name for one in kept}
         for one in kept:
             assert not re.search(r"[0-9a-f]{64}|\.incoming|\.db$", one.name), one
-            assert not re.search(rb"1202[23]\d{6}", one.read_bytes()), one
+            assert not re.search(rb"1202[23]\d{6}|" + KEY, one.read_bytes()), one
 
 
 def call_list(numbers: list[str]) -> str:

@@ -18,10 +18,11 @@ from fsspec.spec import AbstractBufferedFile
 
 PATIENCE = 20.0  # seconds for one object, with every repetition: less than a lease, and than a request to a provider
 LISTED_WITHIN = 600.0  # seconds for the names of all objects, which come by the thousand
-SLOWEST = 1 << 20  # bytes a second: an upload that is slower is given up
+SLOWEST = 512 << 10  # bytes a second: an upload that is slower is given up; a full chunk has 36 seconds
 PART_BYTES = 16 << 20  # of an upload to S3; an object smaller than two goes whole
 PARTS_AT_ONCE = 4  # all of them in memory
-BLOCK_BYTES = 16 << 20  # asked for at once by who reads a stream
+BLOCK_BYTES = 4 << 20  # read ahead of what is asked of a stream, which may be twice that
+BLOCK_WITHIN = 40.0  # seconds: who reads a file has 45 until its lease ends
 
 Door = Callable[[], AbstractContextManager[None]]
 
@@ -86,7 +87,7 @@ class _Stream(AbstractBufferedFile):  # type: ignore[misc]  # fsspec carries no 
 
     def _fetch_range(self, start: int, end: int) -> bytes:
         with self._door():
-            data: bytes = self.fs.cat_file(self.path, start=start, end=end, timeout=PATIENCE)
+            data: bytes = self.fs.cat_file(self.path, start=start, end=end, timeout=BLOCK_WITHIN)
             if len(data) != end - start:
                 raise EOFError(f"{len(data)} bytes came, {end - start} were asked for")
         return data
