@@ -17,9 +17,7 @@ from worker.sources.bounds import changed
 DRIVERS = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
 PART_BYTES = 8 << 20
 TRIES = 5  # for each part
-PATIENCE = (
-    60.0  # seconds for each try, with what the driver repeats within it: a store may take requests and answer none
-)
+PATIENCE = 60.0  # seconds for each try with what the driver repeats in it: a store may take requests and answer none
 PAUSE = 0.2  # seconds before the first repetition; doubled with each
 # What tells two versions of an object apart, in the words of the three stores.
 VERSION = ("ETag", "etag", "generation", "md5Hash", "content_md5", "LastModified", "last_modified", "updated", "mtime")
