@@ -41,16 +41,18 @@ def decide(ctx: Context, ulid: str, seq: int, decision: Decision, who: str, why:
     """Settle a chunk that is in review.
 
     `accept`: the provider has it; contacts that are not there count as refused. `resend`: send what is not there once
-    more. `give_up`: count it as refused and send nothing. What is not there must have been missing in two looks,
-    `settle` apart: the first decision that depends on it only looks, and says when to repeat it.
+    more. `give_up`: count it as refused and send nothing; where a list waits to be started, only what is not in it.
+    What is not there must have been missing in two looks, `settle` apart: the first decision that depends on it only
+    looks, and says when to repeat it.
 
-    Raises InputError (`no_such_upload`, `not_in_review`, `too_early`, `nothing_missing`, `nothing_there`,
+    Raises InputError (`no_such_upload`, `not_in_review`, `too_early`, `nothing_missing`, `nothing_there`, `lies_there`,
     `upload_cancelled`), ProviderError where the provider cannot be asked, StagingError where the payload is gone.
     """
     with ctx.db.read() as session:
         upload = find(session, ulid)
         chunk = _in_review(session, upload, seq)
-    evidence = None if decision == "give_up" else _look(ctx, upload, chunk)
+        waits = _waits_to_start(session, chunk)
+    evidence = _look(ctx, upload, chunk) if waits or decision != "give_up" else None
     if evidence is not None and evidence.told and not evidence.missing.is_empty():
         _be_sure(ctx, chunk, evidence, who)
     with ctx.db.write() as session:
@@ -76,8 +78,8 @@ def _seen(evidence: Evidence | None, chunk: Chunk) -> dict[str, Any]:
 def _settle(
     ctx: Context, session: Session, upload: Upload, chunk: Chunk, decision: Decision, evidence: Evidence | None
 ) -> bool:
-    if evidence is None:
-        return chunks.person_gives_up(session, chunk, ctx.db.now(session))
+    if evidence is None or decision == "give_up":
+        return _give_up(ctx, session, chunk, evidence)
     if decision == "accept":
         return _accept(ctx, session, upload, chunk, evidence)
     return _resend(ctx, session, upload, chunk, evidence)
@@ -200,6 +202,23 @@ def _be_sure(ctx: Context, chunk: Chunk, evidence: Evidence, who: str) -> None:
 def _account(ctx: Context, chunk: Chunk) -> str:
     with ctx.db.read() as session:
         return uploads.get(session, chunk.upload_id).account
+
+
+def _waits_to_start(session: Session, chunk: Chunk) -> bool:
+    """Whether nobody in the chunk's list was called yet, and all will be."""
+    call_list = lists.get(session, chunk.list_id)
+    return call_list is not None and call_list.held
+
+
+def _give_up(ctx: Context, session: Session, chunk: Chunk, evidence: Evidence | None) -> bool:
+    """Who lies in a list that is still to be started would be called, and count as refused."""
+    if evidence is not None and evidence.missing.len() < chunk.rows:
+        text = (
+            f"{chunk.rows - evidence.missing.len()} contacts of chunk {chunk.seq} lie in list {evidence.reference}, "
+            "which waits to be started and would call them; accept the chunk, or cancel the upload."
+        )
+        raise InputError("lies_there", text)
+    return chunks.person_gives_up(session, chunk, ctx.db.now(session))
 
 
 def _accept(ctx: Context, session: Session, upload: Upload, chunk: Chunk, evidence: Evidence) -> bool:

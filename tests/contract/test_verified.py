@@ -8,6 +8,7 @@ from tests.contract.test_control import provider_status
 from tests.contract.test_faults import APPEND, CREATE, all_accepted_once, once
 from tests.house import START, House, adds_up, some_numbers
 from worker import control, review, verify
+from worker.errors import InputError
 
 
 @pytest.fixture
@@ -61,6 +62,22 @@ def append_again(house: House, reference: str, payload: bytes) -> None:
         files={"file_content": ("again.csv", payload)},
     )
     assert response.json()["count"] == 100
+
+
+def test_nobody_is_given_up_who_would_be_called_when_the_list_starts(house: House) -> None:
+    ulid = house.upload(250)
+    house.provider.faults({"fault": "partial_details", "share": 1})
+    house.run(ulid, until=lambda s: "needs_person" in s, step=2)
+    doubtful = [seq for (seq,) in house.sql("SELECT seq FROM chunk WHERE state = 'review' ORDER BY seq")]
+    for code in ("too_early", "lies_there"):
+        for seq in doubtful:
+            with pytest.raises(InputError) as raised:
+                review.decide(house.ctx, ulid, seq, "give_up", "anna", "leave it")
+            assert raised.value.code == code
+        house.provider.faults()
+    for seq in doubtful:
+        review.decide(house.ctx, ulid, seq, "accept", "anna", "they are all there")
+    all_accepted_once(house, house.finish(ulid))
 
 
 def test_what_is_missing_goes_to_a_person_and_may_be_sent(house: House) -> None:
