@@ -223,7 +223,7 @@ class House:
         return self.status(ulid)
 
     def finish(self, ulid: str, step: float = 20, limit: float = 600) -> Any:
-        """Work and turn the clock until it has come to its end, or to a person's; returns the status."""
+        """Work and turn the clock until it has finished, failed or been cancelled; returns the status."""
         self._work_until(lambda: self._state(ulid) in UPLOAD_ENDED, ulid, step, limit)
         return self.status(ulid)
 

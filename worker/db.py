@@ -56,7 +56,7 @@ class Database:
     def read(self, *, at_leisure: bool = False) -> Iterator[Session]:
         """A transaction that only reads, all of it at one moment: counts that were read apart would not add up.
 
-        `at_leisure`: what is read goes to somebody who may stop listening for as long as he likes.
+        `at_leisure`: somebody listens who may stop for as long as he likes, or files are read in between.
         """
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         with self._connect(**snapshot) as connection:

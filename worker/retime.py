@@ -109,9 +109,9 @@ def _renew(ctx: Context, upload: Upload, chunk: Chunk) -> None:
     of_uuid = dict(zip(roster.uuids(upload, index), planned, strict=True))
     payload = _rewritten(ctx.staging.read(chunk.digest), layout, of_uuid)
     left = [row for row, plan in zip(index["row"].to_list(), planned, strict=True) if plan.fault is not None]
+    values = {"digest": ctx.staging.put(payload), "bytes": len(payload), "not_before": now}
     with ctx.db.write() as session:
         uploads.lock(session, upload.id)
-        values = {"digest": ctx.staging.put(payload), "bytes": len(payload), "not_before": now}
         if not chunks.shrink(session, chunk, **values):
             return
         places = pl.DataFrame({"row": left}, schema={"row": pl.Int64}).with_columns(chunk_id=pl.lit(chunk.id))

@@ -20,6 +20,7 @@ from worker.store import chunks, journal, lists, outcomes, uploads
 from worker.view import find
 
 Decision = Literal["accept", "resend", "give_up"]
+Split = tuple[dict[str, Any], dict[str, Any]]  # columns of two chunks: of who arrived, of who is missing
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,12 @@ def decide(ctx: Context, ulid: str, seq: int, decision: Decision, who: str, why:
     evidence = _look(ctx, upload, chunk) if waits or decision != "give_up" else None
     if evidence is not None and evidence.told and not evidence.missing.is_empty():
         _be_sure(ctx, chunk, evidence, who)
+    split = _split(ctx, upload, chunk, evidence) if evidence is not None and decision == "resend" else None
     with ctx.db.write() as session:
         if uploads.lock(session, upload.id).state == UploadState.CANCELLED and decision == "resend":
             raise InputError("upload_cancelled", f"Upload {ulid} was cancelled; accept the chunk or give it up.")
         now = ctx.db.now(session)
-        if not _settle(ctx, session, upload, chunk, decision, evidence):
+        if not _settle(ctx, session, upload, chunk, decision, evidence, split):
             raise _not_in_review(upload, seq)
         lists.not_there(session, chunk.list_id)
         note = {"list_id": chunk.list_id, "chunk_id": chunk.id, "who": who, "message": why, **_seen(evidence, chunk)}
@@ -76,13 +78,19 @@ def _seen(evidence: Evidence | None, chunk: Chunk) -> dict[str, Any]:
 
 
 def _settle(
-    ctx: Context, session: Session, upload: Upload, chunk: Chunk, decision: Decision, evidence: Evidence | None
+    ctx: Context,
+    session: Session,
+    upload: Upload,
+    chunk: Chunk,
+    decision: Decision,
+    evidence: Evidence | None,
+    split: Split | None,
 ) -> bool:
     if evidence is None or decision == "give_up":
-        return _give_up(ctx, session, chunk, evidence)
+        return _give_up(session, chunk, evidence, ctx.db.now(session))
     if decision == "accept":
         return _accept(ctx, session, upload, chunk, evidence)
-    return _resend(ctx, session, upload, chunk, evidence)
+    return _resend(ctx, session, upload, chunk, evidence, split)
 
 
 def _in_review(session: Session, upload: Upload, seq: int) -> Chunk:
@@ -210,7 +218,7 @@ def _waits_to_start(session: Session, chunk: Chunk) -> bool:
     return call_list is not None and call_list.held
 
 
-def _give_up(ctx: Context, session: Session, chunk: Chunk, evidence: Evidence | None) -> bool:
+def _give_up(session: Session, chunk: Chunk, evidence: Evidence | None, now: datetime) -> bool:
     """Who lies in a list that is still to be started would be called, and count as refused."""
     if evidence is not None and evidence.missing.len() < chunk.rows:
         text = (
@@ -218,7 +226,7 @@ def _give_up(ctx: Context, session: Session, chunk: Chunk, evidence: Evidence | 
             "which waits to be started and would call them; accept the chunk, or cancel the upload."
         )
         raise InputError("lies_there", text)
-    return chunks.person_gives_up(session, chunk, ctx.db.now(session))
+    return chunks.person_gives_up(session, chunk, now)
 
 
 def _accept(ctx: Context, session: Session, upload: Upload, chunk: Chunk, evidence: Evidence) -> bool:
@@ -234,7 +242,20 @@ def _accept(ctx: Context, session: Session, upload: Upload, chunk: Chunk, eviden
     return True
 
 
-def _resend(ctx: Context, session: Session, upload: Upload, chunk: Chunk, evidence: Evidence) -> bool:
+def _split(ctx: Context, upload: Upload, chunk: Chunk, evidence: Evidence) -> Split | None:
+    """The contacts that arrived and those that are missing, each staged as a chunk of its own; None where that are all.
+
+    Before anything is locked: a store that all workers share may take its time.
+    """
+    missing = evidence.missing
+    if not 0 < missing.len() < chunk.rows:
+        return None
+    return parts.cut(ctx, upload, chunk, missing, keep=False), parts.cut(ctx, upload, chunk, missing, keep=True)
+
+
+def _resend(
+    ctx: Context, session: Session, upload: Upload, chunk: Chunk, evidence: Evidence, split: Split | None
+) -> bool:
     """The contacts that arrived stay accepted; the missing ones become the chunk that is sent again."""
     now, missing = ctx.db.now(session), evidence.missing
     until = now + timedelta(seconds=ctx.settings.timing.late_after)
@@ -248,11 +269,10 @@ def _resend(ctx: Context, session: Session, upload: Upload, chunk: Chunk, eviden
         raise InputError("nothing_missing", f"Every contact of chunk {chunk.seq} was seen or told of; accept it.")
     if not _known(session, upload, missing).is_empty():  # under the upload's lock, which callbacks wait for
         raise InputError("too_early", f"The provider has just told of contacts of chunk {chunk.seq}; decide again.")
-    if missing.len() == chunk.rows:
+    if split is None:
         return chunks.person_resends(session, chunk, until, **_elsewhere(ctx, session, upload, chunk))
-    sent = chunk.model_dump(exclude={"id"})
-    arrived = parts.cut(ctx, upload, chunk, missing, keep=False)
-    if not chunks.person_resends(session, chunk, until, **parts.cut(ctx, upload, chunk, missing, keep=True)):
+    sent, (arrived, left) = chunk.model_dump(exclude={"id"}), split
+    if not chunks.person_resends(session, chunk, until, **left):
         return False
     changed = {"seq": chunks.next_seq(session, upload.id), "state": ChunkState.ACCEPTED, "settled_at": now}
     apart = Chunk(**{**sent, **arrived, **changed})

@@ -5,10 +5,11 @@ import hashlib
 import multiprocessing
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -199,10 +200,19 @@ def test_a_chunk_is_read_by_one_request(store: Store) -> None:
     assert [one["REQUEST_METHOD"] for one in store.seen] == ["GET"]
 
 
-def test_a_stream_whose_store_goes_away_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects, "BLOCK_BYTES", 1000)
-    with store.staging().open(store.staging().put(bytes(100_000))) as stream:
-        assert stream.read(10) == bytes(10)
+@contextmanager
+def read_in_part(store: Store) -> Iterator[tuple[str, BinaryIO]]:
+    """An object, and a stream over it of which the first block was read."""
+    digest = store.staging().put(bytes(100_000))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objects, "BLOCK_BYTES", 1000)
+        with store.staging().open(digest) as stream:
+            assert stream.read(10) == bytes(10)
+            yield digest, stream
+
+
+def test_a_stream_whose_store_goes_away_says_so(store: Store) -> None:
+    with read_in_part(store) as (_, stream):
         store.refuses = lambda asked: True
         trouble(stream.read)
 
@@ -217,21 +227,15 @@ def test_a_stream_whose_store_falls_silent_is_given_up(store: Store, monkeypatch
         spoken.set()
 
 
-def test_a_stream_whose_object_was_removed_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects, "BLOCK_BYTES", 1000)
-    digest = store.staging().put(bytes(100_000))
-    with store.staging().open(digest) as stream:
-        stream.read(10)
+def test_a_stream_whose_object_was_removed_says_so(store: Store) -> None:
+    with read_in_part(store) as (digest, stream):
         store.staging().delete(digest)
         with pytest.raises(StagingError, match="is missing"):
             stream.read()
 
 
-def test_a_stream_whose_object_was_cut_off_is_not_read_as_whole(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects, "BLOCK_BYTES", 1000)
-    digest = store.staging().put(bytes(100_000))
-    with store.staging().open(digest) as stream:
-        stream.read(10)
+def test_a_stream_whose_object_was_cut_off_is_not_read_as_whole(store: Store) -> None:
+    with read_in_part(store) as (digest, stream):
         store.bucket.put(f"of/rollcall/{digest}", bytes(50_000))
         trouble(stream.read)
 

@@ -28,7 +28,7 @@ def explain(
     from worker.cli import place
 
     chosen = place.settings()
-    with place.database(chosen) as database, database.read() as session:
+    with place.database(chosen) as database, database.read(at_leisure=True) as session:
         upload = view.find(session, ulid)
         told = _told(chosen, session, upload, row, show_number)
     if as_json:
