@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from worker import invariants, telemetry
 from worker.context import Context
-from worker.store import callbacks, chunks, due, restored, uploads
+from worker.store import callbacks, chunks, due, progress, restored, uploads
 
 FORGOTTEN = 500  # callbacks that go at a time
 LATE = (
@@ -82,7 +82,7 @@ def _settle(ctx: Context, found: set[str]) -> None:
         now = ctx.db.now(session)
         expired = chunks.expired(session, now) if "expired" in found else []
         late = chunks.late(session, now) if "late" in found else []
-        standing = uploads.standing(session) if "standing" in found else []
+        standing = progress.standing(session) if "standing" in found else []
     if "in_question" in found:
         with ctx.db.write() as session:
             restored.question(session, ctx.db.now(session))
@@ -96,7 +96,7 @@ def _settle(ctx: Context, found: set[str]) -> None:
         telemetry.emit("sweep.late", upload_id=upload_id)
     for upload_id in standing:
         with ctx.db.write() as session:
-            uploads.advance(session, upload_id, ctx.db.now(session))
+            progress.advance(session, upload_id, ctx.db.now(session))
 
 
 def _due(ctx: Context, found: set[str]) -> list[tuple[str, str | int, float]]:

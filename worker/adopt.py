@@ -19,7 +19,7 @@ from worker.job import Job
 from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Found, Place
 from worker.states import ChunkState, UploadState
-from worker.store import journal, lists, uploads
+from worker.store import journal, lists, progress, uploads
 
 TOKEN = re.compile(r"\[([0-9A-HJKMNP-TV-Z]{26})-[0-9]+\]$")
 INDEX = {"row": pl.Int64, "line": pl.Int64, "e164": pl.Int64, "uuid": pl.Utf8}
@@ -98,7 +98,7 @@ def _keep(ctx: Context, account: str, found: Found, options: dict[str, Any], uui
             raise InputError("already_ours", f"List {found.reference} is being adopted already.")
         _add(ctx, session, upload, found, staged)
         journal.note(session, now, "adopt", "decided", upload_id=upload.id, who=who, reference=found.reference)
-        uploads.advance(session, upload.id, now)
+        progress.advance(session, upload.id, now)
     return ulid
 
 

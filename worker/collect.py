@@ -10,7 +10,7 @@ import logging
 from datetime import datetime, timedelta
 
 import polars as pl
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from worker import accounts, retry, roster, telemetry, told
 from worker.context import Context, place_of
@@ -19,7 +19,7 @@ from worker.giving_up import giving_up, go_on
 from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Found
 from worker.states import CHUNK_SENT, ChunkState, ListState, UploadState, WithdrawalState
-from worker.store import chunks, journal, lists, outcomes, restored, uploads, withdrawals
+from worker.store import chunks, journal, lists, outcomes, progress, restored, uploads, withdrawals
 
 _log = logging.getLogger("rollcall.collect")
 OPEN = (ChunkState.CLAIMED, ChunkState.UNKNOWN, ChunkState.REVIEW)  # what keeps a list from being finished
@@ -155,7 +155,7 @@ def _conclude(ctx: Context, upload: Upload, call_list: CallList, tally: Tally) -
         quiet = 0 if tally.changed else call_list.quiet_polls + 1
         lists.polled(session, call_list, now + _interval(ctx, upload, quiet), quiet)
         over = _is_over(holder, current, now)
-        uploads.advance(session, upload.id, now)
+        progress.advance(session, upload.id, now)
     if not finished and over:
         _close(ctx, upload, current)
 
@@ -219,13 +219,13 @@ def _close(ctx: Context, upload: Upload, call_list: CallList) -> None:
             journal.note(session, now, "list", "deadline", upload_id=upload.id, list_id=call_list.id, count=unheard)
         if is_stopped and not _may_grow(session, call_list):
             _end(session, upload, call_list, now, "over")
-        uploads.advance(session, upload.id, now)
+        progress.advance(session, upload.id, now)
     telemetry.emit("collect.closed", upload=upload.ulid, list=call_list.number)
 
 
 def _end(session: Session, upload: Upload, call_list: CallList, now: datetime, how: str) -> None:
     chunks.complete(session, call_list.id)
-    if lists.finish_list(session, col(CallList.id) == call_list.id):
+    if lists.finish_list(session, call_list.id):
         journal.note(session, now, "list", how, upload_id=upload.id, list_id=call_list.id)
 
 

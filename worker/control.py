@@ -13,7 +13,7 @@ from worker.context import Context
 from worker.errors import InputError
 from worker.models import CallList, Upload
 from worker.states import AT_PROVIDER, CHUNK_WAITING, Blocked, ListState, UploadState
-from worker.store import chunks, gates, journal, lists, uploads
+from worker.store import chunks, gates, journal, lists, progress, uploads
 from worker.view import find
 from worker.windows import is_asked
 
@@ -76,7 +76,7 @@ def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False, a
         elif upload.ended_at is not None:
             raise InputError("cannot_resume", f"Upload {ulid} is {upload.state}; upload the file again.")
         _decided(ctx, session, upload, "resume", who)
-        uploads.advance(session, upload.id, ctx.db.now(session))
+        progress.advance(session, upload.id, ctx.db.now(session))
 
 
 def _refuse_old_windows(ctx: Context, ulid: str) -> None:
@@ -125,7 +125,7 @@ def cancel(ctx: Context, ulid: str, who: str) -> None:
         if not uploads.cancel(session, upload.id, now, stop_lists=stops) and upload.state != UploadState.CANCELLED:
             raise InputError("cannot_cancel", f"Upload {ulid} is {upload.state} already; there is nothing to cancel.")
         _decided(ctx, session, upload, "cancel", who)
-        uploads.advance(session, upload.id, now)
+        progress.advance(session, upload.id, now)
     _try_now(ctx, upload)
 
 

@@ -25,7 +25,7 @@ from worker.intake.stage import Staging
 from worker.models import Callback, Chunk, Upload
 from worker.providers.base import TASKS, Inbox
 from worker.states import ChunkState, Disposition, ListState, UploadState
-from worker.store import callbacks, chunks, gates, journal, lists, outcomes, uploads
+from worker.store import callbacks, chunks, gates, journal, lists, outcomes, progress, uploads
 
 _log = logging.getLogger("rollcall.heard")
 BATCH = 2000
@@ -243,7 +243,7 @@ def _arrived(ctx: Context, session: Session, upload: Upload, told_of: set[int], 
             ctx.expect_outcomes(session, upload, call_list.id)
             _note(session, chunk, now, "found", None, "The provider told of its contacts, so it arrived.")
     if named:
-        uploads.advance(session, upload.id, now)
+        progress.advance(session, upload.id, now)
 
 
 def _note(session: Session, chunk: Chunk, now: datetime, result: str, code: str | None, text: str) -> None:

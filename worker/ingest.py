@@ -26,7 +26,7 @@ from worker.intake.rejects import UNASKED
 from worker.intake.run import Intake, Order, take_in
 from worker.job import Job
 from worker.models import CallList, Chunk, Upload
-from worker.store import chunks, families, gates, journal, suppressions, uploads, withdrawals
+from worker.store import chunks, families, gates, journal, progress, suppressions, uploads, withdrawals
 from worker.windows import is_asked
 
 Beat = Callable[[], None]
@@ -219,7 +219,7 @@ def _finish(
     if held is not None:
         return []
     chunks.release_first(session, upload)
-    uploads.advance(session, upload.id, now)
+    progress.advance(session, upload.id, now)
     return list(dict.fromkeys(call_list.id for call_list in into.values()))
 
 

@@ -22,7 +22,7 @@ from worker.giving_up import giving_up
 from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Found, Place, Provider
 from worker.states import CHUNK_SENT, UploadState
-from worker.store import chunks, journal, lists, outcomes, restored, uploads
+from worker.store import chunks, journal, lists, outcomes, progress, restored, uploads
 
 PATIENCE = 4  # times `settle` that a list may show less than it holds before a person is asked
 
@@ -78,7 +78,7 @@ def reconcile(ctx: Context, list_id: int) -> None:
     with ctx.db.write() as session:
         uploads.lock(session, upload.id)
         verdict = _settle(ctx, session, doubt, seen, ctx.db.now(session))
-        uploads.advance(session, upload.id, ctx.db.now(session))
+        progress.advance(session, upload.id, ctx.db.now(session))
     telemetry.emit("reconcile.settled", upload=upload.ulid, chunk=chunk.seq, verdict=verdict)
     if verdict in ("found", "absent"):
         ctx.ring("submit", list_id)

@@ -25,7 +25,7 @@ from worker.job import Job
 from worker.layout import Layout
 from worker.models import CallList, Chunk, Upload
 from worker.states import AT_PROVIDER
-from worker.store import chunks, journal, uploads, withdrawals
+from worker.store import chunks, claims, journal, uploads, withdrawals
 from worker.windows import Asked, Plan, Planned, is_asked, read_daily, read_schedule
 
 _log = logging.getLogger("rollcall.retime")
@@ -50,7 +50,7 @@ def needs_list(ctx: Context, upload: Upload, call_list: CallList) -> bool:
         first = chunks.first_start(session, call_list.id)
         if since is None or first is None or first >= since:
             return False
-        return chunks.outdated(session, call_list.id, now, since) is not None
+        return claims.outdated(session, call_list.id, now, since) is not None
 
 
 def renew(ctx: Context, upload: Upload, list_id: int) -> None:
@@ -77,7 +77,7 @@ def _outdated(ctx: Context, upload: Upload, list_id: int) -> Chunk | None:
     with ctx.db.read() as session:
         now = ctx.db.now(session)
         since = in_time(ctx, upload, now)
-        return None if since is None else chunks.outdated(session, list_id, now, since)
+        return None if since is None else claims.outdated(session, list_id, now, since)
 
 
 def _put_off(ctx: Context, upload: Upload, chunk: Chunk, error: StagingError) -> bool:

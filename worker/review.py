@@ -16,7 +16,7 @@ from worker.context import Context, list_name
 from worker.errors import InputError
 from worker.models import Chunk, Upload
 from worker.states import CHUNK_SENT, ChunkState, UploadState
-from worker.store import chunks, journal, lists, outcomes, uploads
+from worker.store import chunks, journal, lists, outcomes, progress, uploads
 from worker.view import find
 
 Decision = Literal["accept", "resend", "give_up"]
@@ -66,7 +66,7 @@ def decide(ctx: Context, ulid: str, seq: int, decision: Decision, who: str, why:
         lists.not_there(session, chunk.list_id)
         note = {"list_id": chunk.list_id, "chunk_id": chunk.id, "who": who, "message": why, **_seen(evidence, chunk)}
         journal.note(session, now, "decide", decision, upload_id=upload.id, **note)
-        uploads.advance(session, upload.id, now)
+        progress.advance(session, upload.id, now)
 
 
 def _seen(evidence: Evidence | None, chunk: Chunk) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from worker.errors import (
 from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Accepted, Made, Step, Submission
 from worker.states import ListState, UploadState
-from worker.store import chunks, journal, lists, uploads
+from worker.store import chunks, claims, journal, lists, progress, uploads
 
 COMPLETION_AGE = 10.0  # seconds after which a list may have completed at the provider without our noticing
 Answer = Accepted | ProviderError
@@ -120,7 +120,7 @@ def submit_next(ctx: Context, upload: Upload, call_list: CallList) -> Next:
     with ctx.db.write() as session:
         following = _settle(ctx, session, claimed, answer)
         if isinstance(answer, ProviderError):
-            uploads.advance(session, upload.id, ctx.db.now(session))
+            progress.advance(session, upload.id, ctx.db.now(session))
             is_news = True
         else:
             following, is_news = _go_on(ctx, session, claimed, following)
@@ -136,9 +136,9 @@ def _go_on(ctx: Context, session: Session, claimed: Claimed, following: Next) ->
     Where nothing is left to be sent the upload moves on.
     """
     now = ctx.db.now(session)
-    is_due, is_busy, has_failed = chunks.next_in(session, claimed.call_list, now, claimed.upload.account)
+    is_due, is_busy, has_failed = claims.next_in(session, claimed.call_list, now, claimed.upload.account)
     if not is_busy:
-        uploads.advance(session, claimed.upload.id, now)
+        progress.advance(session, claimed.upload.id, now)
     return following if is_due else Next.STOP, has_failed
 
 
@@ -148,7 +148,7 @@ def _claim(ctx: Context, upload: Upload, call_list: CallList) -> Claimed | None:
     deadline = time.monotonic() + seconds  # before the commit: a worker frozen in between finds its time over
     with ctx.db.write() as session:
         now = ctx.db.now(session)
-        taken = chunks.claim(
+        taken = claims.claim(
             session,
             call_list,
             now,
@@ -158,7 +158,7 @@ def _claim(ctx: Context, upload: Upload, call_list: CallList) -> Claimed | None:
             since=retime.in_time(ctx, upload, now),
         )
         if taken is None:
-            uploads.advance(session, upload.id, now)
+            progress.advance(session, upload.id, now)
             return None
         chunk, current = taken
         to_take = steps(current.reference)
@@ -291,9 +291,9 @@ def _is_due(ctx: Context, upload: Upload, call_list: CallList) -> bool:
     """Whether a chunk of the list may be sent now. Where none may, the upload moves on as far as it has come."""
     with ctx.db.write() as session:
         now = ctx.db.now(session)
-        is_due, *_ = chunks.next_in(session, call_list, now, upload.account)
+        is_due, *_ = claims.next_in(session, call_list, now, upload.account)
         if not is_due:
-            uploads.advance(session, upload.id, now)
+            progress.advance(session, upload.id, now)
     return is_due
 
 

@@ -16,7 +16,7 @@ from worker.errors import ProviderError
 from worker.giving_up import giving_up
 from worker.models import CallList, Chunk, Upload
 from worker.states import ChunkState
-from worker.store import chunks, journal, lists, uploads
+from worker.store import chunks, journal, lists, progress, uploads
 
 Faults = Mapping[int, dict[str, Any]]  # chunk id -> what is wrong with it
 
@@ -92,7 +92,7 @@ def _contradict(ctx: Context, filled: Filled, faults: Faults) -> None:
             for chunk in filled.sent:
                 if chunk.id in faults:
                     _hand_over(session, now, chunk, faults[chunk.id])
-        uploads.advance(session, filled.upload.id, now)
+        progress.advance(session, filled.upload.id, now)
     _later(ctx, filled)
 
 

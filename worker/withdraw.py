@@ -21,7 +21,7 @@ from worker.errors import InputError, NotSent, ProviderError, Refused, StagingEr
 from worker.models import CallList, Chunk, Upload, Withdrawal
 from worker.providers.base import TASKS
 from worker.states import ChunkState, Disposition, WithdrawalState
-from worker.store import chunks, gates, journal, lists, outcomes, uploads, withdrawals
+from worker.store import chunks, gates, journal, lists, outcomes, progress, uploads, withdrawals
 from worker.view import find, refuse_pruned
 
 _log = logging.getLogger("rollcall.withdraw")
@@ -201,7 +201,7 @@ def _keep_back(ctx: Context, upload: Upload, chunk: Chunk, wishes: list[Withdraw
             uploads.suppress(session, upload.id, len(wishes))
         before = "It was sent once, and proved not to have arrived." if chunk.attempts else None
         withdrawals.end(session, wishes, WithdrawalState.UNSENT, now, before)
-        uploads.advance(session, upload.id, now)
+        progress.advance(session, upload.id, now)
     telemetry.emit("withdraw.unsent", upload=upload.ulid, chunk=chunk.seq, rows=len(wishes))
     ctx.ring("submit", chunk.list_id)
 

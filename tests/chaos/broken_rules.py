@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import polars as pl
 import pytest
+from sqlalchemy import Select, select
 from sqlmodel import Session, col
 
 from schedules.sweep import sweep
@@ -29,7 +30,7 @@ from worker.models import CallList, Chunk
 from worker.providers import http
 from worker.settings import Timing
 from worker.states import ChunkState
-from worker.store import chunks, lists
+from worker.store import chunks, claims, lists
 from worker.store.arrows import change, new_token
 
 LEASE = Timing().lease + 1
@@ -53,14 +54,20 @@ def claim_without_guard(patch: pytest.MonkeyPatch) -> None:
         change(session, CallList, col(CallList.id) == list_id, token=new_token(), lease_until=until)
         return lists.get(session, list_id)
 
-    def take(session: Session, chunk_id: int, creates: bool, now: datetime, lease: float, deadline: float) -> bool:
+    def following(list_id: int, _account: str, _now: datetime) -> tuple[Select[int], dict[str, Any]]:
+        unsettled = col(Chunk.state).in_([ChunkState.READY, ChunkState.CLAIMED])
+        first = select(col(Chunk.id)).where(col(Chunk.list_id) == list_id, unsettled).order_by(col(Chunk.seq)).limit(1)
+        return first, {}
+
+    def take(session: Session, chunk_id: int, creates: bool, now: datetime, lease: float, deadline: float) -> Chunk:
         values: dict[str, Any] = {"token": new_token(), "lease_until": now + timedelta(seconds=lease)}
         values |= {"deadline_at": now + timedelta(seconds=deadline), "creates": creates}
-        return bool(change(session, Chunk, col(Chunk.id) == chunk_id, state=ChunkState.CLAIMED, **values))
+        change(session, Chunk, col(Chunk.id) == chunk_id, state=ChunkState.CLAIMED, **values)
+        return session.scalars(select(Chunk).where(col(Chunk.id) == chunk_id)).one()
 
     patch.setattr(lists, "claim_run", claim_run)
-    patch.setattr(chunks, "due", lambda now: (col(Chunk.state).in_([ChunkState.READY, ChunkState.CLAIMED]),))
-    patch.setattr(chunks, "_take", take)
+    patch.setattr(claims, "_following", following)
+    patch.setattr(claims, "_take", take)
 
 
 def arrow_without_token(patch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from tests.contract.test_faults import APPEND, CREATE, all_accepted_once, once
 from tests.house import House, adds_up, some_numbers
 from worker import control, review
 from worker.errors import InputError
-from worker.store import uploads
+from worker.store import progress
 
 
 def provider_status(house: House) -> list[str]:
@@ -193,5 +193,5 @@ def test_who_waits_for_a_cancelled_list_to_end_does_nothing_meanwhile(small_hous
     control.cancel(small_house.ctx, ulid, "anna")
     small_house.work()
     with small_house.ctx.db.read() as session:
-        assert uploads.standing(session) == []
+        assert progress.standing(session) == []
     assert small_house.sql("SELECT ended_at FROM upload") == [(None,)]

@@ -14,7 +14,7 @@ from worker.errors import InputError
 from worker.providers.base import Inbound
 from worker.reconcile import Doubt, Seen
 from worker.states import ChunkState
-from worker.store import callbacks, chunks, lists, uploads
+from worker.store import callbacks, chunks, claims, lists, uploads
 from worker.store.callbacks import Arrival
 
 PLUM, SANDBOX = "plum", "sandbox"
@@ -188,7 +188,7 @@ def test_a_claimed_chunk_is_left_to_its_worker(house: House) -> None:
     with house.ctx.db.write() as session:
         run = lists.claim_run(session, list_id(house), house.now, 60)
         assert run is not None
-        assert chunks.claim(session, run, house.now, lease=60, deadline=5) is not None
+        assert claims.claim(session, run, house.now, lease=60, deadline=5) is not None
     hear(house, SANDBOX, letter("a", f"{ulid}:7"))
     assert chunk_states(house) == [("claimed", None)]
 

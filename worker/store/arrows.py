@@ -1,12 +1,15 @@
 """The one way a state changes: a guarded UPDATE whose source and target come from the table of arrows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, update
+from sqlalchemy import BindParameter, ColumnElement, Executable, Select, Update, bindparam, update
 from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, SQLModel, col
 from ulid import ULID
 
@@ -18,6 +21,9 @@ Condition = ColumnElement[bool]
 # The time of a statement that is made once, given when it is executed.
 NOW: BindParameter[datetime] = bindparam("now", type_=Chunk.__table__.c.not_before.type)  # type: ignore[attr-defined]
 Moment = datetime | BindParameter[datetime]
+
+# Of an UPDATE that returns rows: they are what the database says, and no other object is looked at.
+AS_CHANGED: dict[str, Any] = {"populate_existing": True, "synchronize_session": False}
 
 
 def new_token() -> str:
@@ -33,8 +39,12 @@ def moment(session: Session) -> datetime:
 
 def change(session: Session, table: type[SQLModel], *where: Condition, **values: Any) -> int:
     """UPDATE `table`; returns how many rows it changed."""
-    result = session.connection().execute(update(table).where(*where).values(**values))
-    return int(result.rowcount)
+    return run(session, update(table).where(*where).values(**values), {})
+
+
+def run(session: Session, statement: Executable, given: dict[str, Any], **values: Any) -> int:
+    """Run an UPDATE that was made once (`store.once`), with columns to set beside; returns how many rows changed."""
+    return int(session.connection().execute(statement, {**given, **values}).rowcount)
 
 
 def found_first(query: Select[int]) -> Condition:
@@ -48,7 +58,12 @@ def found_first(query: Select[int]) -> Condition:
 
 def insert(session: Session, table: type[SQLModel]) -> Any:
     """INSERT into `table` that leaves what is there as it is."""
-    of = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    return _insert(session.get_bind().dialect.name, table)
+
+
+@cache
+def _insert(dialect: str, table: type[SQLModel]) -> Any:
+    of = sqlite if dialect == "sqlite" else postgresql
     return of.insert(table).on_conflict_do_nothing()
 
 
@@ -58,24 +73,47 @@ def _from(column: Any, sources: Sequence[str]) -> Condition:
     return condition
 
 
-def move_chunks(session: Session, arrow: str, *where: Condition, **values: Any) -> int:
+def chunk_arrow(arrow: str, *where: Condition) -> Update:
     sources, target = CHUNK_ARROWS[arrow]
-    return change(session, Chunk, _from(col(Chunk.state), sources), *where, state=target, **values)
+    return update(Chunk).where(_from(col(Chunk.state), sources), *where).values(state=target)
 
 
-def move_uploads(session: Session, arrow: str, *where: Condition, **values: Any) -> int:
-    """Each upload that moved gets a line in the journal: by which arrow, and why."""
+def upload_arrow(arrow: str, *where: Condition) -> ReturningUpdate[int]:
     sources, target = UPLOAD_ARROWS[arrow]
-    statement = update(Upload).where(_from(col(Upload.state), sources), *where).values(state=target, **values)
-    moved = session.connection().execute(statement.returning(col(Upload.id))).scalars().all()
-    if moved:
-        now = moment(session)
-        said = {"step": "upload", "result": arrow, "code": values.get("code"), "message": values.get("message")}
-        lines = [{**said, "upload_id": upload_id, "sent_at": now, "ended_at": now} for upload_id in moved]
-        session.connection().execute(insert_into(Attempt), lines)
-    return len(moved)
+    moved = update(Upload).where(_from(col(Upload.state), sources), *where).values(state=target)
+    return moved.returning(col(Upload.id))
+
+
+def list_arrow(arrow: str, *where: Condition) -> Update:
+    sources, target = LIST_ARROWS[arrow]
+    return update(CallList).where(_from(col(CallList.state), sources), *where).values(state=target)
+
+
+def move_chunks(session: Session, arrow: str, *where: Condition, **values: Any) -> int:
+    return run(session, chunk_arrow(arrow, *where).values(**values), {})
 
 
 def move_lists(session: Session, arrow: str, *where: Condition, **values: Any) -> int:
-    sources, target = LIST_ARROWS[arrow]
-    return change(session, CallList, _from(col(CallList.state), sources), *where, state=target, **values)
+    return run(session, list_arrow(arrow, *where).values(**values), {})
+
+
+def move_uploads(session: Session, arrow: str, *where: Condition, **values: Any) -> int:
+    return run_uploads(session, arrow, upload_arrow(arrow, *where).values(**values), {}, said=values)
+
+
+def run_uploads(
+    session: Session,
+    arrow: str,
+    statement: Executable,
+    given: dict[str, Any],
+    said: Mapping[str, Any] = MappingProxyType({}),
+    **values: Any,
+) -> int:
+    """Run an `upload_arrow`. Each upload that moved gets a line in the journal: by which arrow, and why."""
+    moved = session.connection().execute(statement, {**given, **values}).scalars().all()
+    if moved:
+        now = moment(session)
+        why = {"step": "upload", "result": arrow, "code": said.get("code"), "message": said.get("message")}
+        lines = [{**why, "upload_id": upload_id, "sent_at": now, "ended_at": now} for upload_id in moved]
+        session.connection().execute(insert_into(Attempt), lines)
+    return len(moved)

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, col
 
 from worker.models import Callback
 from worker.states import CallbackState
 from worker.store.arrows import insert
+from worker.store.once import once
 
 
 class Arrival(NamedTuple):
@@ -41,8 +43,13 @@ def _key(arrival: Arrival) -> tuple[str, str]:
 
 def waiting(session: Session, account: str, after: int, limit: int) -> list[Callback]:
     """New callbacks of an account that came after the one with the id `after`, oldest first."""
+    return list(session.scalars(*_waiting(account, after, limit)))
+
+
+@once
+def _waiting(account: str, after: int, limit: int) -> Select[Callback]:
     new = (col(Callback.state) == CallbackState.NEW, col(Callback.account) == account, col(Callback.id) > after)
-    return list(session.scalars(select(Callback).where(*new).order_by(col(Callback.id)).limit(limit)))
+    return select(Callback).where(*new).order_by(col(Callback.id)).limit(limit)
 
 
 def apply(session: Session, ids: Sequence[int], now: datetime) -> set[int]:
@@ -60,9 +67,14 @@ def old(session: Session, before: datetime, limit: int) -> list[int]:
 
     Only the oldest `limit` that are settled are looked at, in the order of the key, so a pass costs little.
     """
+    oldest = session.connection().execute(*_oldest(limit))
+    return [one.id for one in oldest if one.applied_at is not None and one.applied_at < before]
+
+
+@once
+def _oldest(limit: int) -> Select[int, datetime | None]:
     settled = col(Callback.state) != CallbackState.NEW
-    oldest = select(col(Callback.id), col(Callback.applied_at)).where(settled).order_by(col(Callback.id)).limit(limit)
-    return [one.id for one in session.execute(oldest) if one.applied_at is not None and one.applied_at < before]
+    return select(col(Callback.id), col(Callback.applied_at)).where(settled).order_by(col(Callback.id)).limit(limit)
 
 
 def forget(session: Session, ids: Sequence[int]) -> None:
@@ -74,6 +86,12 @@ def forget(session: Session, ids: Sequence[int]) -> None:
 def _settle(session: Session, ids: Sequence[int], state: CallbackState, now: datetime) -> set[int]:
     if not ids:
         return set()
+    statement, given = _settled(list(ids))
+    found = session.connection().execute(statement, {**given, "state": state, "applied_at": now})
+    return {row.id for row in found}
+
+
+@once
+def _settled(ids: list[int]) -> ReturningUpdate[int]:
     new = (col(Callback.id).in_(ids), col(Callback.state) == CallbackState.NEW)
-    settled = update(Callback).where(*new).values(state=state, applied_at=now).returning(col(Callback.id))
-    return {row.id for row in session.connection().execute(settled)}
+    return update(Callback).where(*new).returning(col(Callback.id))

@@ -5,14 +5,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, or_, select, true, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Select, Update, and_, exists, func, or_, select, true, update
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
-from worker.states import AT_PROVIDER, CHUNK_BUSY, CHUNK_WAITING, ChunkState, UploadState
-from worker.store import gates, journal, lists, uploads, withdrawals
-from worker.store.arrows import NOW, change, found_first, move_chunks, new_token
+from worker.states import AT_PROVIDER, CHUNK_WAITING, ChunkState, UploadState
+from worker.store import journal, uploads, withdrawals
+from worker.store.arrows import AS_CHANGED, NOW, change, chunk_arrow, move_chunks, new_token, run
+from worker.store.once import once
 
 DECIDED = "accepted_by_person"  # code of a chunk that no comparison questions again
 UNSEEN = "cannot_look"  # code of a chunk in review about which the provider could not be asked
@@ -29,105 +30,6 @@ def release(session: Session, upload_id: int) -> int:
     return move_chunks(session, "release", col(Chunk.upload_id) == upload_id)
 
 
-def due(now: datetime) -> tuple[Any, ...]:
-    """Conditions of a chunk that may be sent at this moment."""
-    return (
-        col(Chunk.state) == ChunkState.READY,
-        col(Chunk.not_before) <= now,
-        col(Chunk.not_after) > now,
-        or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now),
-        ~withdrawals.holds(),
-        col(Chunk.uncompared_since).is_(None),
-        ~col(Chunk.in_question),
-    )
-
-
-def claim(
-    session: Session,
-    call_list: CallList,
-    now: datetime,
-    *,
-    lease: float,
-    deadline: float,
-    carries: Callable[[CallList], bool] = lambda _: True,
-    since: datetime | None = None,
-) -> tuple[Chunk, CallList] | None:
-    """Claim the next due chunk of a list whose runner we are; None where there is none, or where something holds it.
-
-    Upload and list are locked first, so claims of one list come one after another; a second chunk in flight is refused
-    by the database's own index. We stay the runner for `lease` seconds. `deadline` is in seconds from now. `carries`:
-    whether contacts travel in the request that makes a list. `since`: nothing that started before is claimed.
-    """
-    state, account = uploads.hold(session, call_list.upload_id)
-    if state != UploadState.SUBMITTING:
-        return None
-    held = lists.extend_open_run(session, call_list, now, lease)
-    if held is None or not _may_send(session, held):
-        return None
-    fresh = () if since is None else (col(Chunk.not_before) >= since,)
-    free = (~gates.being_compared(account), *fresh)
-    query = select(col(Chunk.id)).where(col(Chunk.list_id) == held.id, *due(now), *free).order_by(col(Chunk.seq))
-    chosen = session.scalars(query.limit(1)).first()
-    if chosen is None:
-        return None
-    creates = held.reference is None and carries(held)
-    taken = _take(session, chosen, creates, now, lease, deadline)
-    if not taken:
-        return None
-    return session.scalars(select(Chunk).where(col(Chunk.id) == chosen)).one(), held
-
-
-def outdated(session: Session, list_id: int, now: datetime, since: datetime) -> Chunk | None:
-    """The next chunk of a list that might be sent now, and started before `since`.
-
-    None that waits: for its next try, or to be compared with the do-not-call list.
-    """
-    late_one = (col(Chunk.state) == ChunkState.READY, col(Chunk.not_before) < since, col(Chunk.not_after) > now)
-    waits_not = (or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now), col(Chunk.uncompared_since).is_(None))
-    query = select(Chunk).where(col(Chunk.list_id) == list_id, *late_one, *waits_not).order_by(col(Chunk.seq)).limit(1)
-    return session.scalars(query).first()
-
-
-def _take(session: Session, chunk_id: int, creates: bool, now: datetime, lease: float, deadline: float) -> bool:
-    try:
-        with session.begin_nested():
-            return bool(
-                move_chunks(
-                    session,
-                    "claim",
-                    col(Chunk.id) == chunk_id,
-                    *due(now),
-                    token=new_token(),
-                    lease_until=now + timedelta(seconds=lease),
-                    deadline_at=now + timedelta(seconds=deadline),
-                    attempts=col(Chunk.attempts) + 1,
-                    creates=creates,
-                    absent_at=None,
-                    partial_at=None,
-                )
-            )
-    except IntegrityError:  # another chunk of this list is in flight or in doubt
-        return False
-
-
-def next_in(session: Session, call_list: CallList, now: datetime, account: str) -> tuple[bool, bool, bool]:
-    """Whether a chunk of the list may be sent now, any of its upload is unsettled, and the provider failed lately."""
-    in_list = select(col(Chunk.id)).where(col(Chunk.list_id) == call_list.id, *due(now)).order_by(col(Chunk.seq))
-    busy = uploads.unsettled(call_list.upload_id, *CHUNK_BUSY)
-    found = session.execute(select(found_first(in_list), busy, gates.failed_lately(account))).one()
-    return bool(found[0]), bool(found[1]), bool(found[2])
-
-
-def _may_send(session: Session, call_list: CallList) -> bool:
-    """A create that waits for a person holds its list: it may exist already."""
-    if call_list.reference is not None:
-        return True
-    in_review = select(func.count()).where(
-        col(Chunk.list_id) == call_list.id, col(Chunk.state) == ChunkState.REVIEW, col(Chunk.creates)
-    )
-    return session.scalars(in_review).one() == 0
-
-
 def _at_rest(session: Session, chunk: Chunk, moved: int) -> bool:
     """What waited for the chunk to settle goes on."""
     if moved:
@@ -136,8 +38,18 @@ def _at_rest(session: Session, chunk: Chunk, moved: int) -> bool:
 
 
 def _settle(session: Session, arrow: str, chunk: Chunk, **values: Any) -> bool:
-    where = (col(Chunk.id) == chunk.id, col(Chunk.token) == chunk.token)
-    return _at_rest(session, chunk, move_chunks(session, arrow, *where, token=None, lease_until=None, **values))
+    moved = _from_claimed[arrow](chunk.id, chunk.token)
+    return _at_rest(session, chunk, run(session, *moved, token=None, lease_until=None, **values))
+
+
+def _of_claim(arrow: str) -> Callable[[int, str | None], tuple[Update, dict[str, Any]]]:
+    def moved(chunk_id: int, token: str | None) -> Update:
+        return chunk_arrow(arrow, col(Chunk.id) == chunk_id, col(Chunk.token) == token)
+
+    return once(moved)
+
+
+_from_claimed = {arrow: _of_claim(arrow) for arrow in ("accept", "refuse", "give_back", "doubt", "ask")}
 
 
 def accept(session: Session, chunk: Chunk, now: datetime) -> bool:
@@ -191,20 +103,16 @@ def doubt_expired(session: Session, upload_id: int, now: datetime) -> int:
 
 def claim_check(session: Session, list_id: int, now: datetime, lease: float) -> Chunk | None:
     """Claim the chunk of this list that is in doubt; its request must be past its own deadline."""
-    token = new_token()
-    statement = (
-        update(Chunk)
-        .where(
-            col(Chunk.list_id) == list_id,
-            col(Chunk.state) == ChunkState.UNKNOWN,
-            col(Chunk.deadline_at) <= now,
-            or_(col(Chunk.check_token).is_(None), col(Chunk.check_lease_until) < now),
-        )
-        .values(check_token=token, check_lease_until=now + timedelta(seconds=lease))
-    )
-    if session.connection().execute(statement).rowcount == 0:
-        return None
-    return session.scalars(select(Chunk).where(col(Chunk.list_id) == list_id, col(Chunk.check_token) == token)).first()
+    statement, given = _claim_check(list_id, now)
+    values = {"check_token": new_token(), "check_lease_until": now + timedelta(seconds=lease)}
+    return session.scalars(statement, {**given, **values}, execution_options=AS_CHANGED).one_or_none()
+
+
+@once
+def _claim_check(list_id: int, now: datetime) -> ReturningUpdate[Chunk]:
+    free = or_(col(Chunk.check_token).is_(None), col(Chunk.check_lease_until) < now)
+    doubtful = (col(Chunk.state) == ChunkState.UNKNOWN, col(Chunk.deadline_at) <= now)
+    return update(Chunk).where(col(Chunk.list_id) == list_id, *doubtful, free).returning(Chunk)
 
 
 def check_again(session: Session, chunk: Chunk, at: datetime, **values: Any) -> bool:
@@ -311,13 +219,23 @@ def put_off(session: Session, chunk: Chunk, retry_at: datetime, code: str, messa
 
 
 def complete(session: Session, list_id: int) -> int:
-    return move_chunks(session, "complete", col(Chunk.list_id) == list_id)
+    return run(session, *_complete(list_id))
+
+
+@once
+def _complete(list_id: int) -> Update:
+    return chunk_arrow("complete", col(Chunk.list_id) == list_id)
 
 
 def held(session: Session, chunk: Chunk, now: datetime) -> bool:
     """Whether the claim is still ours."""
-    mine = (col(Chunk.id) == chunk.id, col(Chunk.token) == chunk.token, col(Chunk.lease_until) > now)
-    return session.scalars(select(func.count()).where(*mine)).one() == 1
+    return session.connection().execute(*_held(chunk.id, chunk.token, now)).first() is not None
+
+
+@once
+def _held(chunk_id: int, token: str | None, now: datetime) -> Select[int]:
+    mine = (col(Chunk.id) == chunk_id, col(Chunk.token) == token, col(Chunk.lease_until) > now)
+    return select(col(Chunk.id)).where(*mine)
 
 
 def late(session: Session, now: datetime) -> list[int]:
@@ -357,11 +275,24 @@ def compared(session: Session, chunk_ids: Sequence[int], uncompared_since: datet
 def tally(session: Session, upload_id: int, *states: ChunkState, uncompared: bool = False) -> tuple[int, int]:
     """How many chunks are in these states, and their contacts; of those alone that could not be compared with the
     do-not-call list, where `uncompared`."""
-    query = select(func.count(), func.coalesce(func.sum(col(Chunk.rows)), 0)).where(
-        col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states)
-    )
-    count, rows = session.execute(query.where(col(Chunk.uncompared_since).is_not(None)) if uncompared else query).one()
+    of = (upload_id, list(states))
+    count, rows = session.connection().execute(*(_tally_uncompared(*of) if uncompared else _tally(*of))).one()
     return int(count), int(rows)
+
+
+@once
+def _tally(upload_id: int, states: list[ChunkState]) -> Select[int, int]:
+    return _sums().where(col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states))
+
+
+@once
+def _tally_uncompared(upload_id: int, states: list[ChunkState]) -> Select[int, int]:
+    mine = (col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states))
+    return _sums().where(*mine, col(Chunk.uncompared_since).is_not(None))
+
+
+def _sums() -> Select[int, int]:
+    return select(func.count(), func.coalesce(func.sum(col(Chunk.rows)), 0))
 
 
 def creates_in_review(session: Session, upload_id: int) -> bool:
@@ -372,13 +303,23 @@ def creates_in_review(session: Session, upload_id: int) -> bool:
 
 
 def of_upload(session: Session, upload_id: int, *states: ChunkState) -> list[Chunk]:
-    query = select(Chunk).where(col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states))
-    return list(session.scalars(query.order_by(col(Chunk.seq))))
+    return list(session.scalars(*_of_upload(upload_id, list(states))))
+
+
+@once
+def _of_upload(upload_id: int, states: list[ChunkState]) -> Select[Chunk]:
+    mine = (col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states))
+    return select(Chunk).where(*mine).order_by(col(Chunk.seq))
 
 
 def of_list(session: Session, list_id: int, *states: ChunkState) -> list[Chunk]:
-    query = select(Chunk).where(col(Chunk.list_id) == list_id, col(Chunk.state).in_(states))
-    return list(session.scalars(query.order_by(col(Chunk.seq))))
+    return list(session.scalars(*_of_list(list_id, list(states))))
+
+
+@once
+def _of_list(list_id: int, states: list[ChunkState]) -> Select[Chunk]:
+    mine = (col(Chunk.list_id) == list_id, col(Chunk.state).in_(states))
+    return select(Chunk).where(*mine).order_by(col(Chunk.seq))
 
 
 def first_start(session: Session, list_id: int) -> datetime | None:

@@ -8,16 +8,18 @@ two has it for a while, and of each account's callbacks one worker in a process.
 
 import math
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, bindparam, exists, func, or_, select, true
+from sqlalchemy import Select, Update, and_, bindparam, exists, func, or_, select, true, update
 from sqlmodel import Session, col
 
 from worker.models import Callback, CallList, Chunk, Gate, Upload
 from worker.states import CHUNK_BUSY, UPLOAD_GOES_ON, CallbackState, ChunkState, ListState, UploadState
-from worker.store import chunks, gates, lists, restored, uploads, withdrawals
-from worker.store.arrows import NOW, Moment, change
+from worker.store import chunks, gates, lists, progress, restored, withdrawals
+from worker.store.arrows import NOW, Moment, run
+from worker.store.once import once
 
 LIMIT = 500
 MOST = 8
@@ -149,7 +151,18 @@ def _patiently(waited: timedelta, rung: float) -> float:
 
 def _mark(session: Session, table: Any, ids: list[int], column: str, since: datetime, rung: float) -> None:
     if ids:
-        change(session, table, col(table.id).in_(ids), **{column: since + timedelta(seconds=rung)})
+        until: dict[str, Any] = {column: since + timedelta(seconds=rung)}
+        run(session, *_MARKS[table](ids), **until)
+
+
+def _marks(table: Any) -> Callable[[list[int]], tuple[Update, dict[str, Any]]]:
+    def marked(ids: list[int]) -> Update:
+        return update(table).where(col(table.id).in_(ids))
+
+    return once(marked)
+
+
+_MARKS = {table: _marks(table) for table in (Upload, CallList, Chunk)}
 
 
 def _quiet(column: Any, now: Moment) -> Any:
@@ -258,7 +271,7 @@ _LISTINGS = select(col(Gate.account)).where(col(Gate.compare_at) <= NOW)
 PARTS: dict[str, Select[*tuple[Any, ...]]] = {
     "expired": chunks.EXPIRED,
     "late": chunks.LATE,
-    "standing": uploads.STANDING,
+    "standing": progress.STANDING,
     "in_question": restored.QUESTIONS,
     "ingest": _INTAKES,
     "submit": _SUBMISSIONS,

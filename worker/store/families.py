@@ -7,19 +7,19 @@ family while another of it is compared with who is in it.
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import Select, and_, exists, or_, select
 from sqlmodel import Session, col
 
 from worker.models import Attempt, Chunk, Upload, Withdrawal
 from worker.states import ChunkState, UploadState
 from worker.store import uploads, withdrawals
 from worker.store.arrows import Condition
+from worker.store.once import once
 
 
 def claim_intake(session: Session, ulid: str, now: datetime, lease: float) -> Upload | None:
     """As `uploads.claim_intake`; None also while another upload of the family is being read."""
-    found = select(col(Upload.id), col(Upload.continues_id)).where(col(Upload.ulid) == ulid)
-    row = session.execute(found).first()
+    row = session.connection().execute(*_place(ulid)).first()
     if row is None or row.continues_id is None:
         return uploads.claim_intake(session, ulid, now, lease)
     uploads.lock(session, row.continues_id)
@@ -31,10 +31,19 @@ def claim_intake(session: Session, ulid: str, now: datetime, lease: float) -> Up
     return uploads.claim_intake(session, ulid, now, lease, first_row=first)
 
 
+@once
+def _place(ulid: str) -> Select[int, int | None]:
+    return select(col(Upload.id), col(Upload.continues_id)).where(col(Upload.ulid) == ulid)
+
+
 def others(session: Session, upload: Upload) -> list[Upload]:
     """The other uploads of the family, oldest first."""
-    family = _in(root(upload))
-    return list(session.scalars(select(Upload).where(family, col(Upload.id) != upload.id).order_by(col(Upload.id))))
+    return list(session.scalars(*_others(root(upload), upload.id)))
+
+
+@once
+def _others(root_id: int, upload_id: int) -> Select[Upload]:
+    return select(Upload).where(_in(root_id), col(Upload.id) != upload_id).order_by(col(Upload.id))
 
 
 def chunks_taken(session: Session, upload: Upload) -> list[Chunk]:
@@ -44,12 +53,17 @@ def chunks_taken(session: Session, upload: Upload) -> list[Chunk]:
 
 def may_have_called(session: Session, upload_ids: Sequence[int]) -> list[Chunk]:
     """Whose contacts are to be called or may have been: nobody knows whether what a person gave up had arrived."""
+    return list(session.scalars(*_may_have_called(list(upload_ids)))) if upload_ids else []
+
+
+@once
+def _may_have_called(upload_ids: list[int]) -> Select[Chunk]:
     decided = (col(Attempt.chunk_id) == col(Chunk.id), col(Attempt.step) == "decide")
     given_up = exists().where(*decided, col(Attempt.result) == "give_up")
     unsent = col(Chunk.state).in_([ChunkState.CANCELLED, ChunkState.SKIPPED])
     gone = or_(unsent, and_(col(Chunk.state) == ChunkState.REFUSED, ~given_up))
     query = select(Chunk).where(col(Chunk.upload_id).in_(upload_ids), ~gone)
-    return list(session.scalars(query.order_by(col(Chunk.upload_id), col(Chunk.seq))))
+    return query.order_by(col(Chunk.upload_id), col(Chunk.seq))
 
 
 def withdrawn(session: Session, upload: Upload) -> list[tuple[Chunk, list[int]]]:

@@ -4,26 +4,40 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, exists, func, not_, or_, select
+from sqlalchemy import Select, Update, and_, exists, func, not_, or_, select, update
 from sqlmodel import Session, col
 
 from worker.models import Gate, Upload
 from worker.states import Blocked
-from worker.store.arrows import Condition, change, insert, new_token
+from worker.store.arrows import Condition, change, insert, new_token, run
+from worker.store.once import once
 
 LEFT_ALONE = (Blocked.PROVIDER_DOWN, Blocked.CREDENTIAL)
 
 
 def get(session: Session, account: str) -> Gate:
     """The account's gate, held until the transaction ends; made open where there was none."""
+    held: Gate | None = session.scalars(*_locked(account)).first()
+    if held is not None:
+        return held
     session.connection().execute(insert(session, Gate).values(account=account))
+    return get(session, account)
+
+
+@once
+def _locked(account: str) -> Select[Gate]:
     query = select(Gate).where(col(Gate.account) == account).with_for_update()
-    return session.scalars(query.execution_options(populate_existing=True)).one()
+    return query.execution_options(populate_existing=True)
 
 
 def look(session: Session, account: str) -> Gate | None:
     """The account's gate as it is, held by nobody; None where there was none yet."""
-    return session.scalars(select(Gate).where(col(Gate.account) == account)).first()
+    return session.scalars(*_of_account(account)).first()
+
+
+@once
+def _of_account(account: str) -> Select[Gate]:
+    return select(Gate).where(col(Gate.account) == account)
 
 
 def list_changed(session: Session, accounts: Sequence[str], now: datetime, compare_at: datetime) -> None:
@@ -63,7 +77,12 @@ def being_compared(account: str) -> Condition:
 
 
 def comparing(session: Session, account: str) -> bool:
-    return bool(session.scalar(select(being_compared(account))))
+    return bool(session.scalar(*_comparing(account)))
+
+
+@once
+def _comparing(account: str) -> Select[bool]:
+    return select(being_compared(account))
 
 
 def failed_lately(account: str) -> Condition:
@@ -145,8 +164,12 @@ def strike(session: Session, account: str, at_least: int) -> int | None:
 
 def answered(session: Session, account: str) -> None:
     """The provider has answered a request of an account that is open."""
-    values = {"strikes": 0, "trial_token": None, "trial_until": None}
-    change(session, Gate, col(Gate.account) == account, col(Gate.blocked).is_(None), **values)
+    run(session, *_while_open(account), strikes=0, trial_token=None, trial_until=None)
+
+
+@once
+def _while_open(account: str) -> Update:
+    return update(Gate).where(col(Gate.account) == account, col(Gate.blocked).is_(None))
 
 
 def claim_trial(session: Session, account: str, token: str, now: datetime, lease: float) -> bool:

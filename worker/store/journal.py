@@ -3,12 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Update, insert, or_, select, update
 from sqlmodel import Session, col
 
 from worker.errors import ProviderError
 from worker.models import Attempt
-from worker.store.arrows import change
+from worker.store.arrows import run
+from worker.store.once import once
+
+_LINE = insert(Attempt)
+_SENDING = _LINE.returning(col(Attempt.id))
 
 
 def sending(
@@ -22,15 +26,18 @@ def sending(
     who: str | None = None,
 ) -> int:
     """Write the line that says what is about to happen; returns its id."""
-    line = Attempt(upload_id=upload_id, list_id=list_id, chunk_id=chunk_id, step=step, sent_at=now, who=who)
-    session.add(line)
-    session.flush()
-    return line.id
+    line = {"upload_id": upload_id, "list_id": list_id, "chunk_id": chunk_id, "step": step, "sent_at": now, "who": who}
+    return session.connection().execute(_SENDING, line).scalar_one()
 
 
 def came_back(session: Session, attempt_id: int, now: datetime, result: str, **values: Any) -> None:
     """Complete a line. Kept even where the claim was lost meanwhile: a late answer is evidence."""
-    change(session, Attempt, col(Attempt.id) == attempt_id, ended_at=now, result=result, **values)
+    run(session, *_line(attempt_id), ended_at=now, result=result, **values)
+
+
+@once
+def _line(attempt_id: int) -> Update:
+    return update(Attempt).where(col(Attempt.id) == attempt_id)
 
 
 def closed(session: Session, attempt_id: int, now: datetime, answer: object, **values: Any) -> None:
@@ -51,8 +58,8 @@ def in_doubt(session: Session, list_id: int, step: str) -> Attempt | None:
 
 def note(session: Session, now: datetime, step: str, result: str, *, upload_id: int, **values: Any) -> None:
     """One line for something that is over at once: a decision, a look."""
-    session.add(Attempt(upload_id=upload_id, step=step, sent_at=now, ended_at=now, result=result, **values))
-    session.flush()
+    line = {"upload_id": upload_id, "step": step, "sent_at": now, "ended_at": now, "result": result, **values}
+    session.connection().execute(_LINE, line)
 
 
 def of_upload(session: Session, upload_id: int) -> list[Attempt]:

@@ -3,16 +3,23 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import Select, Update, and_, case, func, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
 from worker.states import CHUNK_SENT, CHUNK_WAITING, ListState
-from worker.store.arrows import Condition, Moment, change, move_lists, new_token
+from worker.store.arrows import AS_CHANGED, Condition, Moment, change, list_arrow, move_lists, new_token, run
+from worker.store.once import once
 
 
 def get(session: Session, list_id: int) -> CallList | None:
-    return session.scalars(select(CallList).where(col(CallList.id) == list_id)).first()
+    return session.scalars(*_by_id(list_id)).first()
+
+
+@once
+def _by_id(list_id: int) -> Select[CallList]:
+    return select(CallList).where(col(CallList.id) == list_id)
 
 
 def holder(session: Session, account: str, reference: str) -> Upload | None:
@@ -29,41 +36,61 @@ def holders(session: Session, account: str) -> dict[str, str]:
 
 
 def of_upload(session: Session, upload_id: int) -> list[CallList]:
-    query = select(CallList).where(col(CallList.upload_id) == upload_id).order_by(col(CallList.number))
-    return list(session.scalars(query))
+    return list(session.scalars(*_of_upload(upload_id)))
+
+
+@once
+def _of_upload(upload_id: int) -> Select[CallList]:
+    return select(CallList).where(col(CallList.upload_id) == upload_id).order_by(col(CallList.number))
 
 
 def claim_run(session: Session, list_id: int, now: datetime, lease: float) -> CallList | None:
     """Become the runner of a list: one worker at a time drains it."""
-    free = or_(col(CallList.token).is_(None), col(CallList.lease_until) < now)
     until = now + timedelta(seconds=lease)
-    return _changed(session, col(CallList.id) == list_id, free, token=new_token(), lease_until=until, rung_until=None)
+    return _as_changed(session, *_claim_run(list_id, now), token=new_token(), lease_until=until)
 
 
-def _changed(session: Session, *where: Condition, **values: Any) -> CallList | None:
+@once
+def _claim_run(list_id: int, now: datetime) -> ReturningUpdate[CallList]:
+    free = or_(col(CallList.token).is_(None), col(CallList.lease_until) < now)
+    return update(CallList).where(col(CallList.id) == list_id, free).values(rung_until=None).returning(CallList)
+
+
+def _as_changed(
+    session: Session, statement: ReturningUpdate[CallList], given: dict[str, Any], **values: Any
+) -> CallList | None:
     """UPDATE one list; returns it as it is then, None where it was not there."""
-    statement = update(CallList).where(*where).values(**values).returning(CallList)
-    current = {"populate_existing": True, "synchronize_session": False}
-    return session.scalars(statement, execution_options=current).one_or_none()
+    return session.scalars(statement, {**given, **values}, execution_options=AS_CHANGED).one_or_none()
 
 
 def extend_run(session: Session, call_list: CallList, now: datetime, lease: float) -> bool:
-    return bool(change(session, CallList, *_mine(call_list), lease_until=now + timedelta(seconds=lease)))
+    return bool(run(session, *_run(call_list.id, call_list.token), lease_until=now + timedelta(seconds=lease)))
+
+
+def release_run(session: Session, call_list: CallList) -> None:
+    run(session, *_run(call_list.id, call_list.token), token=None, lease_until=None)
+
+
+@once
+def _run(list_id: int, token: str | None) -> Update:
+    return update(CallList).where(*_mine(list_id, token))
 
 
 def extend_open_run(session: Session, call_list: CallList, now: datetime, lease: float) -> CallList | None:
     """Stay the runner of a list that takes contacts; returns it as it is, locked. None where it takes none, or where
     another worker runs it."""
+    until = now + timedelta(seconds=lease)
+    return _as_changed(session, *_open_run(call_list.id, call_list.token), lease_until=until)
+
+
+@once
+def _open_run(list_id: int, token: str | None) -> ReturningUpdate[CallList]:
     open_ = (col(CallList.state) == ListState.OPEN, ~col(CallList.stop_wanted))
-    return _changed(session, *_mine(call_list), *open_, lease_until=now + timedelta(seconds=lease))
+    return update(CallList).where(*_mine(list_id, token), *open_).returning(CallList)
 
 
-def release_run(session: Session, call_list: CallList) -> None:
-    change(session, CallList, *_mine(call_list), token=None, lease_until=None)
-
-
-def _mine(call_list: CallList) -> tuple[Any, ...]:
-    return col(CallList.id) == call_list.id, col(CallList.token) == call_list.token
+def _mine(list_id: int, token: str | None) -> tuple[Any, ...]:
+    return col(CallList.id) == list_id, col(CallList.token) == token
 
 
 def is_unmade(session: Session, list_id: int) -> bool:
@@ -73,31 +100,38 @@ def is_unmade(session: Session, list_id: int) -> bool:
 
 def may_adopt(session: Session, list_id: int, reference: str) -> bool:
     """Whether the list has no reference yet, or this very one. Locks the list's row."""
-    query = select(col(CallList.reference)).where(col(CallList.id) == list_id).with_for_update()
-    return session.scalars(query).one() in (None, reference)
+    return session.connection().execute(*_reference(list_id)).scalar_one() in (None, reference)
+
+
+@once
+def _reference(list_id: int) -> Select[str | None]:
+    return select(col(CallList.reference)).where(col(CallList.id) == list_id).with_for_update()
 
 
 def adopt(session: Session, list_id: int, reference: str) -> bool:
     """Keep the provider's reference; False where the list has another one already."""
+    return bool(run(session, *_adopt(list_id, reference), reference=reference))
+
+
+@once
+def _adopt(list_id: int, reference: str) -> Update:
     unset = or_(col(CallList.reference).is_(None), col(CallList.reference) == reference)
-    return bool(change(session, CallList, col(CallList.id) == list_id, unset, reference=reference))
+    return update(CallList).where(col(CallList.id) == list_id, unset)
 
 
 def sent(session: Session, list_id: int, now: datetime, deadline: datetime, poll_at: datetime) -> None:
     """Contacts were accepted: the list is to be asked at `poll_at`, or before where it is its turn; at the latest until
     its new deadline. One that is compared before it starts is left alone while it is being filled."""
+    run(session, *_sent(list_id, now, poll_at), deadline_at=deadline)
+
+
+@once
+def _sent(list_id: int, now: datetime, poll_at: datetime) -> Update:
     turn = and_(~col(CallList.held), col(CallList.next_poll_at) < poll_at)
     began = case((col(CallList.held), col(CallList.started_at)), else_=func.coalesce(col(CallList.started_at), now))
-    change(
-        session,
-        CallList,
-        col(CallList.id) == list_id,
-        started_at=began,
-        sent_at=now,
-        deadline_at=deadline,
-        next_poll_at=case((turn, col(CallList.next_poll_at)), else_=poll_at),
-        quiet_polls=0,
-    )
+    polled_at = case((turn, col(CallList.next_poll_at)), else_=poll_at)
+    sent = update(CallList).where(col(CallList.id) == list_id)
+    return sent.values(started_at=began, sent_at=now, next_poll_at=polled_at, quiet_polls=0)
 
 
 def dials(session: Session, list_id: int, campaign: str) -> str:
@@ -153,12 +187,14 @@ def unpolled(now: Moment) -> Condition:
 
 
 def claim_poll(session: Session, list_id: int, now: datetime, lease: float) -> CallList | None:
-    token = new_token()
-    wanted = and_(col(CallList.state) != ListState.FINISHED, ~col(CallList.held))
     until = now + timedelta(seconds=lease)
-    where = (col(CallList.id) == list_id, col(CallList.reference).is_not(None), unpolled(now), wanted)
-    taken = change(session, CallList, *where, poll_token=token, poll_lease_until=until)
-    return get(session, list_id) if taken else None
+    return _as_changed(session, *_claim_poll(list_id, now), poll_token=new_token(), poll_lease_until=until)
+
+
+@once
+def _claim_poll(list_id: int, now: datetime) -> ReturningUpdate[CallList]:
+    live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None), ~col(CallList.held))
+    return update(CallList).where(col(CallList.id) == list_id, *live, unpolled(now)).returning(CallList)
 
 
 def claim_verify(session: Session, list_id: int, now: datetime, lease: float) -> CallList | None:
@@ -184,17 +220,27 @@ def approve(session: Session, call_list: CallList) -> bool:
 
 def extend_poll(session: Session, call_list: CallList, now: datetime, lease: float) -> bool:
     until = now + timedelta(seconds=lease)
-    mine = (col(CallList.id) == call_list.id, col(CallList.poll_token) == call_list.poll_token)
-    return bool(change(session, CallList, *mine, poll_lease_until=until))
+    return bool(run(session, *_poll(call_list.id, call_list.poll_token), poll_lease_until=until))
+
+
+@once
+def _poll(list_id: int, token: str | None) -> Update:
+    return update(CallList).where(col(CallList.id) == list_id, col(CallList.poll_token) == token)
 
 
 def polled(session: Session, call_list: CallList, next_poll_at: datetime, quiet_polls: int) -> bool:
     """Give the poll back and say when to ask again; False where another worker took it meanwhile."""
-    mine = (col(CallList.id) == call_list.id, col(CallList.poll_token) == call_list.poll_token)
-    seen = call_list.quiet_polls  # what set it back to 0 meanwhile keeps its word
+    seen = call_list.quiet_polls
+    polled = _polled(call_list.id, call_list.poll_token, seen, quiet_polls)
+    return bool(run(session, *polled, poll_token=None, poll_lease_until=None, next_poll_at=next_poll_at))
+
+
+@once
+def _polled(list_id: int, token: str | None, seen: int, quiet_polls: int) -> Update:
+    """What set it back to 0 meanwhile keeps its word."""
     quiet = case((col(CallList.quiet_polls) == seen, quiet_polls), else_=col(CallList.quiet_polls))
-    values = {"next_poll_at": next_poll_at, "quiet_polls": quiet}
-    return bool(change(session, CallList, *mine, poll_token=None, poll_lease_until=None, **values))
+    mine = (col(CallList.id) == list_id, col(CallList.poll_token) == token)
+    return update(CallList).where(*mine).values(quiet_polls=quiet)
 
 
 def stopped(session: Session, list_id: int) -> int:
@@ -239,14 +285,27 @@ def steer_later(session: Session, list_id: int, at: datetime) -> None:
     change(session, CallList, col(CallList.id) == list_id, steer_at=at)
 
 
-def finish_list(session: Session, *where: Condition) -> int:
+def finish_list(session: Session, list_id: int) -> int:
+    return run(session, *_finish_list(list_id))
+
+
+@once
+def _finish_list(list_id: int) -> Update:
+    return finish_list_arrow(col(CallList.id) == list_id)
+
+
+def finish_list_arrow(*where: Condition) -> Update:
     """What has ended needs not be stopped any more: what is still to be sent goes on in another list."""
-    return move_lists(session, "finish_list", *where, stop_wanted=False)
+    return list_arrow("finish_list", *where).values(stop_wanted=False)
 
 
 def accepted_rows(session: Session, upload_id: int) -> dict[int, int]:
     """Contacts that the provider has confirmed, by list of the upload."""
+    return {list_id: int(rows) for list_id, rows in session.connection().execute(*_accepted_rows(upload_id))}
+
+
+@once
+def _accepted_rows(upload_id: int) -> Select[int, int]:
     taken = func.sum(col(Chunk.rows) - col(Chunk.missing))
     sent = (col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(CHUNK_SENT))
-    query = select(col(Chunk.list_id), taken).where(*sent).group_by(col(Chunk.list_id))
-    return {list_id: int(rows) for list_id, rows in session.execute(query)}
+    return select(col(Chunk.list_id), taken).where(*sent).group_by(col(Chunk.list_id))

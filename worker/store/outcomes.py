@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Select, func, select, text
 from sqlmodel import Session, col
 
 from worker.models import Outcome
-from worker.store.arrows import Condition
+from worker.store.once import once
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,24 +43,36 @@ def known(session: Session, upload_id: int, rows: "pl.Series") -> "pl.DataFrame"
     """
     import polars as pl
 
-    query: Any = select(
-        col(Outcome.row), col(Outcome.version), col(Outcome.terminal), col(Outcome.attempts_left).label("left")
-    ).where(col(Outcome.upload_id) == upload_id)
-    found = [tuple(one) for among in _among(rows) for one in session.execute(query.where(among))]
+    found = [tuple(one) for asked in _known(upload_id, rows) for one in session.connection().execute(*asked)]
     schema = {"row": pl.Int64, "version": pl.Int64, "terminal": pl.Boolean, "left": pl.Int64}
     return pl.DataFrame(found, schema=schema, orient="row")
 
 
-def _among(rows: "pl.Series") -> Iterator[Condition]:
+def _known(upload_id: int, rows: "pl.Series") -> Iterator[tuple[Select[*tuple[Any, ...]], dict[str, Any]]]:
     rows = rows.drop_nulls().unique().sort()
     if rows.is_empty():
         return
     first, last = int(rows[0]), int(rows[-1])
     if last - first < SPARSE * rows.len():
-        yield col(Outcome.row).between(first, last)
+        yield _known_between(upload_id, first, last)
         return
     for start in range(0, rows.len(), BOUND):
-        yield col(Outcome.row).in_(rows[start : start + BOUND].to_list())
+        yield _known_among(upload_id, rows[start : start + BOUND].to_list())
+
+
+@once
+def _known_between(upload_id: int, first: int, last: int) -> Select[*tuple[Any, ...]]:
+    return _held().where(col(Outcome.upload_id) == upload_id, col(Outcome.row).between(first, last))
+
+
+@once
+def _known_among(upload_id: int, rows: list[int]) -> Select[*tuple[Any, ...]]:
+    return _held().where(col(Outcome.upload_id) == upload_id, col(Outcome.row).in_(rows))
+
+
+def _held() -> Select[*tuple[Any, ...]]:
+    held: tuple[Any, ...] = (col(Outcome.row), col(Outcome.version), col(Outcome.terminal))
+    return select(*held, col(Outcome.attempts_left).label("left"))
 
 
 def store(session: Session, frame: "pl.DataFrame", now: datetime) -> int:
@@ -169,8 +181,13 @@ def count_ended(session: Session, upload_id: int, rows: "pl.Series") -> int:
     first, last = int(rows.min()), int(rows.max())  # type: ignore[arg-type]  # of integers
     if last - first + 1 != rows.n_unique():
         return ended(session, upload_id, rows).height
+    return int(session.connection().execute(*_count_ended(upload_id, first, last)).scalar_one())
+
+
+@once
+def _count_ended(upload_id: int, first: int, last: int) -> Select[int]:
     among = (col(Outcome.upload_id) == upload_id, col(Outcome.row).between(first, last), col(Outcome.terminal))
-    return session.scalars(select(func.count()).select_from(Outcome).where(*among)).one()
+    return select(func.count()).select_from(Outcome).where(*among)
 
 
 def final(session: Session, upload_id: int, rows: Sequence[int]) -> dict[int, tuple[str, datetime]]:
@@ -190,13 +207,13 @@ def of_row(session: Session, upload_id: int, row: int) -> Outcome | None:
 
 
 def by_disposition(session: Session, upload_id: int) -> dict[str, int]:
-    query = (
-        select(col(Outcome.disposition), func.count())
-        .where(col(Outcome.upload_id) == upload_id)
-        .group_by(col(Outcome.disposition))
-        .order_by(func.count().desc())
-    )
-    return {name: int(count) for name, count in session.execute(query)}
+    return {name: int(count) for name, count in session.connection().execute(*_by_disposition(upload_id))}
+
+
+@once
+def _by_disposition(upload_id: int) -> Select[str, int]:
+    query = select(col(Outcome.disposition), func.count()).where(col(Outcome.upload_id) == upload_id)
+    return query.group_by(col(Outcome.disposition)).order_by(func.count().desc())
 
 
 def stream(session: Session, upload_id: int, size: int = 10_000) -> Iterator[list[Any]]:

@@ -12,6 +12,7 @@ from worker.models import CallList, Chunk, Upload
 from worker.states import CHUNK_BUSY, CHUNK_WAITING, ChunkState, UploadState
 from worker.store import chunks, uploads
 from worker.store.arrows import change, move_chunks, move_uploads
+from worker.store.once import once
 
 LIMIT = 500
 IN_QUESTION = col(Chunk.in_question) == true()  # in the words of the index
@@ -105,7 +106,12 @@ def found(session: Session, chunk_id: int, now: datetime, list_id: int) -> bool:
 
 def may_lie_in(session: Session, list_id: int) -> bool:
     """Whether a chunk of a list that counts as unsent may lie there all the same."""
-    return session.scalar(select(col(Chunk.id)).where(col(Chunk.list_id) == list_id, IN_QUESTION).limit(1)) is not None
+    return session.connection().execute(*_in_question(list_id)).first() is not None
+
+
+@once
+def _in_question(list_id: int) -> Select[int]:
+    return select(col(Chunk.id)).where(col(Chunk.list_id) == list_id, IN_QUESTION).limit(1)
 
 
 def in_question(session: Session, list_id: int) -> list[Chunk]:

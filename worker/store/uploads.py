@@ -3,28 +3,56 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, or_, select, true
+from sqlalchemy import Select, Update, case, exists, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
-from worker.states import CHUNK_BUSY, CHUNK_WAITING, UPLOAD_GOES_ON, Blocked, ChunkState, ListState, UploadState
-from worker.store import lists, pilots
-from worker.store.arrows import Condition, change, found_first, move_chunks, move_lists, move_uploads, new_token
+from worker.states import Blocked, ChunkState, ListState, UploadState
+from worker.store.arrows import (
+    Condition,
+    change,
+    found_first,
+    move_chunks,
+    move_lists,
+    move_uploads,
+    new_token,
+    run,
+    run_uploads,
+    upload_arrow,
+)
+from worker.store.once import once
 
 LIVE = col(Upload.ended_at).is_(None)
 
 
 def by_ulid(session: Session, ulid: str) -> Upload | None:
-    return session.scalars(select(Upload).where(col(Upload.ulid) == ulid)).first()
+    return session.scalars(*_by_ulid(ulid)).first()
+
+
+@once
+def _by_ulid(ulid: str) -> Select[Upload]:
+    return select(Upload).where(col(Upload.ulid) == ulid)
 
 
 def by_key(session: Session, key: str) -> Upload | None:
-    return session.scalars(select(Upload).where(col(Upload.idempotency_key) == key)).first()
+    return session.scalars(*_by_key(key)).first()
+
+
+@once
+def _by_key(key: str) -> Select[Upload]:
+    return select(Upload).where(col(Upload.idempotency_key) == key)
 
 
 def get(session: Session, upload_id: int) -> Upload:
-    return session.scalars(select(Upload).where(col(Upload.id) == upload_id)).one()
+    upload: Upload = session.scalars(*_by_id(upload_id)).one()
+    return upload
+
+
+@once
+def _by_id(upload_id: int) -> Select[Upload]:
+    return select(Upload).where(col(Upload.id) == upload_id)
 
 
 def lock(session: Session, upload_id: int) -> Upload:
@@ -33,15 +61,25 @@ def lock(session: Session, upload_id: int) -> Upload:
     Every transaction that changes chunks or lists and then their upload takes this lock first: upload, list, chunk is
     the one order, so that two of them never wait for each other.
     """
+    upload: Upload = session.scalars(*_locked(upload_id)).one()
+    return upload
+
+
+@once
+def _locked(upload_id: int) -> Select[Upload]:
     query = select(Upload).where(col(Upload.id) == upload_id).with_for_update()
-    return session.scalars(query.execution_options(populate_existing=True)).one()
+    return query.execution_options(populate_existing=True)
 
 
 def hold(session: Session, upload_id: int) -> tuple[str, str]:
     """`lock` for whoever needs nothing but the state and the account."""
-    query = select(col(Upload.state), col(Upload.account)).where(col(Upload.id) == upload_id).with_for_update()
-    state, account = session.execute(query).one()
+    state, account = session.connection().execute(*_held(upload_id)).one()
     return str(state), str(account)
+
+
+@once
+def _held(upload_id: int) -> Select[str, str]:
+    return select(col(Upload.state), col(Upload.account)).where(col(Upload.id) == upload_id).with_for_update()
 
 
 def recent(session: Session, upload: Upload, since: datetime) -> list[Upload]:
@@ -89,23 +127,17 @@ def claim_intake(
     session: Session, ulid: str, now: datetime, lease: float, first_row: int | None = None
 ) -> Upload | None:
     """One worker reads the file. An expired lease may be taken over: intake sends nothing, so it may run twice."""
-    token = new_token()
+    values: dict[str, Any] = {"token": new_token(), "lease_until": now + timedelta(seconds=lease)}
+    taken = run_uploads(session, "claim_intake", *_claim_intake(ulid, now), first_row=first_row, **values)
+    return by_ulid(session, ulid) if taken else None
+
+
+@once
+def _claim_intake(ulid: str, now: datetime) -> ReturningUpdate[int]:
     free = or_(col(Upload.state) == UploadState.RECEIVED, col(Upload.lease_until) < now)
     died = case((col(Upload.state) == UploadState.INGESTING, 1), else_=0)
-    taken = move_uploads(
-        session,
-        "claim_intake",
-        col(Upload.ulid) == ulid,
-        free,
-        token=token,
-        lease_until=now + timedelta(seconds=lease),
-        deaths=col(Upload.deaths) + died,
-        rung_until=None,
-        first_row=first_row,
-        code=None,
-        message=None,
-    )
-    return by_ulid(session, ulid) if taken else None
+    claimed = upload_arrow("claim_intake", col(Upload.ulid) == ulid, free)
+    return claimed.values(deaths=col(Upload.deaths) + died, rung_until=None, code=None, message=None)
 
 
 def waited_longer(session: Session, upload: Upload, code: str) -> bool:
@@ -116,9 +148,14 @@ def waited_longer(session: Session, upload: Upload, code: str) -> bool:
 
 def extend_intake(session: Session, upload: Upload, now: datetime, lease: float) -> bool:
     """Keep the lease; False where it was lost or the upload was cancelled."""
-    where = (col(Upload.id) == upload.id, col(Upload.token) == upload.token)
-    held = col(Upload.state) == UploadState.INGESTING
-    return bool(change(session, Upload, *where, held, lease_until=now + timedelta(seconds=lease)))
+    until = now + timedelta(seconds=lease)
+    return bool(run(session, *_being_read(upload.id, upload.token), lease_until=until))
+
+
+@once
+def _being_read(upload_id: int, token: str | None) -> Update:
+    mine = (col(Upload.id) == upload_id, col(Upload.token) == token)
+    return update(Upload).where(*mine, col(Upload.state) == UploadState.INGESTING)
 
 
 def finish_intake(session: Session, upload: Upload, **counts: Any) -> bool:
@@ -249,59 +286,11 @@ def unsettled(upload_id: Any, *states: ChunkState) -> Condition:
     return found_first(select(col(Chunk.id)).where(*here).order_by(col(Chunk.state), col(Chunk.not_after)))
 
 
-def advance(session: Session, upload_id: int, now: datetime) -> None:
-    """Move an upload on as far as its chunks and lists have come. Takes its lock."""
-    of_this = col(Upload.id) == upload_id
-    upload = lock(session, upload_id)
-    if upload.state == UploadState.CANCELLED:
-        cancel_unsent(session, upload_id, now)
-    busy = unsettled(upload_id, *CHUNK_BUSY)
-    is_busy = bool(session.scalar(select(busy)))
-    if not is_busy:
-        move_uploads(session, "all_submitted", of_this, ~busy)
-    elif upload.state == UploadState.DIALING:
-        move_uploads(session, "more_to_submit", of_this, busy)
-    _close_empty_lists(session, upload_id)
-    if upload.state in UPLOAD_GOES_ON and upload.job.get("pilot") and pilots.is_over(session, upload_id):
-        block(session, Blocked.PILOT, pilots.told(session, upload), of_this)
-    if is_busy:
-        return
-    done = and_(~unsettled(upload_id, *CHUNK_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED), ~_open_list(upload_id))
-    move_uploads(session, "finish", of_this, done, ended_at=now)
-    cancelled = (col(Upload.state) == UploadState.CANCELLED, LIVE)
-    change(session, Upload, of_this, *cancelled, done, ended_at=now)
-
-
-def _open_list(upload_id: int) -> Any:
-    return exists().where(col(CallList.upload_id) == upload_id, col(CallList.state) != ListState.FINISHED)
-
-
-def _close_empty_lists(session: Session, upload_id: int) -> None:
-    """A list in which nothing lies and nothing will lie has nothing to wait for."""
-    lists.finish_list(session, col(CallList.upload_id) == upload_id, ~_holding())
-
-
-def _empty_list(upload_id: Any) -> Any:
-    return exists().where(col(CallList.upload_id) == upload_id, col(CallList.state) != ListState.FINISHED, ~_holding())
-
-
-def _holding() -> Any:
-    """Of a list: something lies in it, or may come to."""
-    may_hold = (*CHUNK_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED)
-    here = (col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(may_hold))
-    return found_first(select(col(Chunk.id)).where(*here).order_by(col(Chunk.state), col(Chunk.seq)))
-
-
 def counts(session: Session, upload: Upload) -> dict[str, int]:
     """Contacts by what became of them; the values other than `total` add up to `total`."""
-    query = (
-        select(col(Chunk.state), col(Chunk.in_question), func.sum(col(Chunk.rows)), func.sum(col(Chunk.missing)))
-        .where(col(Chunk.upload_id) == upload.id)
-        .group_by(col(Chunk.state), col(Chunk.in_question))
-    )
     found = dict.fromkeys(_COUNTED.values(), 0)
     missing = 0
-    for state, in_question, rows, short in session.execute(query):
+    for state, in_question, rows, short in session.connection().execute(*_rows_by_state(upload.id)):
         counted = _COUNTED[ChunkState(state)]
         found["unknown" if in_question and counted == "waiting" else counted] += int(rows)
         missing += int(short) if counted == "accepted" else 0
@@ -309,6 +298,13 @@ def counts(session: Session, upload: Upload) -> dict[str, int]:
     found["refused"] += missing
     found["suppressed"] += upload.suppressed
     return {"total": upload.total, "rejected": upload.rejected, "duplicate": upload.duplicate, **found}
+
+
+@once
+def _rows_by_state(upload_id: int) -> Select[str, bool, int, int]:
+    sums = (func.sum(col(Chunk.rows)), func.sum(col(Chunk.missing)))
+    query = select(col(Chunk.state), col(Chunk.in_question), *sums).where(col(Chunk.upload_id) == upload_id)
+    return query.group_by(col(Chunk.state), col(Chunk.in_question))
 
 
 _COUNTED = {
@@ -323,26 +319,3 @@ _COUNTED = {
     ChunkState.UNKNOWN: "unknown",
     ChunkState.REVIEW: "unknown",
 }
-
-
-def standing(session: Session) -> list[int]:
-    """Uploads that could move on and for which nobody rang: the task that should have moved them died."""
-    return list(session.scalars(STANDING))
-
-
-def _standing() -> Select[int]:
-    live = col(Upload.ended_at).is_(None)
-    on_way = col(Upload.state).in_([UploadState.SUBMITTING, UploadState.DIALING])
-    idle = ~unsettled(col(Upload.id), *CHUNK_BUSY)
-    done = ~unsettled(col(Upload.id), *CHUNK_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED)
-    could = or_(
-        and_(on_way, done),
-        and_(col(Upload.state) == UploadState.SUBMITTING, idle),
-        and_(on_way, pilots.over(col(Upload.id))),
-    )
-    unsent, empty = unsettled(col(Upload.id), *CHUNK_WAITING), _empty_list(col(Upload.id))
-    cancelled = and_(col(Upload.state) == UploadState.CANCELLED, or_(done, unsent, empty))
-    return select(col(Upload.id)).where(live, or_(could, cancelled))
-
-
-STANDING = _standing()

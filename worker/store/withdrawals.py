@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, Update, exists, select, update
 from sqlmodel import Session, col
 
 from worker.models import Chunk, Outcome, Withdrawal
 from worker.states import Disposition, WithdrawalState
-from worker.store.arrows import Condition, Moment, change, insert
+from worker.store.arrows import Condition, Moment, change, insert, run
+from worker.store.once import once
 
 if TYPE_CHECKING:
     import polars as pl
@@ -91,7 +92,13 @@ def holds() -> Condition:
 
 def soon(session: Session, chunk_id: int) -> None:
     """The chunk has come to rest: what is wanted of it can be carried out."""
-    change(session, Withdrawal, WANTED, col(Withdrawal.chunk_id) == chunk_id, again_at=col(Withdrawal.asked_at))
+    run(session, *_soon(chunk_id))
+
+
+@once
+def _soon(chunk_id: int) -> Update:
+    wanted = update(Withdrawal).where(WANTED, col(Withdrawal.chunk_id) == chunk_id)
+    return wanted.values(again_at=col(Withdrawal.asked_at))
 
 
 def end(

@@ -1,0 +1,128 @@
+"""Claims: which chunk may be sent now, and taking it, so that one worker at a time sends one chunk of a list."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningUpdate
+from sqlmodel import Session, col
+
+from worker.models import CallList, Chunk
+from worker.states import CHUNK_BUSY, ChunkState, UploadState
+from worker.store import gates, lists, uploads, withdrawals
+from worker.store.arrows import AS_CHANGED, chunk_arrow, found_first, new_token
+from worker.store.once import once
+
+
+def due(now: datetime) -> tuple[Any, ...]:
+    """Conditions of a chunk that may be sent at this moment."""
+    return (
+        col(Chunk.state) == ChunkState.READY,
+        col(Chunk.not_before) <= now,
+        col(Chunk.not_after) > now,
+        or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now),
+        ~withdrawals.holds(),
+        col(Chunk.uncompared_since).is_(None),
+        ~col(Chunk.in_question),
+    )
+
+
+def claim(
+    session: Session,
+    call_list: CallList,
+    now: datetime,
+    *,
+    lease: float,
+    deadline: float,
+    carries: Callable[[CallList], bool] = lambda _: True,
+    since: datetime | None = None,
+) -> tuple[Chunk, CallList] | None:
+    """Claim the next due chunk of a list whose runner we are; None where there is none, or where something holds it.
+
+    Upload and list are locked first, so claims of one list come one after another; a second chunk in flight is refused
+    by the database's own index. We stay the runner for `lease` seconds. `deadline` is in seconds from now. `carries`:
+    whether contacts travel in the request that makes a list. `since`: nothing that started before is claimed.
+    """
+    state, account = uploads.hold(session, call_list.upload_id)
+    if state != UploadState.SUBMITTING:
+        return None
+    held = lists.extend_open_run(session, call_list, now, lease)
+    if held is None or not _may_send(session, held):
+        return None
+    following = _following(held.id, account, now) if since is None else _young(held.id, account, now, since)
+    chosen = session.connection().execute(*following).scalar()
+    if chosen is None:
+        return None
+    creates = held.reference is None and carries(held)
+    taken = _take(session, chosen, creates, now, lease, deadline)
+    return None if taken is None else (taken, held)
+
+
+@once
+def _following(list_id: int, account: str, now: datetime) -> Select[int]:
+    free = (*due(now), ~gates.being_compared(account))
+    return select(col(Chunk.id)).where(col(Chunk.list_id) == list_id, *free).order_by(col(Chunk.seq)).limit(1)
+
+
+@once
+def _young(list_id: int, account: str, now: datetime, since: datetime) -> Select[int]:
+    free = (*due(now), ~gates.being_compared(account), col(Chunk.not_before) >= since)
+    return select(col(Chunk.id)).where(col(Chunk.list_id) == list_id, *free).order_by(col(Chunk.seq)).limit(1)
+
+
+def outdated(session: Session, list_id: int, now: datetime, since: datetime) -> Chunk | None:
+    """The next chunk of a list that might be sent now, and started before `since`.
+
+    None that waits: for its next try, or to be compared with the do-not-call list.
+    """
+    late_one = (col(Chunk.state) == ChunkState.READY, col(Chunk.not_before) < since, col(Chunk.not_after) > now)
+    waits_not = (or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now), col(Chunk.uncompared_since).is_(None))
+    query = select(Chunk).where(col(Chunk.list_id) == list_id, *late_one, *waits_not).order_by(col(Chunk.seq)).limit(1)
+    return session.scalars(query).first()
+
+
+def _take(session: Session, chunk_id: int, creates: bool, now: datetime, lease: float, deadline: float) -> Chunk | None:
+    until, deadline_at = now + timedelta(seconds=lease), now + timedelta(seconds=deadline)
+    values = {"token": new_token(), "lease_until": until, "deadline_at": deadline_at, "creates": creates}
+    statement, given = _claim(chunk_id, now)
+    try:
+        with session.begin_nested():
+            return session.scalars(statement, {**given, **values}, execution_options=AS_CHANGED).one_or_none()
+    except IntegrityError:  # another chunk of this list is in flight or in doubt
+        return None
+
+
+@once
+def _claim(chunk_id: int, now: datetime) -> ReturningUpdate[Chunk]:
+    claimed = chunk_arrow("claim", col(Chunk.id) == chunk_id, *due(now))
+    return claimed.values(attempts=col(Chunk.attempts) + 1, absent_at=None, partial_at=None).returning(Chunk)
+
+
+def next_in(session: Session, call_list: CallList, now: datetime, account: str) -> tuple[bool, bool, bool]:
+    """Whether a chunk of the list may be sent now, any of its upload is unsettled, and the provider failed lately."""
+    is_due, is_busy, has_failed = (
+        session.connection().execute(*_next_in(call_list.id, call_list.upload_id, account, now)).one()
+    )
+    return bool(is_due), bool(is_busy), bool(has_failed)
+
+
+@once
+def _next_in(list_id: int, upload_id: int, account: str, now: datetime) -> Select[bool, bool, bool]:
+    in_list = select(col(Chunk.id)).where(col(Chunk.list_id) == list_id, *due(now)).order_by(col(Chunk.seq))
+    busy = uploads.unsettled(upload_id, *CHUNK_BUSY)
+    return select(found_first(in_list), busy, gates.failed_lately(account))
+
+
+def _may_send(session: Session, call_list: CallList) -> bool:
+    """A create that waits for a person holds its list: it may exist already."""
+    if call_list.reference is not None:
+        return True
+    return session.connection().execute(*_doubtful_create(call_list.id)).first() is None
+
+
+@once
+def _doubtful_create(list_id: int) -> Select[int]:
+    in_review = (col(Chunk.list_id) == list_id, col(Chunk.state) == ChunkState.REVIEW, col(Chunk.creates))
+    return select(col(Chunk.id)).where(*in_review).limit(1)
