@@ -3,6 +3,7 @@
 Only a worker needs a context, and all that it stands on: beat and Flower know the tasks by their names alone.
 """
 
+import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ from worker.settings import load
 
 if TYPE_CHECKING:
     from worker.context import Context
+
+SWITCH = 0.001  # seconds: threads that wait for answers are to go on at once, whoever is computing meanwhile
 
 broker_guard.apply()
 heartbeat.apply()
@@ -70,6 +73,7 @@ def _forked(**_: Any) -> None:
 @worker_ready.connect
 def _works(sender: Any, **_: Any) -> None:
     if not sender.controller.pool_cls.__module__.endswith("prefork"):  # whose children do the work, and tell of it
+        sys.setswitchinterval(SWITCH)
         _measure()
 
 

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, or_, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, col
 
@@ -42,8 +41,9 @@ def claim(
     """Claim the next due chunk of a list whose runner we are; None where there is none, or where something holds it.
 
     Upload and list are locked first, so claims of one list come one after another; a second chunk in flight is refused
-    by the database's own index. We stay the runner for `lease` seconds. `deadline` is in seconds from now. `carries`:
-    whether contacts travel in the request that makes a list. `since`: nothing that started before is claimed.
+    by the database's own index, and the whole transaction with it (IntegrityError). We stay the runner for `lease`
+    seconds. `deadline` is in seconds from now. `carries`: whether contacts travel in the request that makes a list.
+    `since`: nothing that started before is claimed.
     """
     state, account = uploads.hold(session, call_list.upload_id)
     if state != UploadState.SUBMITTING:
@@ -87,11 +87,7 @@ def _take(session: Session, chunk_id: int, creates: bool, now: datetime, lease: 
     until, deadline_at = now + timedelta(seconds=lease), now + timedelta(seconds=deadline)
     values = {"token": new_token(), "lease_until": until, "deadline_at": deadline_at, "creates": creates}
     statement, given = _claim(chunk_id, now)
-    try:
-        with session.begin_nested():
-            return session.scalars(statement, {**given, **values}, execution_options=AS_CHANGED).one_or_none()
-    except IntegrityError:  # another chunk of this list is in flight or in doubt
-        return None
+    return session.scalars(statement, {**given, **values}, execution_options=AS_CHANGED).one_or_none()
 
 
 @once
