@@ -12,12 +12,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, Update, and_, bindparam, exists, func, or_, select, true, update
+from sqlalchemy import CTE, Select, Update, and_, bindparam, exists, func, or_, select, true, update
 from sqlmodel import Session, col
 
 from worker.models import Callback, CallList, Chunk, Gate, Upload
 from worker.states import CHUNK_BUSY, UPLOAD_GOES_ON, CallbackState, ChunkState, ListState, UploadState
-from worker.store import chunks, gates, lists, progress, restored, withdrawals
+from worker.store import chunks, gates, lists, progress, restored, uploads, withdrawals
 from worker.store.arrows import NOW, Moment, run
 from worker.store.once import once
 
@@ -118,16 +118,20 @@ def _ready(now: Moment) -> tuple[Any, ...]:
 
 def _lets_send(now: Moment) -> tuple[Any, ...]:
     """Of a list with its upload and gate: no chunk of it is held back."""
+    return *_open(), *_lets_lists_send(now)
+
+
+def _open() -> tuple[Any, ...]:
+    """Of a list: it takes contacts."""
     other = Chunk.__table__.alias("other")  # type: ignore[attr-defined]
     in_doubt = exists().where(other.c.list_id == col(CallList.id), other.c.state == ChunkState.UNKNOWN)
-    return (
-        col(Upload.state) == UploadState.SUBMITTING,
-        col(CallList.state) != ListState.STOPPED,
-        ~col(CallList.stop_wanted),
-        _quiet(Gate.throttled_until, now),
-        ~in_doubt,
-        col(Gate.listed_since).is_(None),
-    )
+    return col(CallList.state) != ListState.STOPPED, ~col(CallList.stop_wanted), ~in_doubt
+
+
+def _lets_lists_send(now: Moment) -> tuple[Any, ...]:
+    """Of an upload with its gate."""
+    submitting = (uploads.LIVE, col(Upload.state) == UploadState.SUBMITTING)  # what has ended is not even looked at
+    return *submitting, _quiet(Gate.throttled_until, now), col(Gate.listed_since).is_(None)
 
 
 def _uploads(session: Session, query: Select[int, str], now: datetime, rung: float) -> list[str]:
@@ -193,21 +197,33 @@ def _intakes() -> Select[int, str]:
 
 
 def _submissions() -> Select[Any]:
-    """The chunks are gone through once and for all: a planner that takes the lists for few would do it for each."""
+    """In three steps, each gone through once: a planner that takes the lists, or the uploads, for few would go through
+    the chunks for each of them."""
     soon = (col(Chunk.not_before) <= HORIZON, _quiet(Chunk.retry_at, NOW))
     start = func.coalesce(col(Chunk.retry_at), col(Chunk.not_before), type_=NOW.type).label("start")
-    ready = select(col(Chunk.list_id), start).where(*_ready(NOW), *soon).cte("ready").prefix_with("MATERIALIZED")
+    ready = _step("ready", select(col(Chunk.list_id), start).where(*_ready(NOW), *soon))
     first = func.min(ready.c.start, type_=NOW.type).label("at")
-    once = select(ready.c.list_id, first).group_by(ready.c.list_id).subquery("first")
-    at, rung_until = once.c.at, col(CallList.rung_until)
-    return (
-        select(col(CallList.id), at.label("at"), _place(at, CallList.id), rung_until.label("rung"))
-        .select_from(once)
-        .join(CallList, col(CallList.id) == once.c.list_id)
-        .join(Upload, col(Upload.id) == col(CallList.upload_id))
-        .join(Gate, col(Gate.account) == col(Upload.account), isouter=True)
-        .where(*_lets_send(NOW), or_(col(CallList.token).is_(None), col(CallList.lease_until) < NOW))
+    once = _step("first", select(ready.c.list_id, first).group_by(ready.c.list_id))
+    free = or_(col(CallList.token).is_(None), col(CallList.lease_until) < NOW)
+    columns: tuple[Any, ...] = (
+        col(CallList.id),
+        col(CallList.upload_id),
+        col(CallList.rung_until).label("rung"),
+        once.c.at,
     )
+    of_lists = select(*columns).join(once, once.c.list_id == col(CallList.id)).where(*_open(), free)
+    listed = _step("listed", of_lists)
+    place = func.row_number().over(partition_by=listed.c.upload_id, order_by=(listed.c.at, listed.c.id))
+    return (
+        select(listed.c.id, listed.c.at, place.label("place"), listed.c.rung)
+        .join(Upload, col(Upload.id) == listed.c.upload_id)
+        .join(Gate, col(Gate.account) == col(Upload.account), isouter=True)
+        .where(*_lets_lists_send(NOW))
+    )
+
+
+def _step(name: str, query: Select[*tuple[Any, ...]]) -> CTE:
+    return query.cte(name).prefix_with("MATERIALIZED")
 
 
 def _checks() -> Select[int, int]:

@@ -73,10 +73,11 @@ def _questions() -> Select[int, int]:
     other = aliased(Chunk)
     in_doubt = [ChunkState.CLAIMED, ChunkState.UNKNOWN]
     busy = exists().where(col(other.list_id) == col(Chunk.list_id), col(other.state).in_(in_doubt))
-    given_up = and_(col(Chunk.state) == ChunkState.STAGED, col(Upload.state) == UploadState.CANCELLED)
+    # Asked of each chunk and not joined: SQLite might begin with the uploads, and go through all their chunks.
+    cancelled = exists().where(col(Upload.id) == col(Chunk.upload_id), col(Upload.state) == UploadState.CANCELLED)
+    given_up = and_(col(Chunk.state) == ChunkState.STAGED, cancelled)
     return (
         select(col(Chunk.list_id), col(Chunk.id))
-        .join(Upload, col(Upload.id) == col(Chunk.upload_id))
         .where(IN_QUESTION, or_(col(Chunk.state) == ChunkState.READY, given_up), ~busy)
         .order_by(col(Chunk.list_id).desc(), col(Chunk.seq).desc())
     )
