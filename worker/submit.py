@@ -118,24 +118,25 @@ def submit_next(ctx: Context, upload: Upload, call_list: CallList) -> Next:
         answer = _send(ctx, claimed)
     telemetry.emit("submit.answered", upload=upload.ulid, chunk=claimed.chunk.seq, answer=type(answer).__name__)
     with ctx.db.write() as session:
-        following = _settle(ctx, session, claimed, answer)
+        uploads.hold(session, upload.id)
+        now = ctx.db.now(session)
+        following = _settle(ctx, session, claimed, answer, now)
         if isinstance(answer, ProviderError):
-            progress.advance(session, upload.id, ctx.db.now(session))
+            progress.advance(session, upload.id, now)
             is_news = True
         else:
-            following, is_news = _go_on(ctx, session, claimed, following)
+            following, is_news = _go_on(session, claimed, following, now)
     if is_news:
         accounts.judge(ctx, upload.account, answer)
     telemetry.emit("submit.settled", **facts, account=upload.account, answer=type(answer).__name__)
     return following
 
 
-def _go_on(ctx: Context, session: Session, claimed: Claimed, following: Next) -> tuple[Next, bool]:
+def _go_on(session: Session, claimed: Claimed, following: Next, now: datetime) -> tuple[Next, bool]:
     """After a chunk was taken: whether another one is due, and whether the answer is news of a provider that failed.
 
     Where nothing is left to be sent the upload moves on.
     """
-    now = ctx.db.now(session)
     is_due, is_busy, has_failed = claims.next_in(session, claimed.call_list, now, claimed.upload.account)
     if not is_busy:
         progress.advance(session, claimed.upload.id, now)
@@ -214,10 +215,9 @@ def _send(ctx: Context, claimed: Claimed) -> Answer | Made:
     return retry.as_value(lambda: retry.sending(call, ctx.stopping, claimed.deadline))
 
 
-def _settle(ctx: Context, session: Session, claimed: Claimed, answer: Answer) -> Next:
-    """Complete the journal's line, then move the chunk along the arrow that the answer proves."""
-    uploads.hold(session, claimed.upload.id)
-    now, chunk = ctx.db.now(session), claimed.chunk
+def _settle(ctx: Context, session: Session, claimed: Claimed, answer: Answer, now: datetime) -> Next:
+    """Complete the journal's line, then move the chunk along the arrow that the answer proves. The upload is locked."""
+    chunk = claimed.chunk
     _note(session, claimed, answer, now)
     match answer:
         case Accepted():
