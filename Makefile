@@ -11,7 +11,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 export ROLLCALL_SDK_PYTHON := $(CURDIR)/$(SDK_VENV)/bin/python
 
-.PHONY: help setup demo test lint schema bench chaos clean
+.PHONY: help setup demo test lint schema bench load chaos clean
 
 help:
 	@echo "make setup   install everything into $(VENV) and $(SDK_VENV)"
@@ -19,6 +19,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make lint    ruff, mypy and import-linter"
 	@echo "make bench   measurements"
+	@echo "make load    a fleet under load, and plots of it: ROWS=1000000 UPLOADS=2"
 	@echo "make chaos   rounds of everything that can break: ROUNDS=100 SEED=1 KIND=crash|abroad|mixed|machine|fleet DATABASE=sqlite|postgres BROKER=valkey|rabbitmq"
 	@echo "make clean   remove what setup installed, and caches; state in .rollcall stays"
 
@@ -55,6 +56,12 @@ schema: $(VENV)/.installed
 
 bench: setup
 	$(BIN)/python -m pytest tests/benchmarks -s
+
+ROWS ?= 1000000
+UPLOADS ?= 2
+
+load: setup
+	$(BIN)/python -m tests.load --rows $(ROWS) --uploads $(UPLOADS)
 
 ROUNDS ?= 20
 SEED ?= 1

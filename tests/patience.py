@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable
 
 
-def until(met: Callable[[], object], within: float = 10, what: str = "it did not come about") -> None:
-    """Looks again and again until it is met; fails after `within` seconds, and says what was waited for."""
+def until(
+    met: Callable[[], object], within: float = 10, what: str = "it did not come about", every: float = 0.01
+) -> None:
+    """Looks `every` so many seconds until it is met; fails after `within` seconds, and says what was waited for."""
     give_up = time.monotonic() + within
     while not met():
         assert time.monotonic() < give_up, f"waited {within:g} s in vain: {what}"
-        time.sleep(0.01)
+        time.sleep(every)

@@ -58,8 +58,9 @@ class Database:
 
         `at_leisure`: somebody listens who may stop for as long as he likes, or files are read in between.
         """
-        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-        with self._connect(**snapshot) as connection:
+        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        # ended by COMMIT: a ROLLBACK makes psycopg forget every statement that it has prepared on this connection
+        with self._connect(**snapshot) as connection, connection.begin():
             if at_leisure and not self.is_sqlite:
                 connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             yield from self._session(connection)

@@ -1,14 +1,17 @@
 """One way of taking a file in, run in a process of its own: `python -m tests.benchmarks.measured WAY …` prints JSON."""
 
+import itertools
 import json
 import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+WHO = {"account_id": "1", "api_key": "sandbox"}
+POSTED = 10_000  # rows a request, as Rollcall sends them
 Work = Callable[[], dict[str, Any]]
 
 
@@ -51,32 +54,72 @@ def script(file: str, region: str, not_called: str, folder: str) -> Work:
         import csv
 
         import numpy as np
-        import phonenumbers
 
         avoided = {f"+{number}" for number in np.load(not_called).tolist()}
-        seen: set[str] = set()
-        total = 0
+        total = sent = 0
         with open(file, newline="") as source, open(f"{folder}.csv", "w", newline="") as out:
             reader = csv.DictReader(source)
             writer = csv.DictWriter(out, reader.fieldnames or [])
             writer.writeheader()
             began = time.perf_counter()
-            for row in reader:
+            for row in by_hand(reader, region, avoided):
                 total += 1
-                try:
-                    number = phonenumbers.parse(row["phone"], region or None)
-                except phonenumbers.NumberParseException:
-                    continue
-                if not phonenumbers.is_valid_number(number):
-                    continue
-                e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-                if e164 not in seen and e164 not in avoided:
-                    seen.add(e164)
-                    writer.writerow({**row, "phone": e164})
+                if row:
+                    sent += 1
+                    writer.writerow(row)
             took = time.perf_counter() - began
-        return {"total": total, "sent": len(seen), "loop": took}
+        return {"total": total, "sent": sent, "loop": took}
 
     return work
+
+
+def sender(file: str, region: str, url: str) -> Work:
+    """The same, and each 10,000 of them are posted as a list of their own."""
+
+    def work() -> dict[str, Any]:
+        import csv
+        import io
+
+        import httpx
+
+        total = sent = 0
+        with open(file, newline="") as source, httpx.Client(timeout=60) as client:
+            reader = csv.DictReader(source)
+            began = time.perf_counter()
+            rows = by_hand(reader, region, set())
+            while some := list(itertools.islice(rows, POSTED)):
+                good = [row for row in some if row]
+                text = io.StringIO()
+                writer = csv.DictWriter(text, reader.fieldnames or [])
+                writer.writeheader()
+                writer.writerows(good)
+                files = {"file_content": ("list.csv", text.getvalue().encode())}
+                answer = client.post(url, data=WHO, files=files)
+                assert answer.json()["count"] == len(good)
+                total, sent = total + len(some), sent + len(good)
+            took = time.perf_counter() - began
+        return {"total": total, "sent": sent, "loop": took}
+
+    return work
+
+
+def by_hand(rows: Iterable[dict[str, str]], region: str, avoided: set[str]) -> Iterator[dict[str, str] | None]:
+    """Each row with its number in E.164; None where it cannot be called, comes again, or is to be left alone."""
+    import phonenumbers
+
+    seen: set[str] = set()
+    for row in rows:
+        try:
+            number = phonenumbers.parse(row["phone"], region or None)
+        except phonenumbers.NumberParseException:
+            yield None
+            continue
+        e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        if not phonenumbers.is_valid_number(number) or e164 in seen or e164 in avoided:
+            yield None
+            continue
+        seen.add(e164)
+        yield {**row, "phone": e164}
 
 
 def polars(file: str, region: str, not_called: str, folder: str) -> Work:
@@ -108,7 +151,7 @@ def forget(file: str) -> None:
 
 
 def main(way: str, times: str, file: str, *others: str) -> None:
-    work = {"intake": intake, "script": script, "polars": polars}[way](file, *others)  # type: ignore[operator]
+    work = {"intake": intake, "script": script, "sender": sender, "polars": polars}[way](file, *others)  # type: ignore[operator]
     forget(file)
     runs = []
     for _ in range(int(times)):

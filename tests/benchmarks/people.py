@@ -91,11 +91,15 @@ def _shuffled(written: pl.Series, digits: pl.Series, count: int) -> tuple[pl.Ser
 def write(path: Path, phones: tuple[pl.Series, pl.Series], not_called: Path) -> None:
     """A file of these numbers, and a do-not-call list of `LISTED` others with one in a hundred of these."""
     written, digits = phones
+    write_people(path, written)
+    np.save(not_called, _not_called(digits.to_numpy()))
+
+
+def write_people(path: Path, written: pl.Series, first: int = 0) -> None:
+    """A file of these numbers; people are counted from `first` on, so that no two files need be the same."""
     with path.open("wb") as file:
         for at in range(0, len(written), AT_A_TIME):
-            part = written.slice(at, AT_A_TIME)
-            _people(part, at).write_csv(file, include_header=at == 0)
-    np.save(not_called, _not_called(digits.to_numpy()))
+            _people(written.slice(at, AT_A_TIME), first + at).write_csv(file, include_header=at == 0)
 
 
 def _not_called(digits: Ints) -> Ints:

@@ -124,17 +124,19 @@ def set_up(
     timing: Mapping[str, float] = TIMING,
     speed: float = 600,
     broker: str = "valkey",
+    provider: str = "sandbox",
 ) -> Iterator[Ground]:
-    """A sandbox and a broker are running, and nobody works yet: `fleet.start_workers()` is left to the test.
+    """A provider and a broker are running, and nobody works yet: `fleet.start_workers()` is left to the test.
 
     `config` is the text of rollcall.toml, with {url} for the provider; `speed` in provider seconds a second;
-    `broker` is valkey or rabbitmq.
+    `broker` is valkey or rabbitmq; `provider` is the module that stands in for one.
     """
     with databases(folder, server) as url, fleet(folder) as running, pytest.MonkeyPatch.context() as patch:
-        sandbox, home = running.start_sandbox("--speed", f"{speed:g}"), folder / "home"
+        told_speed = ["--speed", f"{speed:g}"] if provider == "sandbox" else []
+        address, home = running.start_provider(provider, *told_speed), folder / "home"
         carries = Rabbit(folder / "rabbit", running) if broker == "rabbitmq" else Valkey(home, running)
         told = folder / "rollcall.toml"
-        told.write_text(config.format(url=sandbox))
+        told.write_text(config.format(url=address))
         running.env = {
             "ROLLCALL_HOME": str(home),
             "ROLLCALL_CONFIG": str(told),
@@ -146,5 +148,5 @@ def set_up(
         for name, value in running.env.items():
             patch.setenv(name, value)
         carries.start()
-        with producer.connect(load()) as ctx, httpx.Client(base_url=sandbox, timeout=60) as provider:
-            yield Ground(running, ctx, provider, carries)
+        with producer.connect(load()) as ctx, httpx.Client(base_url=address, timeout=60) as asked:
+            yield Ground(running, ctx, asked, carries)

@@ -126,8 +126,12 @@ class Fleet:
 
     def start_sandbox(self, *options: str) -> str:
         """A sandbox on a free port, and its address."""
+        return self.start_provider("sandbox", *options)
+
+    def start_provider(self, module: str, *options: str) -> str:
+        """What stands in for a provider, on a free port, and its address."""
         port = free_port()
-        member = self.start("sandbox", [sys.executable, "-m", "sandbox", "--port", str(port), *options])
+        member = self.start(module.rpartition(".")[2], [sys.executable, "-m", module, "--port", str(port), *options])
         member.wait_until_it_listens(port)
         return f"http://{LOOPBACK}:{port}"
 

@@ -19,12 +19,20 @@ from worker.db import Database
 from worker.errors import ConfigError, Unavailable
 from worker.models import Gate
 
+OFTEN = 10  # times after which psycopg has prepared a statement
+
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     made = Database(database_url)
     yield made
     made.dispose()
+
+
+@pytest.fixture
+def server_database(postgres_server: str, tmp_path: Path) -> Iterator[Database]:
+    with databases(tmp_path, postgres_server) as url, Database(url) as made:
+        yield made
 
 
 @pytest.fixture
@@ -55,6 +63,18 @@ class TestTransactions:
             put(session, "acme")
             assert accounts(database) == []
         assert accounts(database) == ["acme"]
+
+    def test_reading_leaves_nothing_behind(self, server_database: Database) -> None:
+        with pytest.raises(InternalError, match="read-only"), server_database.read() as session:
+            put(session, "acme")
+        assert accounts(server_database) == []
+
+    def test_what_was_prepared_outlives_a_reading(self, server_database: Database) -> None:
+        for _ in range(OFTEN):
+            accounts(server_database)
+        with server_database.read() as session:
+            prepared = session.execute(text("SELECT statement FROM pg_prepared_statements")).scalars()
+            assert any("FROM gate ORDER BY account" in statement for statement in prepared)
 
     def test_an_error_takes_everything_back(self, database: Database) -> None:
         def work(session: Session) -> None:
