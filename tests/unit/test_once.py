@@ -60,3 +60,8 @@ def test_none_equals_nothing(db: Database) -> None:
     with db, db.write() as session:
         gates.throttle(session, "a", NOW)
         assert run(session, *of_message("a", None)) == 0
+
+
+def test_none_is_refused_where_nobody_reckoned_with_it() -> None:
+    with pytest.raises(TypeError, match="of_message compares with None"):
+        of_message(None, "b")  # type: ignore[arg-type]

@@ -42,8 +42,9 @@ def others(session: Session, upload: Upload) -> list[Upload]:
 
 
 @once
-def _others(root_id: int, upload_id: int) -> Select[Upload]:
-    return select(Upload).where(_in(root_id), col(Upload.id) != upload_id).order_by(col(Upload.id))
+def _others(root_id: int, upload_id: int | None) -> Select[Upload]:
+    """A preview has no id: it differs from all."""
+    return select(Upload).where(_in(root_id), col(Upload.id).is_distinct_from(upload_id)).order_by(col(Upload.id))
 
 
 def chunks_taken(session: Session, upload: Upload) -> list[Chunk]:

@@ -4,7 +4,8 @@ same few thousands of times a second."""
 import inspect
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import Any, ParamSpec, TypeVar
+from types import NoneType
+from typing import Any, ParamSpec, TypeVar, get_args
 
 from sqlalchemy import Executable, bindparam
 
@@ -16,10 +17,12 @@ def once(make: Callable[Given, Statement]) -> Callable[Given, tuple[Statement, d
     """What `make` returns is made at the first call, of a placeholder for each argument; every call gives it, and the
     values of this call, as `Session.execute` takes the two.
 
-    So `make` may compare with an argument or write it, and nothing else: what it decides, it decides once for all. An
-    argument that is None equals nothing.
+    So `make` may compare with an argument or write it, and nothing else: what it decides, it decides once for all. None
+    equals nothing, so it is taken only where the argument's type says so (TypeError).
     """
-    names = [f"the_{name}" for name in inspect.signature(make).parameters]  # apart from the names of columns
+    asked = inspect.signature(make).parameters
+    names = [f"the_{name}" for name in asked]  # apart from the names of columns
+    may_be_none = {f"the_{name}" for name, one in asked.items() if NoneType in get_args(one.annotation)}
 
     @cache
     def made() -> Statement:
@@ -27,7 +30,9 @@ def once(make: Callable[Given, Statement]) -> Callable[Given, tuple[Statement, d
 
     @wraps(make)
     def given(*args: Given.args, **named: Given.kwargs) -> tuple[Statement, dict[str, Any]]:
-        values = dict(zip(names, args, strict=False))
-        return made(), values | {f"the_{name}": value for name, value in named.items()}
+        values = dict(zip(names, args, strict=False)) | {f"the_{name}": value for name, value in named.items()}
+        if any(value is None and name not in may_be_none for name, value in values.items()):
+            raise TypeError(f"{make.__name__} compares with None, which equals nothing")
+        return made(), values
 
     return given
