@@ -128,7 +128,9 @@ def _server(url: str) -> Engine:
         connection.execute(LIMITS, (f"{PATIENCE}s", f"{ABANDONED}s"))
         connection.commit()
 
-    def given_back(_connection: object, record: ConnectionPoolEntry) -> None:
+    def given_back(connection: Any, record: ConnectionPoolEntry) -> None:
+        if connection is not None:
+            connection.read_only = None  # not False: who makes a whole database read-only must be obeyed
         record.info["idle_since"] = time.monotonic()
 
     def taken(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:

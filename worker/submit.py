@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from worker import accounts, retime, retry, telemetry
@@ -148,7 +147,7 @@ def _claim(ctx: Context, upload: Upload, call_list: CallList) -> Claimed | None:
     """Claim the next chunk, and say so in the journal; None where there is none to be sent now."""
     try:
         return _claim_next(ctx, upload, call_list)
-    except IntegrityError:  # another chunk of this list is in flight or in doubt
+    except claims.InFlight:
         return None
 
 

@@ -76,6 +76,13 @@ class TestTransactions:
             prepared = session.execute(text("SELECT statement FROM pg_prepared_statements")).scalars()
             assert any("FROM gate ORDER BY account" in statement for statement in prepared)
 
+    def test_who_makes_a_database_read_only_is_obeyed(self, server_database: Database) -> None:
+        with server_database.write() as session:
+            session.execute(text("SET default_transaction_read_only = on"))  # as a reload of the server's settings does
+        assert accounts(server_database) == []
+        with pytest.raises(InternalError, match="read-only"), server_database.write() as session:
+            put(session, "acme")
+
     def test_an_error_takes_everything_back(self, database: Database) -> None:
         def work(session: Session) -> None:
             put(session, "acme")

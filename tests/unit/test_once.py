@@ -62,6 +62,11 @@ def test_none_equals_nothing(db: Database) -> None:
         assert run(session, *of_message("a", None)) == 0
 
 
+def test_what_is_no_column_is_refused(db: Database) -> None:
+    with db, db.write() as session, pytest.raises(TypeError, match="no column referense"):
+        run(session, *of_message("a", "b"), referense="c")
+
+
 def test_none_is_refused_where_nobody_reckoned_with_it() -> None:
     with pytest.raises(TypeError, match="of_message compares with None"):
         of_message(None, "b")  # type: ignore[arg-type]

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, ColumnElement, Executable, Select, Update, bindparam, update
+from sqlalchemy import BindParameter, ColumnElement, Select, Update, bindparam, update
 from sqlalchemy import insert as insert_into
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -17,6 +17,7 @@ from worker.models import Attempt, CallList, Chunk, Upload
 from worker.states import CHUNK_ARROWS, LIST_ARROWS, UPLOAD_ARROWS
 
 Condition = ColumnElement[bool]
+Row = TypeVar("Row", bound=SQLModel)
 
 # The time of a statement that is made once, given when it is executed.
 NOW: BindParameter[datetime] = bindparam("now", type_=Chunk.__table__.c.not_before.type)  # type: ignore[attr-defined]
@@ -42,9 +43,23 @@ def change(session: Session, table: type[SQLModel], *where: Condition, **values:
     return run(session, update(table).where(*where).values(**values), {})
 
 
-def run(session: Session, statement: Executable, given: dict[str, Any], **values: Any) -> int:
+def run(session: Session, statement: Update, given: dict[str, Any], **values: Any) -> int:
     """Run an UPDATE that was made once (`store.once`), with columns to set beside; returns how many rows changed."""
-    return int(session.connection().execute(statement, {**given, **values}).rowcount)
+    return int(session.connection().execute(statement, _both(statement, given, values)).rowcount)
+
+
+def changed(session: Session, statement: ReturningUpdate[Row], given: dict[str, Any], **values: Any) -> Row | None:
+    """Like `run`, for an UPDATE of one row that returns it: as it is then, None where it was not there."""
+    given = _both(statement, given, values)
+    return session.scalars(statement, given, execution_options=AS_CHANGED).one_or_none()
+
+
+def _both(statement: Update, given: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """SQLAlchemy leaves out without a word what is no column of the table."""
+    unknown = [name for name in values if name not in statement.table.c]
+    if unknown:
+        raise TypeError(f"there is no column {unknown[0]}")
+    return {**given, **values}
 
 
 def found_first(query: Select[int]) -> Condition:
@@ -104,13 +119,13 @@ def move_uploads(session: Session, arrow: str, *where: Condition, **values: Any)
 def run_uploads(
     session: Session,
     arrow: str,
-    statement: Executable,
+    statement: ReturningUpdate[int],
     given: dict[str, Any],
     said: Mapping[str, Any] = MappingProxyType({}),
     **values: Any,
 ) -> int:
     """Run an `upload_arrow`. Each upload that moved gets a line in the journal: by which arrow, and why."""
-    moved = session.connection().execute(statement, {**given, **values}).scalars().all()
+    moved = session.connection().execute(statement, _both(statement, given, values)).scalars().all()
     if moved:
         now = moment(session)
         why = {"step": "upload", "result": arrow, "code": said.get("code"), "message": said.get("message")}

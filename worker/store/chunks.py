@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from worker.models import CallList, Chunk, Upload
 from worker.states import AT_PROVIDER, CHUNK_WAITING, ChunkState, UploadState
 from worker.store import journal, uploads, withdrawals
-from worker.store.arrows import AS_CHANGED, NOW, change, chunk_arrow, move_chunks, new_token, run
+from worker.store.arrows import NOW, change, changed, chunk_arrow, move_chunks, new_token, run
 from worker.store.once import once
 
 DECIDED = "accepted_by_person"  # code of a chunk that no comparison questions again
@@ -103,9 +103,8 @@ def doubt_expired(session: Session, upload_id: int, now: datetime) -> int:
 
 def claim_check(session: Session, list_id: int, now: datetime, lease: float) -> Chunk | None:
     """Claim the chunk of this list that is in doubt; its request must be past its own deadline."""
-    statement, given = _claim_check(list_id, now)
-    values = {"check_token": new_token(), "check_lease_until": now + timedelta(seconds=lease)}
-    return session.scalars(statement, {**given, **values}, execution_options=AS_CHANGED).one_or_none()
+    until = now + timedelta(seconds=lease)
+    return changed(session, *_claim_check(list_id, now), check_token=new_token(), check_lease_until=until)
 
 
 @once

@@ -5,14 +5,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk
 from worker.states import CHUNK_BUSY, ChunkState, UploadState
 from worker.store import gates, lists, uploads, withdrawals
-from worker.store.arrows import AS_CHANGED, chunk_arrow, found_first, new_token
+from worker.store.arrows import changed, chunk_arrow, found_first, new_token
 from worker.store.once import once
+
+
+class InFlight(Exception):
+    """Another chunk of the list is in flight or in doubt; the transaction cannot go on."""
 
 
 def due(now: datetime) -> tuple[Any, ...]:
@@ -41,7 +46,7 @@ def claim(
     """Claim the next due chunk of a list whose runner we are; None where there is none, or where something holds it.
 
     Upload and list are locked first, so claims of one list come one after another; a second chunk in flight is refused
-    by the database's own index, and the whole transaction with it (IntegrityError). We stay the runner for `lease`
+    by the database's own index, and the whole transaction with it (InFlight). We stay the runner for `lease`
     seconds. `deadline` is in seconds from now. `carries`: whether contacts travel in the request that makes a list.
     `since`: nothing that started before is claimed.
     """
@@ -85,9 +90,11 @@ def outdated(session: Session, list_id: int, now: datetime, since: datetime) -> 
 
 def _take(session: Session, chunk_id: int, creates: bool, now: datetime, lease: float, deadline: float) -> Chunk | None:
     until, deadline_at = now + timedelta(seconds=lease), now + timedelta(seconds=deadline)
-    values = {"token": new_token(), "lease_until": until, "deadline_at": deadline_at, "creates": creates}
-    statement, given = _claim(chunk_id, now)
-    return session.scalars(statement, {**given, **values}, execution_options=AS_CHANGED).one_or_none()
+    values: dict[str, Any] = {"token": new_token(), "lease_until": until, "deadline_at": deadline_at}
+    try:
+        return changed(session, *_claim(chunk_id, now), creates=creates, **values)
+    except IntegrityError as error:
+        raise InFlight from error
 
 
 @once

@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
 from worker.states import CHUNK_SENT, CHUNK_WAITING, ListState
-from worker.store.arrows import AS_CHANGED, Condition, Moment, change, list_arrow, move_lists, new_token, run
+from worker.store.arrows import Condition, Moment, change, changed, list_arrow, move_lists, new_token, run
 from worker.store.once import once
 
 
@@ -47,20 +47,13 @@ def _of_upload(upload_id: int) -> Select[CallList]:
 def claim_run(session: Session, list_id: int, now: datetime, lease: float) -> CallList | None:
     """Become the runner of a list: one worker at a time drains it."""
     until = now + timedelta(seconds=lease)
-    return _as_changed(session, *_claim_run(list_id, now), token=new_token(), lease_until=until)
+    return changed(session, *_claim_run(list_id, now), token=new_token(), lease_until=until)
 
 
 @once
 def _claim_run(list_id: int, now: datetime) -> ReturningUpdate[CallList]:
     free = or_(col(CallList.token).is_(None), col(CallList.lease_until) < now)
     return update(CallList).where(col(CallList.id) == list_id, free).values(rung_until=None).returning(CallList)
-
-
-def _as_changed(
-    session: Session, statement: ReturningUpdate[CallList], given: dict[str, Any], **values: Any
-) -> CallList | None:
-    """UPDATE one list; returns it as it is then, None where it was not there."""
-    return session.scalars(statement, {**given, **values}, execution_options=AS_CHANGED).one_or_none()
 
 
 def extend_run(session: Session, call_list: CallList, now: datetime, lease: float) -> bool:
@@ -80,7 +73,7 @@ def extend_open_run(session: Session, call_list: CallList, now: datetime, lease:
     """Stay the runner of a list that takes contacts; returns it as it is, locked. None where it takes none, or where
     another worker runs it."""
     until = now + timedelta(seconds=lease)
-    return _as_changed(session, *_open_run(call_list.id, call_list.token), lease_until=until)
+    return changed(session, *_open_run(call_list.id, call_list.token), lease_until=until)
 
 
 @once
@@ -188,7 +181,7 @@ def unpolled(now: Moment) -> Condition:
 
 def claim_poll(session: Session, list_id: int, now: datetime, lease: float) -> CallList | None:
     until = now + timedelta(seconds=lease)
-    return _as_changed(session, *_claim_poll(list_id, now), poll_token=new_token(), poll_lease_until=until)
+    return changed(session, *_claim_poll(list_id, now), poll_token=new_token(), poll_lease_until=until)
 
 
 @once
