@@ -1,9 +1,9 @@
 """Statements that are made once are given their values each time."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import Select, Update, select, update
+from sqlalchemy import Select, Update, case, func, select, update
 from sqlmodel import col
 
 from worker.db import Database
@@ -60,6 +60,21 @@ def test_none_equals_nothing(db: Database) -> None:
     with db, db.write() as session:
         gates.throttle(session, "a", NOW)
         assert run(session, *of_message("a", None)) == 0
+
+
+@once
+def kept_or(latest: datetime) -> Update:
+    return update(Gate).values(hear_at=func.coalesce(col(Gate.hear_at), case((col(Gate.strikes) < 9, latest))))
+
+
+def test_a_time_that_stands_beside_no_column_is_written_as_any_other(db: Database) -> None:
+    east = NOW.astimezone(timezone(timedelta(hours=3)))
+    with db, db.write() as session:
+        gates.throttle(session, "a", NOW)
+        run(session, *kept_or(east))
+    with db.read() as session:
+        written = select(col(Gate.throttled_until), col(Gate.hear_at), col(Gate.throttled_until) == col(Gate.hear_at))
+        assert session.execute(written).one() == (NOW, NOW, True)
 
 
 def test_what_is_no_column_is_refused(db: Database) -> None:

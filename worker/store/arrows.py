@@ -15,12 +15,13 @@ from ulid import ULID
 
 from worker.models import Attempt, CallList, Chunk, Upload
 from worker.states import CHUNK_ARROWS, LIST_ARROWS, UPLOAD_ARROWS
+from worker.store.once import TIME
 
 Condition = ColumnElement[bool]
 Row = TypeVar("Row", bound=SQLModel)
 
 # The time of a statement that is made once, given when it is executed.
-NOW: BindParameter[datetime] = bindparam("now", type_=Chunk.__table__.c.not_before.type)  # type: ignore[attr-defined]
+NOW: BindParameter[datetime] = bindparam("now", type_=TIME)
 Moment = datetime | BindParameter[datetime]
 
 # Of an UPDATE that returns rows: they are what the database says, and no other object is looked at.
@@ -55,11 +56,15 @@ def changed(session: Session, statement: ReturningUpdate[Row], given: dict[str, 
 
 
 def _both(statement: Update, given: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """SQLAlchemy leaves out without a word what is no column of the table."""
-    unknown = [name for name in values if name not in statement.table.c]
+    return {**given, **checked(statement.table, values)}
+
+
+def checked(table: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """The values, each of which has a column (TypeError): SQLAlchemy leaves out without a word what has none."""
+    unknown = [name for name in values if name not in table.c]
     if unknown:
         raise TypeError(f"there is no column {unknown[0]}")
-    return {**given, **values}
+    return values
 
 
 def found_first(query: Select[int]) -> Condition:

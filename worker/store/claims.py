@@ -67,13 +67,16 @@ def claim(
 
 @once
 def _following(list_id: int, account: str, now: datetime) -> Select[int]:
-    free = (*due(now), ~gates.being_compared(account))
-    return select(col(Chunk.id)).where(col(Chunk.list_id) == list_id, *free).order_by(col(Chunk.seq)).limit(1)
+    return _next(list_id, account, now)
 
 
 @once
 def _young(list_id: int, account: str, now: datetime, since: datetime) -> Select[int]:
-    free = (*due(now), ~gates.being_compared(account), col(Chunk.not_before) >= since)
+    return _next(list_id, account, now).where(col(Chunk.not_before) >= since)
+
+
+def _next(list_id: int, account: str, now: datetime) -> Select[int]:
+    free = (*due(now), ~gates.being_compared(account))
     return select(col(Chunk.id)).where(col(Chunk.list_id) == list_id, *free).order_by(col(Chunk.seq)).limit(1)
 
 

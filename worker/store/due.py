@@ -19,12 +19,12 @@ from worker.models import Callback, CallList, Chunk, Gate, Upload
 from worker.states import CHUNK_BUSY, UPLOAD_GOES_ON, CallbackState, ChunkState, ListState, UploadState
 from worker.store import chunks, gates, lists, progress, restored, uploads, withdrawals
 from worker.store.arrows import NOW, Moment, run
-from worker.store.once import once
+from worker.store.once import TIME, once
 
 LIMIT = 500
 MOST = 8
 SHARE = 64  # lists of one upload that wait in a queue at a time
-HORIZON = bindparam("horizon", type_=NOW.type)
+HORIZON = bindparam("horizon", type_=TIME)
 
 
 class Due(NamedTuple):
@@ -173,9 +173,9 @@ def _quiet(column: Any, now: Moment) -> Any:
     return or_(col(column).is_(None), col(column) <= now)
 
 
-def _place(*order: Any) -> Any:
+def _place(upload_id: Any, *order: Any) -> Any:
     """Of a list: its place among those of its upload that are due."""
-    return func.row_number().over(partition_by=col(CallList.upload_id), order_by=order).label("place")
+    return func.row_number().over(partition_by=upload_id, order_by=order).label("place")
 
 
 def _shared(query: Select[Any]) -> Select[Any]:
@@ -200,9 +200,9 @@ def _submissions() -> Select[Any]:
     """In three steps, each gone through once: a planner that takes the lists, or the uploads, for few would go through
     the chunks for each of them."""
     soon = (col(Chunk.not_before) <= HORIZON, _quiet(Chunk.retry_at, NOW))
-    start = func.coalesce(col(Chunk.retry_at), col(Chunk.not_before), type_=NOW.type).label("start")
+    start = func.coalesce(col(Chunk.retry_at), col(Chunk.not_before), type_=TIME).label("start")
     ready = _step("ready", select(col(Chunk.list_id), start).where(*_ready(NOW), *soon))
-    first = func.min(ready.c.start, type_=NOW.type).label("at")
+    first = func.min(ready.c.start, type_=TIME).label("at")
     once = _step("first", select(ready.c.list_id, first).group_by(ready.c.list_id))
     free = or_(col(CallList.token).is_(None), col(CallList.lease_until) < NOW)
     columns: tuple[Any, ...] = (
@@ -213,9 +213,9 @@ def _submissions() -> Select[Any]:
     )
     of_lists = select(*columns).join(once, once.c.list_id == col(CallList.id)).where(*_open(), free)
     listed = _step("listed", of_lists)
-    place = func.row_number().over(partition_by=listed.c.upload_id, order_by=(listed.c.at, listed.c.id))
+    place = _place(listed.c.upload_id, listed.c.at, listed.c.id)
     return (
-        select(listed.c.id, listed.c.at, place.label("place"), listed.c.rung)
+        select(listed.c.id, listed.c.at, place, listed.c.rung)
         .join(Upload, col(Upload.id) == listed.c.upload_id)
         .join(Gate, col(Gate.account) == col(Upload.account), isouter=True)
         .where(*_lets_lists_send(NOW))
@@ -236,8 +236,8 @@ def _checks() -> Select[int, int]:
 def _polls() -> Select[Any]:
     live = (col(CallList.state) != ListState.FINISHED, col(CallList.reference).is_not(None), ~col(CallList.held))
     askable = or_(gates.in_reach(col(CallList.upload_id)), col(CallList.deadline_at) <= NOW)
-    at, rung_until = col(CallList.next_poll_at), col(CallList.poll_rung_until)
-    query = select(col(CallList.id), at.label("at"), _place(at, CallList.id), rung_until.label("rung"))
+    at, rung_until, of = col(CallList.next_poll_at), col(CallList.poll_rung_until), col(CallList.upload_id)
+    query = select(col(CallList.id), at.label("at"), _place(of, at, CallList.id), rung_until.label("rung"))
     return query.where(*live, at <= NOW, lists.unpolled(NOW), askable)
 
 
