@@ -22,21 +22,13 @@ PATIENCE = 300
 CHUNK_ROWS = 10
 WARM = 2.0  # seconds at either end that are not looked at: the first bells, and lists that are done
 # One line of 1,000 contacts is called for hours: no list comes to its end meanwhile.
-CONFIG = """
-[accounts.sandbox]
-url = "{url}"
-account_id = "1"
-api_key_env = "ROLLCALL_SANDBOX_KEY"
-options = {{ rule_id = 1, priority = 1, max_simultaneous = 1, num_attempts = 1 }}
-chunk_rows = 10
-requests_per_second = 10000
-"""
+ACCOUNT = {"chunk_rows": 10, "requests_per_second": 10_000}
 
 
 @contextmanager
 def submitting(folder: Path, server: str, *, workers: int, threads: int, uploads: int, chunks: int) -> Iterator[Ground]:
     """So many uploads are taken in, and submit workers of so many threads each begin to send them."""
-    with set_up(folder, server, config=CONFIG, timing={}, speed=1) as ground:
+    with set_up(folder, server, account=ACCOUNT, simultaneous=1, timing={}, speed=1) as ground:
         for number in range(uploads):
             file = folder / f"people-{number}.csv"
             numbers = some_numbers(chunks * CHUNK_ROWS, first=number * chunks * CHUNK_ROWS)

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 from tests.benchmarks import people
+from tests.benchmarks.conftest import Show
 from worker.up import INTAKE_ENV
 
 ROWS, MANY, FEW = 1_000_000, 10_000_000, 100_000
@@ -25,17 +26,7 @@ MB = 1_000_000
 BESIDE_POLARS = 2.5
 ROOM_ON_DISK = 5_000 * MB
 
-Show = Callable[[str], None]
 Phones = tuple[pl.Series, pl.Series]
-
-
-@pytest.fixture
-def show(capsys: pytest.CaptureFixture[str]) -> Show:
-    def print_line(line: str) -> None:
-        with capsys.disabled():
-            print(f"\n{line}", end="", flush=True)
-
-    return print_line
 
 
 @pytest.fixture

@@ -40,20 +40,12 @@ SEEDING = float(os.environ.get("LATENESS_SEEDING", "240"))  # seconds that takin
 EVERY, AFTERWARDS = 10, 300  # seconds between two looks at memory; seconds in which what is late is still sent
 WORKERS = [f"calls-{number}" for number in range(4)]  # the last one is not killed: its memory is looked at
 TIMING = {"LEASE": 15, "ETA_HORIZON": 15}
-CONFIG = """
-[accounts.sandbox]
-url = "{url}"
-account_id = "1"
-api_key_env = "ROLLCALL_SANDBOX_KEY"
-options = {{ rule_id = 1, priority = 1, max_simultaneous = 100, num_attempts = 1 }}
-settle = 12
-poll_fast = 60
-"""
+ACCOUNT = {"settle": 12, "poll_fast": 60}
 
 
 @pytest.fixture
 def ground(postgres_server: str, tmp_path: Path) -> Iterator[Ground]:
-    with set_up(tmp_path, postgres_server, config=CONFIG, timing=TIMING, speed=1) as ready:
+    with set_up(tmp_path, postgres_server, account=ACCOUNT, simultaneous=100, timing=TIMING, speed=1) as ready:
         yield ready
 
 

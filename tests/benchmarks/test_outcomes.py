@@ -7,13 +7,13 @@ The rival neither asks nor reads nor compares: its rows lie in a file, or in mem
 import os
 import sqlite3
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.benchmarks.conftest import seconds
 from tests.contract.backups import BINARIES, plain
 from tests.e2e.fleet import Fleet
 from tests.house import House, Provider
@@ -40,12 +40,6 @@ def provider(tmp_path: Path) -> Iterator[Provider]:
             yield Provider(url, client)
     finally:
         fleet.stop()
-
-
-def seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
 
 
 def called(house: House) -> int:

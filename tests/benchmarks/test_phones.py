@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
+from tests.benchmarks.conftest import Show
 from worker.intake.phones import Phones, kinds, patterns, plans
 from worker.intake.phones.asked import Library
 from worker.intake.phones.tables import World, home_table
@@ -60,34 +61,29 @@ def faster(cells: pl.Series, region: str | None) -> float:
     return theirs / ours
 
 
-def show(capsys: pytest.CaptureFixture[str], line: str) -> None:
-    with capsys.disabled():
-        print(f"\n{line}")
-
-
-def test_a_million_international_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_million_international_numbers(show: Show) -> None:
     each = [numbers_of(region, 50_000, PhoneNumberFormat.E164) for region in COUNTRIES]
     cells = pl.concat(each).unique().shuffle(seed=3)
     assert len(cells) > 990_000
     ratio = faster(cells, None)
     typed = seconds(lambda: kinds(Phones(None).read(cells))) / seconds(lambda: Phones(None).read(cells))
-    show(capsys, f"{len(cells)} E.164 numbers of 20 countries: {ratio:.0f} times as fast; types as well: {typed:.1f} x")
+    show(f"{len(cells)} E.164 numbers of 20 countries: {ratio:.0f} times as fast; types as well: {typed:.1f} x")
     assert ratio > 60
 
 
 @pytest.mark.parametrize("region", AT_HOME)
-def test_national_numbers(capsys: pytest.CaptureFixture[str], region: str) -> None:
+def test_national_numbers(show: Show, region: str) -> None:
     cells = numbers_of(region, 200_000, PhoneNumberFormat.NATIONAL).shuffle(seed=4)
     ratio = faster(cells, region)
-    show(capsys, f"{len(cells)} national numbers of {region}: {ratio:.0f} times as fast")
+    show(f"{len(cells)} national numbers of {region}: {ratio:.0f} times as fast")
     assert ratio > 30
 
 
-def test_the_first_cells(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_cells(show: Show) -> None:
     """Tables are made when a country is first met."""
     for kept in (patterns.read, plans.plan_of, plans.region_of, home_table):
         kept.cache_clear()
     keys = np.array([int(f"1{phonenumbers.country_code_for_region(region)}555555555") for region in COUNTRIES])
     ours = seconds(lambda: (World().read(keys), home_table("GB")))
-    show(capsys, f"the tables of 20 countries and of a region's own numbers: {ours:.2f} s of processor time, once")
+    show(f"the tables of 20 countries and of a region's own numbers: {ours:.2f} s of processor time, once")
     assert ours < 5

@@ -3,22 +3,14 @@
 `make bench` prints them. The bounds are wide: they catch a row-by-row loop, not a busy machine.
 """
 
-import time
-from collections.abc import Callable
-
 import httpx
 import pytest
 
+from tests.benchmarks.conftest import seconds
 from tests.house import House
 from worker import ingest, submit
 
 ROWS = 60_000
-
-
-def seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
 
 
 def report(capsys: pytest.CaptureFixture[str], what: str, ours: float, theirs: float) -> float:

@@ -10,17 +10,17 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.conftest import Show, seconds
 from tests.benchmarks.measured import WHO
-from tests.benchmarks.test_ratios import seconds
 from tests.chaos.ground import Ground, set_up
 from tests.databases import postgres
 from tests.load.crew import Crew
-from tests.load.run import CONFIG, Pusher
+from tests.load.run import ACCOUNT, SIMULTANEOUS, Pusher
 
 ROOT = Path(__file__).parents[2]
 ROWS = int(os.environ.get("UPLOAD_ROWS", "1000000"))
@@ -32,25 +32,22 @@ WARM = {"sink": 6, "sandbox": 2}
 BESIDE_CURL, BESIDE_SCRIPT = 3, 15  # what is wanted
 METHOD = "/platform_api/CreateCallList?rule_id=1&priority=1&max_simultaneous=10&num_attempts=1&name=by-hand&delimiter=,"
 
-Show = Callable[[str], None]
-
 
 @pytest.fixture(params=["tests.load.sink", "sandbox"], ids=["sink", "sandbox"])
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
     with (
         postgres(lasting=True) as server,
-        set_up(tmp_path, server, config=CONFIG, timing={}, speed=0, provider=request.param) as ready,
+        set_up(
+            tmp_path,
+            server,
+            account=ACCOUNT,
+            simultaneous=SIMULTANEOUS,
+            timing={},
+            speed=0,
+            provider=request.param,
+        ) as ready,
     ):
         yield ready
-
-
-@pytest.fixture
-def show(capsys: pytest.CaptureFixture[str]) -> Show:
-    def print_line(line: str) -> None:
-        with capsys.disabled():
-            print(f"\n{line}", end="", flush=True)
-
-    return print_line
 
 
 def by_curl(file: Path, url: str) -> float:

@@ -28,19 +28,14 @@ MORE = {"store_late": {"seconds": 0.5}, "throttle": {"retry_after": 0.2}}
 SLOWLY = {"fault": "slow", "share": 1, "methods": UPLOADING, "seconds": 0.2}  # time to strike in the middle
 # Everything is waited for as it is in earnest, only shorter: what a dead worker held is given up after three seconds.
 TIMING = {"LEASE": 3, "SWEEP_INTERVAL": 0.2, "RUNG": 0.5, "SLICE": 2, "BALANCE_EVERY": 5, "PROBE_EVERY": 1}
-CONFIG = """
-[accounts.sandbox]
-url = "{url}"
-account_id = "1"
-api_key_env = "ROLLCALL_SANDBOX_KEY"
-options = {{ rule_id = 1, priority = 1, max_simultaneous = 2000, num_attempts = 1 }}
-http_deadline = 1.0
-read_deadline = 5.0
-settle = 2.0
-poll_fast = 0.5
-poll_slow = 2.0
-chunk_rows = 100
-"""
+IMPATIENT = {
+    "http_deadline": 1.0,
+    "read_deadline": 5.0,
+    "settle": 2.0,
+    "poll_fast": 0.5,
+    "poll_slow": 2.0,
+    "chunk_rows": 100,
+}
 
 
 class Ground:
@@ -120,7 +115,8 @@ def set_up(
     folder: Path,
     server: str | None,
     *,
-    config: str = CONFIG,
+    account: Mapping[str, float] = IMPATIENT,
+    simultaneous: int = 2000,
     timing: Mapping[str, float] = TIMING,
     speed: float = 600,
     broker: str = "valkey",
@@ -128,15 +124,15 @@ def set_up(
 ) -> Iterator[Ground]:
     """A provider and a broker are running, and nobody works yet: `fleet.start_workers()` is left to the test.
 
-    `config` is the text of rollcall.toml, with {url} for the provider; `speed` in provider seconds a second;
-    `broker` is valkey or rabbitmq; `provider` is the module that stands in for one.
+    `account`: its settings in rollcall.toml; `simultaneous`: calls of a list at a time; `speed` in provider seconds a
+    second; `broker` is valkey or rabbitmq; `provider` is the module that stands in for one.
     """
     with databases(folder, server) as url, fleet(folder) as running, pytest.MonkeyPatch.context() as patch:
         told_speed = ["--speed", f"{speed:g}"] if provider == "sandbox" else []
         address, home = running.start_provider(provider, *told_speed), folder / "home"
         carries = Rabbit(folder / "rabbit", running) if broker == "rabbitmq" else Valkey(home, running)
         told = folder / "rollcall.toml"
-        told.write_text(config.format(url=address))
+        told.write_text(_config(address, account, simultaneous))
         running.env = {
             "ROLLCALL_HOME": str(home),
             "ROLLCALL_CONFIG": str(told),
@@ -150,3 +146,15 @@ def set_up(
         carries.start()
         with producer.connect(load()) as ctx, httpx.Client(base_url=address, timeout=60) as asked:
             yield Ground(running, ctx, asked, carries)
+
+
+def _config(url: str, account: Mapping[str, float], simultaneous: int) -> str:
+    lines = [
+        "[accounts.sandbox]",
+        f'url = "{url}"',
+        'account_id = "1"',
+        'api_key_env = "ROLLCALL_SANDBOX_KEY"',
+        f"options = {{ rule_id = 1, priority = 1, max_simultaneous = {simultaneous}, num_attempts = 1 }}",
+        *(f"{name} = {value}" for name, value in account.items()),
+    ]
+    return "\n".join(lines) + "\n"

@@ -5,23 +5,20 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from tests.chaos.ground import CONFIG, ROWS, TIMING, Ground, set_up
+from tests.chaos.ground import IMPATIENT, ROWS, TIMING, Ground, set_up
 from tests.patience import until
 from worker.redis_client import connect
 
 SENDING, READING = 1.5, 600.0  # seconds that the provider takes to answer
-PATIENT = {"http_deadline = 1.0": "http_deadline = 10.0", "read_deadline = 5.0": f"read_deadline = {READING}"}
+PATIENT = {**IMPATIENT, "http_deadline": 10, "read_deadline": READING}
 SLOWLY = {"fault": "slow", "share": 1, "methods": ["CreateCallList", "AppendToCallList"], "seconds": SENDING}
 WORKERS = ("calls", "intake", "beat")
 
 
 @pytest.fixture(scope="module")
 def ground(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    config = CONFIG
-    for before, now in PATIENT.items():
-        config = config.replace(before, now)
     folder = tmp_path_factory.mktemp("deployment")
-    with set_up(folder, postgres_server, config=config, timing={**TIMING, "LEASE": 12}) as ready:
+    with set_up(folder, postgres_server, account=PATIENT, timing={**TIMING, "LEASE": 12}) as ready:
         ready.fleet.start_workers()
         yield ready
 

@@ -20,16 +20,9 @@ LOOKING = 0.1  # seconds between two looks: each takes something from those who 
 STEPS = ("create", "append")
 ASK_NOW = "UPDATE call_list SET next_poll_at = CURRENT_TIMESTAMP"
 # An account as it is by itself, but for the provider's lines, and for when it is asked what became of everybody.
-CONFIG = """
-[accounts.sandbox]
-url = "{url}"
-account_id = "1"
-api_key_env = "ROLLCALL_SANDBOX_KEY"
-options = {{ rule_id = 1, priority = 1, max_simultaneous = 10000, num_attempts = 1 }}
-http_deadline = 30
-poll_fast = 86400
-poll_slow = 86400
-"""
+# Nobody asks for outcomes before the load does.
+ACCOUNT = {"http_deadline": 30, "poll_fast": 86400, "poll_slow": 86400}
+SIMULTANEOUS = 10_000
 
 
 @dataclass(frozen=True)
@@ -138,7 +131,7 @@ def load(folder: Path, server: str | None, crew: Crew, rows: int, many: int) -> 
 
     The provider's clock stands still until all have been accepted, so that calls are not what is measured.
     """
-    with set_up(folder, server, config=CONFIG, timing={}, speed=0) as ground:
+    with set_up(folder, server, account=ACCOUNT, simultaneous=SIMULTANEOUS, timing={}, speed=0) as ground:
         pusher = Pusher(ground, rows)
         crew.start(ground.fleet)
         watch = Watch(ground)
