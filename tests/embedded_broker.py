@@ -45,5 +45,6 @@ class EmbeddedBroker:
 
     def _spawn(self) -> None:
         with self._log.open("ab") as output:
-            told = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
-            self._process = subprocess.Popen(self._command, start_new_session=True, **told)
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]
+import boto3
 import httpx
 from moto.server import DomainDispatcherApplication, create_backend_app
-from s3fs import S3FileSystem  # type: ignore[import-untyped]
+from s3fs import S3FileSystem
 from werkzeug.serving import make_server
 
 Answering = Callable[[dict[str, Any], Any], Iterable[bytes]]

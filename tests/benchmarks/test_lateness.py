@@ -35,7 +35,7 @@ from worker.store import chunks, lists, uploads
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 MINUTES = float(os.environ.get("LATENESS_MINUTES", "3"))
 UPLOADS, STARTS, HOUR = 100, 1000, 3600
-DUE = {"reference": pl.String, "seq": pl.Int64, "start": pl.Datetime("us", "UTC")}
+DUE = {"reference": pl.String(), "seq": pl.Int64(), "start": pl.Datetime("us", "UTC")}
 SEEDING = float(os.environ.get("LATENESS_SEEDING", "240"))  # seconds that taking the files in may last
 EVERY, AFTERWARDS = 10, 300  # seconds between two looks at memory; seconds in which what is late is still sent
 WORKERS = [f"calls-{number}" for number in range(4)]  # the last one is not killed: its memory is looked at
@@ -123,7 +123,8 @@ def test_how_late_a_start_is(ground: Ground, tmp_path: Path, capsys: pytest.Capt
     assert invariants.look(ctx) == []
     looked = time.perf_counter() - began
     begin_work(ground.fleet, tmp_path)
-    end, kills, held = begin + MINUTES * 60, 0, []
+    end, kills = begin + MINUTES * 60, 0
+    held: list[dict[str, float]] = []
     while (now := time.time()) < end:
         if now > begin + 60 * (kills + 1):
             victim = members[WORKERS[kills % (len(WORKERS) - 1)]]

@@ -3,6 +3,8 @@
 `make bench` prints them. The bounds are wide: they catch a row-by-row loop, not a busy machine.
 """
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -33,7 +35,7 @@ def test_submission_against_bare_posts(small_house: House, capsys: pytest.Captur
 
 
 def post_all(client: httpx.Client, payloads: list[bytes]) -> None:
-    query = {"rule_id": 1, "priority": 1, "max_simultaneous": 1, "num_attempts": 1, "delimiter": ";"}
+    query: dict[str, Any] = {"rule_id": 1, "priority": 1, "max_simultaneous": 1, "num_attempts": 1, "delimiter": ";"}
     who = {"account_id": "1", "api_key": "sandbox"}
     for i, payload in enumerate(payloads):
         files = {"file_content": ("a.csv", payload)}

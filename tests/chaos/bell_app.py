@@ -24,7 +24,7 @@ app.conf.update(
 )
 
 
-@app.task(name="bell.hold")  # type: ignore[untyped-decorator]
+@app.task(name="bell.hold")
 def hold(started: str, release: str) -> None:
     """Keep a slot busy, and its message unacknowledged, until the test lets go."""
     Path(started).touch()
@@ -33,6 +33,6 @@ def hold(started: str, release: str) -> None:
         time.sleep(0.05)
 
 
-@app.task(name="bell.ring")  # type: ignore[untyped-decorator]
+@app.task(name="bell.ring")
 def ring(mark: str) -> None:
     Path(mark).touch()

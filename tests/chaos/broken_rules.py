@@ -31,7 +31,7 @@ from worker.providers import http
 from worker.settings import Timing
 from worker.states import ChunkState
 from worker.store import chunks, claims, lists
-from worker.store.arrows import change, new_token
+from worker.store.arrows import change, move_chunks, new_token
 
 LEASE = Timing().lease + 1
 
@@ -72,9 +72,7 @@ def claim_without_guard(patch: pytest.MonkeyPatch) -> None:
 
 def arrow_without_token(patch: pytest.MonkeyPatch) -> None:
     def settle(session: Session, arrow: str, chunk: Chunk, **values: Any) -> bool:
-        return bool(
-            chunks.move_chunks(session, arrow, col(Chunk.id) == chunk.id, token=None, lease_until=None, **values)
-        )
+        return bool(move_chunks(session, arrow, col(Chunk.id) == chunk.id, token=None, lease_until=None, **values))
 
     patch.setattr(chunks, "_settle", settle)
 

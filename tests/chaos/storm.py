@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
 
 from schedules.sweep import sweep
 from tests.chaos.bells import BadBroker
@@ -113,7 +114,9 @@ class Storm:
 
     def _meanwhile(self, event: str, fields: telemetry.Fields) -> None:
         """Somebody else acts at this moment: a person, or a worker that answers another bell."""
-        if self._deep or self.house.ctx.db.engine.pool.checkedout() or self.dice.random() >= MEANWHILE:
+        pool = self.house.ctx.db.engine.pool
+        assert isinstance(pool, QueuePool)
+        if self._deep or pool.checkedout() or self.dice.random() >= MEANWHILE:
             return
         self._deep = True
         try:

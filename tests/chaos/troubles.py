@@ -16,6 +16,7 @@ from tests.house import House
 
 LONGEST = 3900  # seconds: an outage of an hour, and a little
 STRANGER = "stranger"  # uuid of who was put into a list by somebody else
+Mend = Callable[[], object]
 
 
 def nobody_listens() -> str:
@@ -30,7 +31,7 @@ class Troubles:
 
     def __init__(self, house: House, dice: Random) -> None:
         self._house, self._dice = house, dice
-        self._mends: list[tuple[datetime, Callable[[], None]]] = []
+        self._mends: list[tuple[datetime, Mend]] = []
         self.made: Counter[str] = Counter()
 
     def befall(self) -> None:
@@ -50,15 +51,15 @@ class Troubles:
             mend()
         self._mends.clear()
 
-    def _money(self) -> Callable[[], None]:
+    def _money(self) -> Mend:
         self._house.provider.put("/balance", {"balance": 0})
-        return lambda: self._house.provider.put("/balance", {"balance": 100}) and None
+        return lambda: self._house.provider.put("/balance", {"balance": 100})
 
-    def _credential(self) -> Callable[[], None]:
+    def _credential(self) -> Mend:
         self._house.provider.put("/accounts/1", {"api_key": "another"})
-        return lambda: self._house.provider.put("/accounts/1", {"api_key": None}) and None
+        return lambda: self._house.provider.put("/accounts/1", {"api_key": None})
 
-    def _outage(self) -> Callable[[], None] | None:
+    def _outage(self) -> Mend | None:
         """Nobody listens at the provider's address."""
         right = self._house.provider.url
         if self._house.account.url != right:
@@ -70,7 +71,7 @@ class Troubles:
         self._house.account.url = url
         self._house.ctx.forget_connections()
 
-    def _file(self) -> Callable[[], None] | None:
+    def _file(self) -> Mend | None:
         """The object of a chunk that waits is missing, or is another one."""
         waiting = self._house.sql("SELECT digest FROM chunk WHERE state = 'ready' ORDER BY id")
         paths = [path for (digest,) in waiting for path in self._staged(digest)]
@@ -85,12 +86,12 @@ class Troubles:
         else:
             path.chmod(0o644)
             path.write_bytes(right[:-1])
-        return lambda: path.write_bytes(right) and None
+        return lambda: path.write_bytes(right)
 
     def _staged(self, digest: str) -> list[Path]:
         return list((self._house.ctx.settings.home / "staging").rglob(f"*{digest}*"))
 
-    def _same_name(self) -> Callable[[], None] | None:
+    def _same_name(self) -> Mend | None:
         """Somebody makes a list under the name of one of ours."""
         names = self._house.sql("SELECT name FROM call_list ORDER BY id")
         if not names:

@@ -130,8 +130,8 @@ class OldWorker(threading.Thread):
     def _options(self) -> dict[str, Any]:
         with self._db.read() as session:
             upload = self._tables["upload"]
-            job: dict[str, Any] = session.connection().scalar(select(upload.c.job).where(upload.c.ulid == self._ulid))
-        options: dict[str, Any] = job["options"]
+            query = select(upload.c.job).where(upload.c.ulid == self._ulid)
+            options: dict[str, Any] = session.connection().execute(query).scalar_one()["options"]
         return options
 
     def _settle(self, chunk: Row[Any], token: str, call_list: Row[Any], line: int, answer: Accepted) -> None:

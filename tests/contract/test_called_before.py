@@ -81,7 +81,8 @@ def test_two_files_that_are_read_at_the_same_time_call_nobody_twice(
     house.account.call_again_after = 7
     first = house.upload(some_numbers(100))
     second = house.upload(some_numbers(100, first=90), options={"priority": 3})
-    step, began = getattr(ingest, last), []
+    step = getattr(ingest, last)
+    began: list[int] = []
 
     def slowly(*given: Any, **named: Any) -> Any:
         taken = step(*given, **named)

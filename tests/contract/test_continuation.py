@@ -14,6 +14,7 @@ from worker.errors import InputError
 from worker.intake.correct import header_to_correct, rows_to_correct
 from worker.intake.dialect import Dialect
 from worker.intake.rejects import read_rejects
+from worker.intake.run import take_in
 from worker.job import Job
 from worker.models import Upload
 from worker.preview import Preview, preview
@@ -183,7 +184,7 @@ def test_while_one_of_the_family_is_read_the_next_waits(house: House, monkeypatc
     one, other = (
         go_on(house, first, corrected(house, first, some_numbers(3, first=at), f"{at}.csv")) for at in (10, 20)
     )
-    take_in, seen = ingest.take_in, []
+    seen: list[str] = []
 
     def slowly(*given: Any, **named: Any) -> Any:
         if not seen:
@@ -193,7 +194,7 @@ def test_while_one_of_the_family_is_read_the_next_waits(house: House, monkeypatc
             house.now = house.now.replace(hour=house.now.hour - 1)
         return take_in(*given, **named)
 
-    monkeypatch.setattr(ingest, "take_in", slowly)
+    monkeypatch.setattr("worker.ingest.take_in", slowly)
     house.lose_bells()
     ingest.ingest(house.ctx, one)
     assert seen == ["received"]

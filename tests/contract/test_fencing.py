@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
 
 from tests.house import House
 from worker import submit
 from worker.errors import NotSent, Refused, Unknown
-from worker.models import CallList, Upload
+from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Accepted
 from worker.states import CHUNK_ARROWS, ChunkState
 from worker.store import arrows, chunks, lists, uploads
@@ -61,8 +62,8 @@ def test_the_database_itself_refuses_a_second_chunk_in_flight(house: House) -> N
     with pytest.raises(IntegrityError), house.ctx.db.write() as session:
         arrows.change(
             session,
-            submit.Chunk,
-            submit.Chunk.seq == 2,  # type: ignore[arg-type]
+            Chunk,
+            col(Chunk.seq) == 2,
             state="claimed",
             token=arrows.new_token(),
             lease_until=house.now,

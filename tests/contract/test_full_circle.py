@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -23,7 +24,7 @@ def door(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("PLAZA_KEY", "sandbox")
     line = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{line.getsockname()[1]}"
-    usual = {"url": house.provider.url, "api_key_env": "PLAZA_KEY", "callback_secret_env": "PLAZA_KEY"}
+    usual: dict[str, Any] = {"url": house.provider.url, "api_key_env": "PLAZA_KEY", "callback_secret_env": "PLAZA_KEY"}
     usual |= {"http_deadline": 2, "chunk_rows": 100, "settle": 12, "poll_fast": 1, "poll_slow": 10}
     house.ctx.settings.public_url = url
     house.ctx.settings.accounts |= {

@@ -80,7 +80,7 @@ def fill(connection: Connection, first: int, last: int) -> None:
 
 def rows_read(plan: dict[str, Any]) -> float:
     """Rows that a plan and what lies below it went through, whether they were of use or not."""
-    each = (
+    each: float = (
         float(plan["Actual Rows"]) + plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Join Filter", 0)
     )
     return each * float(plan["Actual Loops"]) + sum(rows_read(below) for below in plan.get("Plans", []))

@@ -70,7 +70,7 @@ def test_it_tells_what_the_upload_then_does(house: House) -> None:
     known_numbers(house)
     house.account.chunk_rows = 3
     house.account.start = "verified"  # a list for each start
-    job = {"source": str(everything(house)), "pilot": 2}
+    job: dict[str, Any] = {"source": str(everything(house)), "pilot": 2}
     shown = told(house, **job)
     assert shown.rows == {"total": 15, "to_call": 9, "rejected": 3, "duplicate": 2, "suppressed": 1}
     assert shown.codes == {

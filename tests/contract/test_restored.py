@@ -9,6 +9,7 @@ from tests.contract.backups import restored, take
 from tests.house import START, House, adds_up, some_numbers
 from worker import control, ingest, submit, withdraw
 from worker.restored import restored_now
+from worker.store import families, lists, uploads
 
 ROWS = 450  # five chunks
 
@@ -17,17 +18,17 @@ def sent(house: House, ulid: str, chunks: int) -> None:
     """The first chunks go out, and no more."""
     ((list_id,),) = house.sql("SELECT l.id FROM call_list l JOIN upload u ON u.id = upload_id WHERE ulid = :u", u=ulid)
     with house.ctx.db.read() as session:
-        call_list = submit.lists.get(session, list_id)
-        upload = submit.uploads.by_ulid(session, ulid)
+        call_list = lists.get(session, list_id)
+        upload = uploads.by_ulid(session, ulid)
     assert call_list is not None
     assert upload is not None
     with house.ctx.db.write() as session:
-        run = submit.lists.claim_run(session, list_id, house.now, 60)
+        run = lists.claim_run(session, list_id, house.now, 60)
     assert run is not None
     for _ in range(chunks):
         submit.submit_next(house.ctx, upload, run)
     with house.ctx.db.write() as session:
-        submit.lists.release_run(session, run)
+        lists.release_run(session, run)
 
 
 def go_on(house: House, *ulids: str) -> list[dict[str, Any]]:
@@ -77,7 +78,7 @@ def test_a_file_that_had_not_been_read_is_read_again_and_looked_up(house: House,
     """And one that was being read: its reader is gone with the machine."""
     first, second = house.upload(ROWS), house.upload(some_numbers(150, first=ROWS))
     with house.ctx.db.write() as session:
-        ingest.families.claim_intake(session, second, house.now, 60)
+        families.claim_intake(session, second, house.now, 60)
     take(house, tmp_path / "backup")
     house.finish(first)
     with restored(house, tmp_path / "backup") as other:

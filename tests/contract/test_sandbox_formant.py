@@ -3,7 +3,7 @@
 import hmac
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -175,7 +175,7 @@ class TestErrors:
 
     def test_400_for_what_is_no_multipart(self, formant: Stage) -> None:
         for told in ({"json": {"agent_id": 456}}, {"data": {"agent_id": "456", "name": "x"}}, {}):
-            answer = formant.http.post("/v1/batch-call", headers=KEY, **told)  # type: ignore[arg-type]
+            answer = formant.http.post("/v1/batch-call", headers=KEY, **told)
             assert error(answer) == (400, "invalid_request")
         for query in ({"limit": 101}, {"limit": 0}, {"limit": "x"}, {"offset": -1}, {"agent_id": "x"}):
             assert error(ask(formant, **query)) == (400, "invalid_request")
@@ -350,7 +350,7 @@ class TestFaults:
     def test_each_request_can_be_refused(self, formant: Stage, method: str, fault: str, told: tuple[int, str]) -> None:
         path = f"/{create(formant)['id']}"
         formant.fault(fault, methods=[method], **({"retry_after": 9} if fault == "throttle" else {}))
-        answers = {
+        answers: dict[str, Callable[[], httpx.Response]] = {
             "batch-call": lambda: raw(formant),
             "batch-calls": lambda: ask(formant),
             "batch-call-get": lambda: ask(formant, path),

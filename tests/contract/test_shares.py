@@ -16,7 +16,7 @@ SLOTS = 8  # bells that the workers answer between two sweeps
 def busy_workers(house: House) -> list[tuple[str, int]]:
     """One sweep and what few workers do until the next; the bells that they answered, in order."""
     sweep(house.ctx)
-    answered = []
+    answered: list[tuple[str, int]] = []
     while house.bells and house.bells[0][0] <= house.now and len(answered) < SLOTS:
         _, _, bell, key = heapq.heappop(house.bells)
         FLOWS[bell](house.ctx, key)

@@ -182,9 +182,9 @@ def test_where_contacts_cannot_be_taken_back_it_says_so(house: House) -> None:
 
 def answered(house: House, row: int) -> None:
     """Somebody's call has ended, and we know."""
-    ended = {"upload_id": 1, "row": row, "list_id": 1, "disposition": "answered", "terminal": True, "version": 1}
+    what: dict[str, Any] = {"disposition": "answered", "terminal": True, "version": 1}
     with house.ctx.db.write() as session:
-        session.add(Outcome(**ended, updated_at=house.now))
+        session.add(Outcome(upload_id=1, row=row, list_id=1, **what, updated_at=house.now))
 
 
 def in_review(house: House) -> str:

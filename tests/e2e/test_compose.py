@@ -170,8 +170,8 @@ def test_the_steps_of_the_image_install_what_the_services_run(tmp_path: Path) ->
     env["PYTHONPATH"] = sysconfig.get_path("purelib")
     shutil.rmtree(tmp_path / "build")
     for module in ("worker.app", "worker.heartbeat", "sandbox", "tasks.doors", "schedules.beat", "worker.migrations"):
-        there = f"import {module} as one; print(one.__file__)"
-        found = subprocess.run([built / "bin" / "python", "-c", there], env=env, cwd=tmp_path, capture_output=True)
+        script = f"import {module} as one; print(one.__file__)"
+        found = subprocess.run([built / "bin" / "python", "-c", script], env=env, cwd=tmp_path, capture_output=True)
         assert Path(found.stdout.decode().strip()).is_relative_to(built), found.stderr
     told = subprocess.run([built / "bin" / "rollcall", "--help"], env=env, cwd=tmp_path, capture_output=True)
     assert b"upload" in told.stdout, told.stderr

@@ -62,9 +62,9 @@ class Door:
 
     def push_by_kombu(self, job: Any, message_id: str) -> None:
         headers = {"lang": "py", "task": "rollcall.upload", "id": message_id, "root_id": message_id}
-        with Connection(self.ctx.settings.broker_url) as connection:  # type: ignore[no-untyped-call]
+        with Connection(self.ctx.settings.broker_url) as connection:
             channel = connection.Producer(serializer="json")
-            queue = Queue(QUEUE)  # type: ignore[no-untyped-call]
+            queue = Queue(QUEUE)
             channel.publish([[job], {}, {}], headers=headers, routing_key=QUEUE, declare=[queue])
 
     def by_key(self, key: str) -> Upload | None:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import zipfile
+from collections.abc import Callable
 
 import pyarrow as pa
 
@@ -22,4 +23,8 @@ def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> b
     return out.getvalue()
 
 
-PACKINGS = {"gz": gzip.compress, "zst": zstd, "zip": lambda data: zipped(("list.csv", data))}
+PACKINGS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "zst": zstd,
+    "zip": lambda data: zipped(("list.csv", data)),
+}

@@ -1,7 +1,7 @@
 """What cannot be asked of providers that make a list in one request and dial it at once."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -47,7 +47,7 @@ def test_nothing_is_added_to_a_list(provider: Provider, server: Server, told: di
 
 def test_what_cannot_be_asked(provider: Provider) -> None:
     place = Place("77")
-    asked = {
+    asked: dict[str, list[Callable[[], object]]] = {
         "cannot_look": [lambda: provider.contacts("77"), lambda: provider.tasks(place)],
         "cannot_stop": [lambda: provider.stop(place)],
         "cannot_start": [lambda: provider.start("play", place)],

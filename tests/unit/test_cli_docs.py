@@ -39,7 +39,7 @@ def codes_of(tree: ast.AST) -> Iterator[str]:
             yield from words(call)[:1]
         for keyword in call.keywords:
             if keyword.arg == "code" and isinstance(keyword.value, ast.Constant) and keyword.value.value:
-                yield keyword.value.value
+                yield str(keyword.value.value)
 
 
 def in_code() -> set[str]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -116,9 +116,9 @@ def test_no_sentence_is_left_of_a_kind_that_is_written_no_more() -> None:
     assert set(sentences.ANSWERS) == answers()
 
 
-def line(step: str, result: str | None, **values: object) -> Attempt:
+def line(step: str, result: str | None, **values: Any) -> Attempt:
     at = datetime(2030, 1, 7, 9, tzinfo=UTC)
-    known = {
+    known: dict[str, Any] = {
         "code": "a_code",
         "message": "Said so.",
         "reference": "77",

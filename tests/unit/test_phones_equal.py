@@ -30,7 +30,7 @@ FORMATS = range(4)
 EDGES = 60
 SAMPLE = Path(__file__).parents[2] / "samples" / "us_hospitals.csv"
 FRONT = ["0", "1", "00", "011", "+", "8", "9", "15", "(0)", "#", "*", " ", "tel:", "+0"]
-INSIDE = [*" -().+/x~;[_*#\t\n", "\u00a0", "\u0663", "\u2013", "\u200b", "\uff0b"]
+INSIDE: list[str] = [*" -().+/x~;[_*#\t\n", "\u00a0", "\u0663", "\u2013", "\u200b", "\uff0b"]
 BEHIND = [" x12", " ext. 7", ";ext=9", "#", ".", " ", "-", "/", "p12", "\u200b", " (home)"]
 DIGITS = "0123456789"
 

@@ -16,7 +16,8 @@ BEGIN = 1_700_000_000.0
 def played(
     people: int, *, attempts: int = 1, start: float = 0, expiry: float = inf, steps: list[float], **mix: float
 ) -> list[Call]:
-    odds, told = Odds(7), []
+    odds = Odds(7)
+    told: list[Call] = []
     odds.put({word.replace("_", " "): share for word, share in mix.items()} or DEFAULT_MIX)
     contacts = [Contact(f"1617555{1000 + row}", f"u:{row}") for row in range(people)]
     campaign = Campaign(contacts, Pace(5, attempts, 60, False), odds, BEGIN, told.append, BEGIN + expiry)

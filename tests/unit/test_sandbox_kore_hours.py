@@ -69,7 +69,8 @@ def schedule(recurrence: dict[str, Any], zone: str = "UTC", **more: str) -> Any:
 
 
 def occurrences(told: Any, most: int) -> list[str]:
-    found, moment = [], at("2026-03-01T00:00:00")
+    found: list[str] = []
+    moment = at("2026-03-01T00:00:00")
     while len(found) < most and (moment := told.next_after(moment) or inf) < inf:
         found.append(datetime.fromtimestamp(moment, ZoneInfo("UTC")).strftime("%m-%d %H"))
     return found

@@ -1,7 +1,7 @@
 """The requests of a person's hands as they go over the wire, and answers of every shape that may come back."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,7 +73,8 @@ def test_whatever_the_answer_about_a_contact_looks_like(answer: Any, told: dict[
 @pytest.mark.parametrize("result", [False, 0, None, "no", []])
 def test_what_is_not_confirmed_may_have_been_done(result: Any) -> None:
     with answered({"result": result}, {"result": result}) as (hands, _):
-        for verb in (lambda: hands.next(Place("7"), None), lambda: hands.edit(Place("7"), {})):
+        asked: list[Callable[[], None]] = [lambda: hands.next(Place("7"), None), lambda: hands.edit(Place("7"), {})]
+        for ask in asked:
             with pytest.raises(Unknown) as raised:
-                verb()
+                ask()
             assert raised.value.code == "broken_answer"

@@ -16,7 +16,7 @@ from worker.providers.voximplant.details import NoUuids
 from worker.providers.voximplant.sheet import frames_of_xls
 
 OWN = ["result_data", "last_attempt", "attmepts_left", "status_id", "status"]
-DONE = ["answered", "2030-01-07 09:00:00", 1, 2, "Processed"]
+DONE: list[Any] = ["answered", "2030-01-07 09:00:00", 1, 2, "Processed"]
 
 
 def workbook(*sheets: list[list[Any]]) -> bytes:

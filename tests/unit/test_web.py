@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.house import START
@@ -262,7 +262,9 @@ def arrival(name: str) -> Arrival:
 
 
 def test_what_comes_while_a_commit_is_under_way_is_written_by_one(sqlite_url: str) -> None:
-    db, commits, stored = Database(sqlite_url), [], []
+    db = Database(sqlite_url)
+    commits: list[Connection] = []
+    stored: list[str] = []
     with Writer(db, stored.append) as writer:
         with db.write():  # the one writer of the file has to wait
             first = writer.put(arrival("0"))

@@ -18,7 +18,7 @@ from tests.contract.adapter_case import (
 )
 from tests.house import Provider
 from worker.errors import LowBalance, NotSent, ProviderError, Refused, Throttled, Unknown
-from worker.providers.base import Account, Place
+from worker.providers.base import Account, Hands, Place
 from worker.providers.voximplant import Voximplant, verdicts
 
 SENDING = ["CreateCallList", "AppendToCallList"]
@@ -214,6 +214,11 @@ class TestUploads:
         assert tasks(adapter, reference)["uuid"].n_unique() >= 3
 
 
+def hands(adapter: Voximplant) -> Hands:
+    assert adapter.hands is not None
+    return adapter.hands
+
+
 class TestByHand:
     MANUAL: ClassVar = {
         "rule_id": 1,
@@ -231,13 +236,13 @@ class TestByHand:
         choose(provider, start_next_result=result, start_next_empty=empty)
         place = Place(submit(adapter, options=self.MANUAL).reference)
         for _ in range(3):
-            adapter.hands.next(place, None)
+            hands(adapter).next(place, None)
             turn(provider, 600)
         assert set(tasks(adapter, place.reference)["phase"]) == {"done"}
         if empty == "accept":
-            adapter.hands.next(place, None)
+            hands(adapter).next(place, None)
         else:
-            error = refusal(adapter.hands.next, place, None)
+            error = refusal(hands(adapter).next, place, None)
             assert (type(error), error.code) == (Unknown, "voximplant_251")
 
     @pytest.mark.parametrize("answer", ["wrapped", "bare"])
@@ -247,7 +252,7 @@ class TestByHand:
         place = Place(submit(adapter, options={**OPTIONS, "max_simultaneous": 1}).reference)
         turn(provider, 1)
         calling, *others = tasks(adapter, place.reference)["uuid"]
-        told = adapter.hands.withdraw(place, [calling, others[0]])
+        told = hands(adapter).withdraw(place, [calling, others[0]])
         assert told == {calling: "The task is in progress" if in_call == "refuse" else None, others[0]: None}
         turn(provider, 3600)
         assert tasks(adapter, place.reference)["phase"].to_list() == ["done", "cancelled", "done"]
@@ -259,7 +264,7 @@ class TestByHand:
         choose(provider, recover_cancelled_tasks=policy)
         place = Place(submit(adapter, stopped=True).reference)
         uuids = tasks(adapter, place.reference)["uuid"].to_list()
-        assert adapter.hands.withdraw(place, uuids[:1]) == {uuids[0]: None}
+        assert hands(adapter).withdraw(place, uuids[:1]) == {uuids[0]: None}
         adapter.start("recover", place)
         turn(provider, 3600)
         assert tasks(adapter, place.reference)["phase"].to_list() == [phase, "done", "done"]
