@@ -5,7 +5,8 @@ VENV := .venv
 SDK_VENV := .venv-sdk
 SDK := voximplant-apiclient==2.12.0
 BIN := $(VENV)/bin
-PIP_FLAGS := --quiet --disable-pip-version-check
+# Most of what is installed is never imported. What is, Python compiles when it comes to it.
+PIP_FLAGS := --quiet --disable-pip-version-check --no-compile
 
 # The tests start hundreds of processes: each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE

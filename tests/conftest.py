@@ -1,5 +1,6 @@
 """Fixtures every tier shares: real databases, a real sandbox, a clock that is turned by hand."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,15 @@ from tests.house import House, Provider, compiled_before
 from tests.unit.sandbox_fixtures import Vox, sandboxed
 
 os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # the PostgreSQL wheel asks for it and warns without
+
+MANY_OBJECTS = 10_000
+
+
+def pytest_collection_finish() -> None:
+    """Six thousand tests and all that they import are here to stay: the collector need not look through them."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(MANY_OBJECTS)
 
 
 @pytest.fixture(scope="session")

@@ -169,10 +169,12 @@ def test_the_steps_of_the_image_install_what_the_services_run(tmp_path: Path) ->
             subprocess.run(command, cwd=tmp_path / "build", env=env, check=True, capture_output=True, timeout=120)
     env["PYTHONPATH"] = sysconfig.get_path("purelib")
     shutil.rmtree(tmp_path / "build")
-    for module in ("worker.app", "worker.heartbeat", "sandbox", "tasks.doors", "schedules.beat", "worker.migrations"):
-        script = f"import {module} as one; print(one.__file__)"
-        found = subprocess.run([built / "bin" / "python", "-c", script], env=env, cwd=tmp_path, capture_output=True)
-        assert Path(found.stdout.decode().strip()).is_relative_to(built), found.stderr
+    modules = ("worker.app", "worker.heartbeat", "sandbox", "tasks.doors", "schedules.beat", "worker.migrations")
+    script = f"import sys, {', '.join(modules)}; print(*(sys.modules[name].__file__ for name in {modules}), sep='\\n')"
+    found = subprocess.run([built / "bin" / "python", "-c", script], env=env, cwd=tmp_path, capture_output=True)
+    places = [Path(line) for line in found.stdout.decode().splitlines()]
+    assert len(places) == len(modules), found.stderr
+    assert all(place.is_relative_to(built) for place in places)
     told = subprocess.run([built / "bin" / "rollcall", "--help"], env=env, cwd=tmp_path, capture_output=True)
     assert b"upload" in told.stdout, told.stderr
 
