@@ -69,6 +69,8 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
     uncompared = _uncompared(session, upload)
     if uncompared is not None and upload.message is None:
         shown |= {"code": "not_compared", "message": uncompared}
+    if waits := chunks.waits(session, upload.id):
+        shown["waits"] = [{**one._asdict(), "until": one.until.isoformat()} for one in waits]
     waiting = needs_person(session, upload)
     if waiting:
         shown["needs_person"] = waiting

@@ -1,12 +1,14 @@
 """Each fault of the provider, on a create and on an append: nobody is called twice, nobody is lost."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.house import House, adds_up
 from tests.patience import until
+from worker.cli import show
 
 CREATE, APPEND = "CreateCallList", "AppendToCallList"
 STEPS = [CREATE, APPEND]
@@ -94,6 +96,21 @@ def test_refused_is_final_and_its_words_are_kept(house: House, method: str) -> N
 def test_throttled_is_sent_again_later(house: House, method: str, retry_after: float | None) -> None:
     house.provider.faults(once("throttle", method, retry_after=retry_after))
     all_accepted_once(house, house.finish(house.upload(250), step=20))
+
+
+def test_what_is_tried_again_later_says_when_and_why(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    house.provider.faults(once("throttle", CREATE, retry_after=240))
+    ulid = house.upload(250)
+    house.work()
+    status = house.status(ulid)
+    [wait] = status["waits"]
+    assert (wait["code"], wait["chunks"], wait["contacts"]) == ("voximplant_340", 1, 100)
+    assert house.now < datetime.fromisoformat(wait["until"]) <= house.now + timedelta(seconds=240)
+    show.status(status)
+    assert "100 contacts in 1 chunks wait until 2030-01-07 09:0" in capsys.readouterr().out
+    status = house.finish(ulid)
+    all_accepted_once(house, status)
+    assert "waits" not in status
 
 
 @pytest.mark.parametrize("method", STEPS)

@@ -153,6 +153,8 @@ def test_a_chunk_that_gets_no_new_windows_holds_up_no_other(autumn: House, why: 
     for line, one in zip(renewed, others, strict=True):
         assert soon.isoformat() in line.message
         assert one.digest in line.message
+    waits = [(one["code"], one["contacts"]) for one in autumn.status(ulid).get("waits", [])]
+    assert waits == ([("staged_object_missing", 2)] if gone else [])
     held = [(line.chunk_id, line.code) for line in told if line.result == "held"]
     assert held == ([(first.id, "staged_object_missing")] if gone else [])
     staging.put(payload)

@@ -54,9 +54,10 @@ def status(told: dict[str, Any]) -> None:
 
 
 def card(told: dict[str, Any]) -> Group:
-    """One upload: its state, its rows and that they add up, what continues it, its lists, its outcomes."""
+    """One upload: its state, what waits, its rows and that they add up, what continues it, its lists, its outcomes."""
     parts: list[Any] = [Text(_headline(told))]
     parts += [Text(told[name]) for name in ("needs_person",) if name in told]
+    parts += [Text(_wait(**one)) for one in told.get("waits", ())]
     if "continues" in told:
         parts.append(Text(_continues(**told["continues"])))
     if "pilot" in told and told.get("blocked") != "pilot":
@@ -77,6 +78,10 @@ def _headline(told: dict[str, Any]) -> str:
     message = f" ({told['message']})" if "message" in told and "needs_person" not in told else ""
     pruned = f"; it was pruned at {told['pruned_at'][:10]}, and its counts are kept" if "pruned_at" in told else ""
     return f"Upload {told['id']} is {state}{message}{pruned}"
+
+
+def _wait(chunks: int, contacts: int, until: str, message: str, **_: str) -> str:
+    return f"{contacts:,} contacts in {chunks:,} chunks wait until {until[:16].replace('T', ' ')} UTC: {message}"
 
 
 def _continues(id: str, first_row: int | None) -> str:

@@ -3,7 +3,7 @@ leaves `unknown` matches the token of the worker that looked."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, Update, and_, exists, func, or_, select, true, update
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -13,7 +13,7 @@ from worker.models import CallList, Chunk, Upload
 from worker.states import AT_PROVIDER, CHUNK_WAITING, ChunkState, UploadState
 from worker.store import journal, uploads, withdrawals
 from worker.store.arrows import NOW, change, changed, chunk_arrow, move_chunks, new_token, run
-from worker.store.once import once
+from worker.store.once import TIME, once
 
 DECIDED = "accepted_by_person"  # code of a chunk that no comparison questions again
 UNSEEN = "cannot_look"  # code of a chunk in review about which the provider could not be asked
@@ -288,6 +288,31 @@ def _tally(upload_id: int, states: list[ChunkState]) -> Select[int, int]:
 def _tally_uncompared(upload_id: int, states: list[ChunkState]) -> Select[int, int]:
     mine = (col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(states))
     return _sums().where(*mine, col(Chunk.uncompared_since).is_not(None))
+
+
+class Wait(NamedTuple):
+    """Ready chunks that are tried again at `until`, all for one reason; `message` is that of one of them."""
+
+    code: str
+    message: str
+    chunks: int
+    contacts: int
+    until: datetime
+
+
+def waits(session: Session, upload_id: int) -> list[Wait]:
+    """What kept chunks that are ready from being sent so far, by code, what keeps most contacts first."""
+    found = session.connection().execute(*_waits(upload_id)).all()
+    return sorted((Wait(*one) for one in found), key=lambda one: -one.contacts)
+
+
+@once
+def _waits(upload_id: int) -> Select[*tuple[Any, ...]]:
+    mine = (col(Chunk.upload_id) == upload_id, col(Chunk.state) == ChunkState.READY)
+    of_one = (func.count(), func.sum(col(Chunk.rows)), func.min(col(Chunk.retry_at), type_=TIME))
+    said = select(col(Chunk.code), func.min(col(Chunk.message)), *of_one)
+    put_off = (col(Chunk.retry_at).is_not(None), col(Chunk.code).is_not(None))
+    return said.where(*mine, *put_off).group_by(col(Chunk.code))
 
 
 def _sums() -> Select[int, int]:
