@@ -32,8 +32,7 @@ def configure(level: int = logging.INFO) -> None:
     logging.root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    if _hear not in telemetry.listeners():
-        telemetry.listen(_hear)
+    telemetry.listen(_hear)
 
 
 def new_task(**_: object) -> None:

@@ -11,8 +11,10 @@ _log = logging.getLogger("rollcall.telemetry")
 
 
 def listen(listener: Listener) -> Callable[[], None]:
-    """Register `listener(event, fields)`; the returned function takes it off again."""
-    _listeners.append(listener)
+    """Register `listener(event, fields)`, who hears each event once, however often that is done; the returned function
+    takes it off again."""
+    if listener not in _listeners:
+        _listeners.append(listener)
     return lambda: _listeners.remove(listener)
 
 

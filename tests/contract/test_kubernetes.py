@@ -11,7 +11,7 @@ import yaml
 
 from tests.chaos.bell_worker import ROOT
 from tests.e2e import compose
-from tests.e2e.compose import option
+from tests.e2e.compose import option, seconds
 from worker import settings
 from worker.bells import QUEUES
 from worker.web import metrics
@@ -45,10 +45,6 @@ def pod(service: str) -> dict[str, Any]:
 def container(service: str) -> dict[str, Any]:
     (found,) = pod(service)["containers"]
     return dict(found)
-
-
-def seconds(text: str) -> int:
-    return int(text.removesuffix("s"))
 
 
 def size(text: str) -> str:

@@ -29,6 +29,10 @@ def services() -> dict[str, dict[str, Any]]:
     return found
 
 
+def seconds(text: str) -> int:
+    return int(text.removesuffix("s"))
+
+
 def option(command: list[str], name: str) -> str:
     """The value that follows an option."""
     return command[command.index(name) + 1]

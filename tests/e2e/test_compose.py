@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 from sandbox.server import PORT
 from tests.chaos.bell_worker import ROOT
 from tests.e2e import compose
-from tests.e2e.compose import Here, option
+from tests.e2e.compose import Here, option, seconds
 from tests.e2e.fleet import LOOPBACK, Fleet, clean_environment, fleet, free_port
 from tests.house import adds_up, some_numbers
 from tests.patience import until
@@ -45,10 +45,6 @@ SECRETS = {
     "grafana_password": WORD,
     "flower": f'basic_auth = ["{":".join(FLOWER)}"]',
 }
-
-
-def seconds(text: str) -> float:
-    return float(text.removesuffix("s"))
 
 
 def test_the_file_is_what_compose_takes() -> None:
@@ -172,9 +168,8 @@ def test_the_steps_of_the_image_install_what_the_services_run(tmp_path: Path) ->
     modules = ("worker.app", "worker.heartbeat", "sandbox", "tasks.doors", "schedules.beat", "worker.migrations")
     script = f"import sys, {', '.join(modules)}; print(*(sys.modules[name].__file__ for name in {modules}), sep='\\n')"
     found = subprocess.run([built / "bin" / "python", "-c", script], env=env, cwd=tmp_path, capture_output=True)
-    places = [Path(line) for line in found.stdout.decode().splitlines()]
-    assert len(places) == len(modules), found.stderr
-    assert all(place.is_relative_to(built) for place in places)
+    places = found.stdout.decode().splitlines()
+    assert [Path(place).is_relative_to(built) for place in places] == [True] * len(modules), found.stderr
     told = subprocess.run([built / "bin" / "rollcall", "--help"], env=env, cwd=tmp_path, capture_output=True)
     assert b"upload" in told.stdout, told.stderr
 

@@ -20,7 +20,6 @@ LOOKING = 0.1  # seconds between two looks: each takes something from those who 
 STEPS = ("create", "append")
 ASK_NOW = "UPDATE call_list SET next_poll_at = CURRENT_TIMESTAMP"
 # An account as it is by itself, but for the provider's lines, and for when it is asked what became of everybody.
-# Nobody asks for outcomes before the load does.
 ACCOUNT = {"http_deadline": 30, "poll_fast": 86400, "poll_slow": 86400}
 SIMULTANEOUS = 10_000
 

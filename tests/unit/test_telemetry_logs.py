@@ -69,6 +69,19 @@ class TestTelemetry:
         assert "a listener failed on flow.step" in caplog.text
         assert "+12025550123" not in caplog.text
 
+    def test_who_registers_twice_hears_each_event_once(self) -> None:
+        told: list[str] = []
+
+        def hear(event: str, fields: telemetry.Fields) -> None:
+            told.append(event)
+
+        before = telemetry.listeners()
+        off, _ = telemetry.listen(hear), telemetry.listen(hear)
+        telemetry.emit("flow.step")
+        off()
+        assert told == ["flow.step"]
+        assert telemetry.listeners() == before
+
     def test_a_listener_may_take_itself_off_while_it_is_told(self, heard: list[Event]) -> None:
         told: list[str] = []
 
