@@ -81,7 +81,7 @@ def _headline(told: dict[str, Any]) -> str:
 
 
 def _wait(chunks: int, contacts: int, until: str, message: str, **_: str) -> str:
-    return f"{contacts:,} contacts in {chunks:,} chunks wait until {until[:16].replace('T', ' ')} UTC: {message}"
+    return f"{contacts:,} contacts in {chunks:,} chunks wait until {until[:19].replace('T', ' ')} UTC: {message}"
 
 
 def _continues(id: str, first_row: int | None) -> str:
