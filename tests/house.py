@@ -110,8 +110,14 @@ class Provider:
     @classmethod
     @contextmanager
     def running(cls) -> Iterator["Provider"]:
-        with running(speed=0) as url, httpx.Client(base_url=url, timeout=60, verify=False) as client:
-            yield cls(url, client)
+        """It ends by itself beside what comes next: a server takes a sixth of a second to end in order."""
+        server = running(speed=0)
+        url = server.__enter__()
+        try:
+            with httpx.Client(base_url=url, timeout=60, verify=False) as client:
+                yield cls(url, client)
+        finally:
+            threading.Thread(target=server.__exit__, args=(None, None, None), name="ending").start()
 
     def put(self, path: str, body: Any) -> Any:
         response = self.client.put(path, json=body)
