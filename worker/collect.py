@@ -7,6 +7,7 @@ stopped by a pause or by an empty balance goes on later. At the deadline whoever
 """
 
 import logging
+from contextlib import closing
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -16,6 +17,7 @@ from worker import accounts, retry, roster, telemetry, told
 from worker.context import Context, place_of
 from worker.errors import ProviderError, Refused
 from worker.giving_up import giving_up, go_on
+from worker.intake.ahead import ahead
 from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Found
 from worker.states import CHUNK_SENT, ChunkState, ListState, UploadState, WithdrawalState
@@ -71,19 +73,21 @@ def _store_tasks(ctx: Context, upload: Upload, call_list: CallList, sent: list[C
     with ctx.db.read() as session:
         began = ctx.db.now(session)
         released = withdrawals.asked(session, upload.id, began, WithdrawalState.TAKEN_BACK)
-    for tasks in accounts.in_reach(ctx, upload.account).tasks(place_of(upload, call_list)):
-        rows = roster.with_rows(tasks, known).with_columns(pl.lit(call_list.id).alias("list_id"))
-        gone = rows.filter(pl.col("phase") == "cancelled")["row"]
-        if final is None and not gone.is_in(released.implode()).all():
-            final = _ended_cancelled(ctx, upload, call_list, began)
-        frame = told.outcomes(ctx, upload, rows, cancelled_is_final=released if final is None else final)
-        with ctx.db.write() as session:
-            uploads.lock(session, upload.id)
-            now = ctx.db.now(session)
-            lists.extend_poll(session, call_list, now, ctx.settings.reading_lease)
-            changed = outcomes.store(session, frame, now)
-        tally.add(frame, changed)
-        go_on()
+    frames = accounts.in_reach(ctx, upload.account).tasks(place_of(upload, call_list))
+    here = pl.lit(call_list.id).alias("list_id")
+    with closing(ahead(roster.with_rows(tasks, known).with_columns(here) for tasks in frames)) as read:
+        for rows in read:
+            gone = rows.filter(pl.col("phase") == "cancelled")["row"]
+            if final is None and not gone.is_in(released.implode()).all():
+                final = _ended_cancelled(ctx, upload, call_list, began)
+            frame = told.outcomes(ctx, upload, rows, cancelled_is_final=released if final is None else final)
+            with ctx.db.write() as session:
+                uploads.lock(session, upload.id)
+                now = ctx.db.now(session)
+                lists.extend_poll(session, call_list, now, ctx.settings.reading_lease)
+                changed = outcomes.store(session, frame, now)
+            tally.add(frame, changed)
+            go_on()
     return tally
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Generator
 from contextlib import closing
+from contextvars import ContextVar
 
 import pytest
 
@@ -51,3 +52,10 @@ def test_who_stops_early_leaves_nothing_behind() -> None:
     assert closed == [True]
     assert len(made) <= 4, "no more is made than is in hand"
     assert not running()
+
+
+def test_it_is_made_in_the_context_of_who_asks() -> None:
+    told: ContextVar[str] = ContextVar("told", default="nothing")
+    told.set("to stop")
+    with closing(ahead(told.get() for _ in range(2))) as items:
+        assert list(items) == ["to stop"] * 2

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import closing
+from contextvars import copy_context
 from queue import Queue
 from threading import Thread
 from typing import TypeVar
@@ -19,7 +20,8 @@ class _End:
 
 
 def ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
-    """The same items, the next of them made while one is dealt with. What making them raises comes out here.
+    """The same items, the next of them made while one is dealt with, in the context of who asks for the first one. What
+    making them raises comes out here.
 
     To be closed by whoever may stop early: the thread has ended then, and touches nothing any more.
     """
@@ -39,7 +41,7 @@ def ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
         except BaseException as error:
             made.put(_End(error))
 
-    worker = Thread(target=work, name="ahead", daemon=True)
+    worker = Thread(target=copy_context().run, args=(work,), name="ahead", daemon=True)
     worker.start()
     try:
         while not isinstance(found := made.get(), _End):
