@@ -80,7 +80,7 @@ async def ledger_calls(request: Request) -> Response:
 def csv_of(request: Request, columns: tuple[str, ...], rows: Iterator[list[object]]) -> Response:
     if request.query_params.get("format", "csv") != "csv":
         raise ControlError("bad_value", "'format' must be csv.")
-    sheet = CsvFile("text/csv", list(columns), rows, ",", "utf-8")
+    sheet = CsvFile("text/csv", list(columns), ((row, ()) for row in rows), ",", "utf-8")
     return StreamingResponse(sheet.pieces(), media_type=sheet.media_type)
 
 

@@ -6,7 +6,7 @@ Voximplant offers XLS and does not say which flavour; this one is XLSX.
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from tempfile import TemporaryFile
@@ -15,7 +15,11 @@ from typing import Protocol
 import xlsxwriter
 
 ROWS_AT_A_TIME = 2000
+ENDS = 65_536  # ends of rows that are known at a time
 BYTES_AT_A_TIME = 1 << 16
+
+
+Record = tuple[Sequence[object], tuple[object, ...]]  # cells, and the last ones, which few rows have alone
 
 
 class FileAnswer(Protocol):
@@ -31,31 +35,57 @@ class FileAnswer(Protocol):
 class CsvFile:
     media_type: str
     columns: list[str]
-    records: Iterable[Sequence[object]]
+    records: Iterable[Record]
     delimiter: str
     encoding: str
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        text = io.StringIO()
-        writer = csv.writer(text, delimiter=self.delimiter, lineterminator="\n")
-        writer.writerow(self.columns)
-        records, encode = iter(self.records), self.encoding
-        while True:
-            yield text.getvalue().encode(encode, "replace")
-            text.seek(0)
-            text.truncate()
+        lines = Lines(self.delimiter)
+        records = iter(self.records)
+        some: list[Record] = [(self.columns, ())]
+        while some:
+            yield lines.of(some).encode(self.encoding, "replace")
             some = list(islice(records, ROWS_AT_A_TIME))
-            if not some:
-                return
-            writer.writerows(some)
             await asyncio.sleep(0)  # a million rows must not keep everybody else waiting
+
+
+class Lines:
+    """Records as CSV. Of a million rows most end in one of a few ways: each is written once."""
+
+    def __init__(self, delimiter: str) -> None:
+        self._delimiter = delimiter
+        self._written: list[str] = []
+        self._writer = csv.writer(_Calls(self._written.append), delimiter=delimiter, lineterminator="")
+        self._ends: dict[tuple[object, ...], str] = {}
+
+    def of(self, records: Sequence[Record]) -> str:
+        self._writer.writerows([cells for cells, _ in records])
+        ends = [self._ends.get(end) or self._end(end) for _, end in records]
+        text = "".join(map(str.__add__, self._written, ends))
+        self._written.clear()
+        return text
+
+    def _end(self, cells: tuple[object, ...]) -> str:
+        if len(self._ends) >= ENDS:
+            self._ends.clear()
+        end = io.StringIO()
+        csv.writer(end, delimiter=self._delimiter, lineterminator="\n").writerow(cells)
+        self._ends[cells] = f"{self._delimiter}{end.getvalue()}" if cells else "\n"
+        return self._ends[cells]
+
+
+@dataclass(frozen=True)
+class _Calls:
+    """A file for csv's writer, which writes a row at a time."""
+
+    write: Callable[[str], object]
 
 
 @dataclass(frozen=True)
 class XlsFile:
     media_type: str
     columns: list[str]
-    records: Iterable[Sequence[object]]
+    records: Iterable[Record]
 
     async def pieces(self) -> AsyncIterator[bytes]:
         with TemporaryFile() as file:
@@ -64,8 +94,8 @@ class XlsFile:
             )
             sheet = book.add_worksheet()
             sheet.write_row(0, 0, self.columns)
-            for number, record in enumerate(self.records, 1):
-                for column, cell in enumerate(record):
+            for number, (cells, end) in enumerate(self.records, 1):
+                for column, cell in enumerate((*cells, *end)):
                     sheet.write(number, column, cell)
                 if number % ROWS_AT_A_TIME == 0:
                     await asyncio.sleep(0)

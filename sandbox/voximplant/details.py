@@ -15,7 +15,7 @@ from operator import itemgetter
 
 from sandbox.clock import utc_text
 from sandbox.dialer import NO_WORD, SHOWN, shown_status
-from sandbox.files import CsvFile, FileAnswer, XlsFile
+from sandbox.files import CsvFile, FileAnswer, Record, XlsFile
 from sandbox.odds import WORDS
 from sandbox.voximplant import params as read
 from sandbox.voximplant.accounts import Account
@@ -110,7 +110,7 @@ class Records:
     page: Selection
     uploaded: list[str]
 
-    def __iter__(self) -> Iterator[tuple[object, ...]]:
+    def __iter__(self) -> Iterator[Record]:
         fates = Fates(self.target)
         uuid_at = self.uploaded.index(UUID) if UUID in self.uploaded else None
         for batch, indices in self.page.parts:
@@ -123,7 +123,10 @@ class Records:
                     cells = pick(row)
                     if uuid_at is not None and not cells[uuid_at]:
                         cells = (*cells[:uuid_at], self.target.task_uuid(index, ""), *cells[uuid_at + 1 :])
-                    yield cells + fates.of(index)
+                    yield cells, fates.of(index)
+
+
+Fate = tuple[str, str, int, int, str]  # result_data, last_attempt, attempts left, status_id, status
 
 
 class Fates:
@@ -134,13 +137,17 @@ class Fates:
         self._said = [WORDS[word] if word < len(WORDS) else "" for word in range(NO_WORD + 1)]
         ids = [shown_status(state, canceled) for state in range(len(SHOWN))]
         self._statuses = [(status_id, STATUS_NAMES[status_id]) for status_id in ids]
+        self._known: dict[tuple[int, int, int, int], Fate] = {}
 
-    def of(self, index: int) -> tuple[str, str, int, int, str]:
-        """result_data, last_attempt, attempts left, status_id, status."""
+    def of(self, index: int) -> Fate:
         dialer = self._dialer
-        last = dialer.last[index]
-        said, status = self._said[dialer.word[index]], self._statuses[dialer.state[index]]
-        return (said, utc_text(last) if last else "", dialer.left[index], *status)
+        key = dialer.word[index], dialer.last[index], dialer.left[index], dialer.state[index]
+        return self._known.get(key) or self._fate(*key)
+
+    def _fate(self, word: int, last: int, left: int, state: int) -> Fate:
+        fate = (self._said[word], utc_text(last) if last else "", left, *self._statuses[state])
+        self._known[word, last, left, state] = fate
+        return fate
 
 
 def as_json(platform: Platform, target: CallList, chosen: Selection, offset: int, count: int) -> dict[str, object]:
