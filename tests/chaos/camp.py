@@ -52,12 +52,15 @@ class Camp:
 
 
 @contextmanager
-def pitched(server: str | None, broker: str = "valkey") -> Iterator[Camp]:
-    """Workers, a beat, a broker (valkey or rabbitmq) and a sandbox, on a database of their own."""
+def pitched(server: str | None, broker: str = "valkey", *include: str) -> Iterator[Camp]:
+    """Workers, a beat, a broker (valkey, redis or rabbitmq) and a sandbox, on a database of their own.
+
+    Workers import the modules of `include`, too, once they have a context.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="rollcall-camp-") as place,
         set_up(Path(place), server, speed=SPEED, broker=broker) as ready,
     ):
-        ready.fleet.start_workers()
+        ready.fleet.start_workers(*include)
         provider = Provider(str(ready.provider.base_url).rstrip("/"), ready.provider)
         yield Camp(ready.fleet, ready.ctx, provider, ready.broker)

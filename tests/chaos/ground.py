@@ -125,12 +125,12 @@ def set_up(
     """A provider and a broker are running, and nobody works yet: `fleet.start_workers()` is left to the test.
 
     `account`: its settings in rollcall.toml; `simultaneous`: calls of a list at a time; `speed` in provider seconds a
-    second; `broker` is valkey or rabbitmq; `provider` is the module that stands in for one.
+    second; `broker` is valkey, redis or rabbitmq; `provider` is the module that stands in for one.
     """
     with databases(folder, server) as url, fleet(folder) as running, pytest.MonkeyPatch.context() as patch:
         told_speed = ["--speed", f"{speed:g}"] if provider == "sandbox" else []
         address, home = running.start_provider(provider, *told_speed), folder / "home"
-        carries = Rabbit(folder / "rabbit", running) if broker == "rabbitmq" else Valkey(home, running)
+        carries = _broker(broker, folder, running)
         told = folder / "rollcall.toml"
         told.write_text(_config(address, account, simultaneous))
         running.env = {
@@ -146,6 +146,12 @@ def set_up(
         carries.start()
         with producer.connect(load()) as ctx, httpx.Client(base_url=address, timeout=60) as asked:
             yield Ground(running, ctx, asked, carries)
+
+
+def _broker(named: str, folder: Path, running: Fleet) -> Valkey | Rabbit:
+    if named == "rabbitmq":
+        return Rabbit(folder / "rabbit", running)
+    return Valkey.behind_a_port(running) if named == "redis" else Valkey.embedded(folder / "home", running)
 
 
 def _config(url: str, account: Mapping[str, float], simultaneous: int) -> str:

@@ -22,6 +22,13 @@ FROZEN = TIMING["LEASE"] + 1  # seconds: longer than the lease
 SLOWLY = {"fault": "slow", "share": 0.5, "methods": UPLOADING, "seconds": 0.1}
 
 
+def bad_days(camp: Camp, dice: Random) -> None:
+    """The provider is slow, and leaves in doubt what it did."""
+    often = [{"fault": name, "share": 0.08, "methods": UPLOADING, **MORE.get(name, {})} for name in AMBIGUOUS]
+    seldom = [{"fault": name, "share": 0.02, "methods": READING, **MORE.get(name, {})} for name in AMBIGUOUS]
+    camp.provider.faults(*often, *seldom, SLOWLY, seed=dice.randrange(1_000_000))
+
+
 class Raid:
     """`made` counts the blows."""
 
@@ -42,9 +49,7 @@ class Raid:
         return four
 
     def rage(self) -> None:
-        often = [{"fault": name, "share": 0.08, "methods": UPLOADING, **MORE.get(name, {})} for name in AMBIGUOUS]
-        seldom = [{"fault": name, "share": 0.02, "methods": READING, **MORE.get(name, {})} for name in AMBIGUOUS]
-        self.camp.provider.faults(*often, *seldom, SLOWLY, seed=self.dice.randrange(1_000_000))
+        bad_days(self.camp, self.dice)
         end = time.monotonic() + LENGTH
         blows = (self.kill, self.kill, self.freeze, self.forget, self.cut, self.fill, self.kill_broker)
         while time.monotonic() < end:

@@ -20,6 +20,7 @@ from random import Random
 from typing import Any
 
 from tests.chaos import abroad as places
+from tests.chaos import ambush as traps
 from tests.chaos import lives, raids, storm
 from tests.chaos.arena import Arena
 from tests.chaos.camp import Camp, pitched
@@ -129,6 +130,18 @@ def fleet(camp: Camp, seed: int) -> Round:
     return done
 
 
+def ambush(camp: Camp, seed: int) -> Round:
+    """Workers of a fleet die or freeze at any moment of their own work, in real time, too."""
+    dice, done = Random(seed), Round(seed)
+    camp.provider.client.delete("/ledger")
+    trap = traps.Ambush(camp, dice)
+    given = trap.give(traps.UPLOADS * seed)
+    trap.spring()
+    done.faults = trap.deaths
+    conclude(done, camp, given, dice, raids.LONGEST, "accepted_at_real")  # type: ignore[arg-type]  # as a house
+    return done
+
+
 def conclude(
     done: Round,
     house: House,
@@ -152,14 +165,16 @@ def conclude(
     done.in_review, done.asked = person.in_review, person.reasons
 
 
-Place = Callable[[str | None], AbstractContextManager[Any]]
+Place = Callable[..., AbstractContextManager[Any]]  # of a database server, and of a broker where it has one
 KINDS: dict[str, tuple[Place, Callable[[Any, int], Round]]] = {
     "crash": (Arena.open, crash),
     "abroad": (Arena.open, abroad),
     "mixed": (Arena.open, mixed),
     "machine": (Arena.open, machine),
     "fleet": (pitched, fleet),
+    "ambush": (traps.laid, ambush),
 }
+IN_REAL_TIME = ("fleet", "ambush")  # and with a broker
 
 
 def run(kind: str, database: str, rounds: int, seed: int, broker: str = "valkey") -> bool:
@@ -167,7 +182,7 @@ def run(kind: str, database: str, rounds: int, seed: int, broker: str = "valkey"
     began, whole = time.monotonic(), Round(seed)
     failed, (opened, play) = 0, KINDS[kind]
     if broker != "valkey":
-        opened = partial(pitched, broker=broker)
+        opened = partial(opened, broker=broker)
     with postgres() if database == "postgres" else nullcontext(None) as server, opened(server) as place:
         for number in range(rounds):
             one = attempt(play, place, seed + number)
@@ -214,10 +229,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--kind", choices=sorted(KINDS), default="crash")
-    parser.add_argument("--broker", choices=("valkey", "rabbitmq"), default="valkey")
+    parser.add_argument("--broker", choices=("valkey", "redis", "rabbitmq"), default="valkey")
     told = parser.parse_args()
-    if told.broker != "valkey" and told.kind != "fleet":
-        parser.error(f"rounds of {told.kind} have no broker; only those of fleet can have {told.broker}")
+    if told.broker != "valkey" and told.kind not in IN_REAL_TIME:
+        parser.error(f"rounds of {told.kind} have no broker; only {' and '.join(IN_REAL_TIME)} can have {told.broker}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that servers and disks go with us
     sys.exit(0 if run(told.kind, told.database, told.rounds, told.seed, told.broker) else 1)
 

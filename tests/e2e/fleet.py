@@ -135,9 +135,11 @@ class Fleet:
         member.wait_until_it_listens(port)
         return f"http://{LOOPBACK}:{port}"
 
-    def start_workers(self, *, beat: bool = True) -> None:
-        """Those for the calls and for the intake, and a beat; returns when all of them work."""
-        started = [self.start("calls", CALLS), self.start("intake", INTAKE)]
+    def start_workers(self, *include: str, beat: bool = True) -> None:
+        """Those for the calls and for the intake, with modules that they include, and a beat; returns when all of them
+        work."""
+        included = ["--include", ",".join(include)] if include else []
+        started = [self.start("calls", [*CALLS, *included]), self.start("intake", [*INTAKE, *included])]
         if beat:
             schedule = self.folder / "beat" / "schedule"
             started.append(self.start("beat", [*CELERY, "beat", "-s", str(schedule), "-l", "INFO"]))
