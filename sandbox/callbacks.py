@@ -7,12 +7,15 @@ in real seconds. Only this machine is called back unless a host is named.
 import asyncio
 import ipaddress
 import random
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from heapq import heappop, heappush
 from itertools import count
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -100,6 +103,16 @@ class Delivery:
     tries: int = field(default=0)
 
 
+@cache
+def trust() -> ssl.SSLContext:
+    """Read once: the world's certificates take longer than a small campaign."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def calling_client(**options: Any) -> httpx.AsyncClient:
+    return httpx.AsyncClient(trust_env=False, verify=trust(), **options)
+
+
 class Callbacks:
     """The queue of what is still to be delivered, and those who deliver it."""
 
@@ -144,7 +157,7 @@ class Callbacks:
         if not reachable(url, self.rules.hosts):
             return False
         try:
-            async with asyncio.timeout(self.rules.timeout), httpx.AsyncClient(trust_env=False) as client:
+            async with asyncio.timeout(self.rules.timeout), calling_client() as client:
                 return (await client.get(url)).status_code == 200
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
             return False
@@ -152,7 +165,7 @@ class Callbacks:
     async def run(self) -> None:
         """Delivers until it is cancelled."""
         await self._wake.wait()  # most sandboxes never call back, and a client costs its start
-        async with httpx.AsyncClient(trust_env=False, timeout=None) as client, asyncio.TaskGroup() as group:
+        async with calling_client(timeout=None) as client, asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
                 group.create_task(self._deliver(client))
 

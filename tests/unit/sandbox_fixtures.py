@@ -85,7 +85,7 @@ class Vox:
 
 @contextmanager
 def sandboxed(**options: Any) -> Iterator[Vox]:
-    with running(**({"speed": 0.0} | options)) as url, httpx.Client(base_url=url, timeout=20) as http:
+    with running(**({"speed": 0.0} | options)) as url, httpx.Client(base_url=url, timeout=20, verify=False) as http:
         vox = Vox(url, http)
         vox.reset()
         yield vox
