@@ -16,8 +16,8 @@ from worker.supervisor import Supervisor, refuse_second
 LOOPBACK = "127.0.0.1"
 INTAKE_KEPT = 500_000  # KB; an intake process that had more is replaced, since much of it would never be given back
 INTAKE_GRACE = 30.0  # an intake that is cut off is read again from the start
-# Intake has threads of its own: more beneath them, and a heap for each, would cost time and memory.
-INTAKE_ENV = {"POLARS_MAX_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+FEW_HEAPS = {"MALLOC_ARENA_MAX": "2"}  # a heap for each thread would only keep what they are done with
+INTAKE_ENV = {"POLARS_MAX_THREADS": "1", **FEW_HEAPS}  # it has threads of its own: more beneath them would cost
 WEB_GRACE = 15.0  # what is being stored is stored and answered
 SANDBOX_SPEED = 60
 
@@ -101,7 +101,8 @@ def services(plan: Plan) -> list[Service]:
 
 def environment(plan: Plan) -> dict[str, str]:
     """What every service is told on top of our own environment. Workers use the sandbox that we start, if we do."""
-    env = {"ROLLCALL_HOME": str(plan.home), "ROLLCALL_BROKER_URL": plan.broker_url, "PYTHONUNBUFFERED": "1"}
+    told = {"ROLLCALL_HOME": str(plan.home), "ROLLCALL_BROKER_URL": plan.broker_url}
+    env = {**told, **FEW_HEAPS, "PYTHONUNBUFFERED": "1"}
     if plan.sandbox_port is not None:
         env["ROLLCALL_SANDBOX_URL"] = f"http://{LOOPBACK}:{plan.sandbox_port}"
     return env

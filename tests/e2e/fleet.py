@@ -14,6 +14,7 @@ from tests.chaos.bell_worker import ROOT
 from tests.patience import until
 from worker import heartbeat
 from worker.lifeline import bound
+from worker.up import FEW_HEAPS
 
 LOOPBACK = "127.0.0.1"
 CELERY = [sys.executable, "-m", "celery", "-A", "worker.app"]
@@ -35,9 +36,10 @@ def listens(port: int) -> bool:
 
 
 def clean_environment() -> dict[str, str]:
-    """Ours without any setting of Rollcall, Celery or Flower: a fleet is told all it knows."""
+    """Ours without any setting of Rollcall, Celery or Flower: a fleet is told all it knows. Heaps are as few as every
+    deployment has."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ROLLCALL_", "CELERY", "FLOWER"))}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    return {**kept, **FEW_HEAPS, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
 class Member:

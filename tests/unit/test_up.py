@@ -99,6 +99,7 @@ def test_calls_wait_in_threads_and_intake_has_a_process(tmp_path: Path) -> None:
     assert intake[intake.index("-Q") + 1] == "ingest"
     assert listed["intake"].env["POLARS_MAX_THREADS"] == "1"
     assert "POLARS_MAX_THREADS" not in listed["calls"].env
+    assert listed["calls"].env["MALLOC_ARENA_MAX"] == listed["intake"].env["MALLOC_ARENA_MAX"] == "2"
     kept = intake[intake.index("--max-memory-per-child") + 1]
     assert f'"--max-memory-per-child", "{kept}"' in (ROOT / "docker-compose.yml").read_text()
 
