@@ -11,6 +11,7 @@ from tests.databases import databases, postgres
 from tests.embedded_broker import EmbeddedBroker
 from tests.house import House, Provider, compiled_before
 from tests.unit.sandbox_fixtures import Vox, sandboxed
+from worker import telemetry
 
 os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # the PostgreSQL wheel asks for it and warns without
 
@@ -22,6 +23,14 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(MANY_OBJECTS)
+
+
+@pytest.fixture(autouse=True)
+def listeners_are_taken_off() -> Iterator[None]:
+    """Whoever listens to telemetry goes with the test that hung him on: the next one would hear him, too."""
+    before = telemetry.listeners()
+    yield
+    assert telemetry.listeners() == before
 
 
 @pytest.fixture(scope="session")
