@@ -5,12 +5,13 @@ VENV := .venv
 SDK_VENV := .venv-sdk
 SDK := voximplant-apiclient==2.12.0
 BIN := $(VENV)/bin
-# uv fetches many at once, which takes a tenth of pip's time. It does not read pip's settings: behind an index that
+# uv fetches many at once, which takes a third of pip's time. It does not read pip's settings: behind an index that
 # only those name, pip does it. Most of what is installed is never imported; what is, Python compiles as it comes to it.
 UV := uv==0.13.9
 DEV := --constraint constraints.txt --editable '.[dev]'
 DEV_BROWSER := --constraint constraints.txt --editable '.[dev,browser]'
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-compile
+PIP_OF := python -m pip --quiet --disable-pip-version-check install --no-compile
+PIP := $(BIN)/$(PIP_OF)
 UV_PIP := $(BIN)/python -m uv pip install --quiet --python
 
 # The tests start hundreds of processes: each would compile all that it imports.
@@ -36,14 +37,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rollcall needs Python 3.11 or newer: make PYTHON=python3.12")'
 	@echo "Installing into $(VENV); this takes a minute."
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) '$(UV)'
-	@$(UV_PIP) $(BIN)/python $(DEV) || $(PIP) $(DEV)
+	@{ $(PIP) '$(UV)' && $(UV_PIP) $(BIN)/python $(DEV); } || $(PIP) $(DEV)
 	@touch $@
 
 # The provider's own SDK is a witness in one test. It has dependencies of its own, so it gets a place of its own.
 $(SDK_VENV)/.installed: Makefile | $(VENV)/.installed
 	@$(PYTHON) -m venv --clear $(SDK_VENV)
-	@$(UV_PIP) $(SDK_VENV)/bin/python '$(SDK)' || $(SDK_VENV)/bin/python -m pip install --quiet '$(SDK)'
+	@$(UV_PIP) $(SDK_VENV)/bin/python '$(SDK)' || $(SDK_VENV)/bin/$(PIP_OF) '$(SDK)'
 	@touch $@
 
 demo: $(VENV)/.installed

@@ -19,7 +19,9 @@ ENDS = 65_536  # ends of rows that are known at a time
 BYTES_AT_A_TIME = 1 << 16
 
 
-Record = tuple[Sequence[object], tuple[object, ...]]  # cells, and the last ones, which few rows have alone
+# Cells, of which there is one or more, and the last ones, which few rows have alone. Where there are last ones, the
+# first are two or more: csv writes an empty cell otherwise where it stands alone.
+Record = tuple[Sequence[object], tuple[object, ...]]
 
 
 class FileAnswer(Protocol):
@@ -55,13 +57,13 @@ class Lines:
     def __init__(self, delimiter: str) -> None:
         self._delimiter = delimiter
         self._written: list[str] = []
-        self._writer = csv.writer(_Calls(self._written.append), delimiter=delimiter, lineterminator="")
+        self._writer = csv.writer(_Calls(self._written.append), delimiter=delimiter, lineterminator="\n")
         self._ends: dict[tuple[object, ...], str] = {}
 
     def of(self, records: Sequence[Record]) -> str:
         self._writer.writerows([cells for cells, _ in records])
         ends = [self._ends.get(end) or self._end(end) for _, end in records]
-        text = "".join(map(str.__add__, self._written, ends))
+        text = "".join([line[:-1] + end for line, end in zip(self._written, ends, strict=True)])
         self._written.clear()
         return text
 

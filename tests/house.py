@@ -100,6 +100,9 @@ def compiled_before(database: Database) -> None:
     engine.update_execution_options(compiled_cache=statements)
 
 
+_ending: list[threading.Thread] = []
+
+
 @dataclass
 class Provider:
     """The sandbox, seen from outside."""
@@ -117,7 +120,12 @@ class Provider:
             with httpx.Client(base_url=url, timeout=60, verify=False) as client:
                 yield cls(url, client)
         finally:
-            threading.Thread(target=server.__exit__, args=(None, None, None), name="ending").start()
+            while _ending:
+                before = _ending.pop()
+                before.join(10)
+                assert not before.is_alive(), "a sandbox does not end"
+            _ending.append(threading.Thread(target=server.__exit__, args=(None, None, None), name="ending"))
+            _ending[0].start()
 
     def put(self, path: str, body: Any) -> Any:
         response = self.client.put(path, json=body)

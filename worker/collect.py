@@ -14,12 +14,12 @@ import polars as pl
 from sqlmodel import Session
 
 from worker import accounts, retry, roster, telemetry, told
+from worker.ahead import ahead
 from worker.context import Context, place_of
 from worker.errors import ProviderError, Refused
 from worker.giving_up import giving_up, go_on
-from worker.intake.ahead import ahead
 from worker.models import CallList, Chunk, Upload
-from worker.providers.base import Found
+from worker.providers.base import Found, Frames
 from worker.states import CHUNK_SENT, ChunkState, ListState, UploadState, WithdrawalState
 from worker.store import chunks, journal, lists, outcomes, progress, restored, uploads, withdrawals
 
@@ -74,8 +74,7 @@ def _store_tasks(ctx: Context, upload: Upload, call_list: CallList, sent: list[C
         began = ctx.db.now(session)
         released = withdrawals.asked(session, upload.id, began, WithdrawalState.TAKEN_BACK)
     frames = accounts.in_reach(ctx, upload.account).tasks(place_of(upload, call_list))
-    here = pl.lit(call_list.id).alias("list_id")
-    with closing(ahead(roster.with_rows(tasks, known).with_columns(here) for tasks in frames)) as read:
+    with closing(ahead(_rows(frames, known, call_list))) as read:
         for rows in read:
             gone = rows.filter(pl.col("phase") == "cancelled")["row"]
             if final is None and not gone.is_in(released.implode()).all():
@@ -89,6 +88,13 @@ def _store_tasks(ctx: Context, upload: Upload, call_list: CallList, sent: list[C
             tally.add(frame, changed)
             go_on()
     return tally
+
+
+def _rows(frames: Frames, known: roster.Names, call_list: CallList) -> Frames:
+    here = pl.lit(call_list.id).alias("list_id")
+    with closing(frames):
+        for tasks in frames:
+            yield roster.with_rows(tasks, known).with_columns(here)
 
 
 def _look_on(ctx: Context, upload: Upload, call_list: CallList, _sent: list[Chunk]) -> Tally:

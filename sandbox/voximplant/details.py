@@ -15,7 +15,7 @@ from operator import itemgetter
 
 from sandbox.clock import utc_text
 from sandbox.dialer import NO_WORD, SHOWN, shown_status
-from sandbox.files import CsvFile, FileAnswer, Record, XlsFile
+from sandbox.files import ENDS, CsvFile, FileAnswer, Record, XlsFile
 from sandbox.odds import WORDS
 from sandbox.voximplant import params as read
 from sandbox.voximplant.accounts import Account
@@ -146,6 +146,8 @@ class Fates:
 
     def _fate(self, word: int, last: int, left: int, state: int) -> Fate:
         fate = (self._said[word], utc_text(last) if last else "", left, *self._statuses[state])
+        if len(self._known) >= ENDS:
+            self._known.clear()
         self._known[word, last, left, state] = fate
         return fate
 

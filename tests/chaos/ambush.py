@@ -4,20 +4,22 @@ Where a raid strikes by the clock, an ambush strikes at a telemetry event, or be
 """
 
 import json
+import math
 import os
 import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from random import Random
+from uuid import uuid4
 
 from tests.chaos.camp import Camp, pitched
 from tests.chaos.dying_worker import ANY
 from tests.chaos.given import Given, written
-from tests.chaos.obedient import Order, done_by, orders
+from tests.chaos.obedient import Order, done_by, orders, withdrawn
 from tests.chaos.raids import FILES, FROZEN, bad_days
 from tests.e2e.fleet import Member
 from tests.patience import until
@@ -58,7 +60,9 @@ class Ambush:
         """The app that pushes may die of it, and comes again with the same job; or who reads what it pushed."""
         given = []
         for which in range(first, first + UPLOADS):
-            one = written(self.camp, self.dice, which % FILES, ROWS)  # type: ignore[arg-type]  # as a house
+            key = uuid4().hex  # another round may have a file of this name
+            one = written(self.camp, self.dice, which % FILES, ROWS, idempotency_key=key)  # type: ignore[arg-type]  # as a house
+            until(lambda: self._thaw(time.monotonic()) == 0, 30)  # asleep he may hold what an app waits for
             chance = self.dice.random()
             if chance < 0.4:
                 self._push_and_die(one)
@@ -76,6 +80,13 @@ class Ambush:
             blows -= self._strike("calls")
             self._thaw(time.monotonic())
         until(lambda: self._thaw(time.monotonic()) == 0, 30)
+
+    def end(self) -> None:
+        """Whoever sleeps wakes up, whoever died lives, and the provider does as it should."""
+        self._thaw(math.inf)
+        for member in self.camp.fleet.members.values():
+            if not member.alive():
+                member.start()
         self.camp.provider.faults()
 
     def _push_and_die(self, one: Given) -> None:
@@ -84,10 +95,10 @@ class Ambush:
         app = self.camp.fleet.start("app", [sys.executable, "-m", OBEDIENT, json.dumps(one.job)])
         code = app.process.wait(60)
         del self.camp.fleet.members["app"]
-        if code not in (0, -signal.SIGKILL):
+        if code != (0 if withdrawn(told) else -signal.SIGKILL):
             raise RuntimeError(f"the app that pushes ended with {code}: {app.said()[-2000:]}")
-        self._count("app", "killed", told)
-        told.unlink(missing_ok=True)
+        if code:
+            self._count("app", "killed", told)
 
     def _strike(self, who: str, meanwhile: Callable[[], object] = lambda: None) -> bool:
         """Whether somebody was struck; the moment may not have come. `meanwhile` is what gives him something to do."""
@@ -100,9 +111,9 @@ class Ambush:
         end = time.monotonic() + COMES_WITHIN
         while time.monotonic() < end and not done_by(told).exists():
             time.sleep(LOOK)
-        told.unlink(missing_ok=True)  # one that is carried out at this moment is found below
-        if not self._count(who, "frozen" if order.blow == signal.SIGSTOP else "killed", told):
+        if withdrawn(told):
             return False
+        self._count(who, "frozen" if order.blow == signal.SIGSTOP else "killed", told)
         if order.blow == signal.SIGSTOP:
             self._frozen.append((time.monotonic() + FROZEN, member))
         elif order.whole:
@@ -119,19 +130,18 @@ class Ambush:
         blow = signal.SIGSTOP if frozen else signal.SIGKILL
         return Order(event, nth, blow, whole=who == "calls" or self.dice.random() < 0.5)
 
-    def _count(self, who: str, what: str, told: Path) -> bool:
-        """Whether the order was carried out."""
+    def _count(self, who: str, what: str, told: Path) -> None:
+        """The order is carried out, or is about to be."""
         done = done_by(told)
-        if not done.exists():
-            return False
+        until(done.exists, 10, f"{who} has done as he was told")
         self.deaths[f"{who}: {what} at {done.read_text()}"] += 1
         done.unlink()
-        return True
 
     def _thaw(self, now: float) -> int:
         """Let go on whoever has slept for long enough; returns how many still sleep."""
         for at, member in list(self._frozen):
             if now >= at:
                 self._frozen.remove((at, member))
-                os.killpg(member.pid, signal.SIGCONT)
+                with suppress(ProcessLookupError):
+                    os.killpg(member.pid, signal.SIGCONT)
         return len(self._frozen)

@@ -55,7 +55,7 @@ class Camp:
 def pitched(server: str | None, broker: str = "valkey", *include: str) -> Iterator[Camp]:
     """Workers, a beat, a broker (valkey, redis or rabbitmq) and a sandbox, on a database of their own.
 
-    Workers import the modules of `include`, too, once they have a context.
+    Workers import the modules of `include`, too.
     """
     with (
         tempfile.TemporaryDirectory(prefix="rollcall-camp-") as place,

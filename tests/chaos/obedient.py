@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -66,9 +67,12 @@ class Obedient:
 
     def _obey(self, order: Order, event: str) -> None:
         """Of the threads and processes that have come so far, one."""
-        torn = self._file.with_suffix(f".{os.getpid()}")
+        torn = self._file.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         with suppress(FileNotFoundError):
             self._file.rename(torn)
+            if torn.read_text() != self._text:
+                torn.replace(self._file)  # it is another one, of this moment: to be counted anew
+                return
             torn.write_text(event)
             torn.replace(done_by(self._file))
             (os.killpg if order.whole else os.kill)(os.getpgrp() if order.whole else os.getpid(), order.blow)
@@ -77,6 +81,15 @@ class Obedient:
 def done_by(file: Path) -> Path:
     """Where it stands at what event the order was carried out."""
     return file.with_suffix(".done")
+
+
+def withdrawn(file: Path) -> bool:
+    """Take an order back. False where somebody is carrying it out at this moment: `done_by` tells of it, at once."""
+    try:
+        file.unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def orders(home: Path, who: str) -> Path:

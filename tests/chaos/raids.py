@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from datetime import timedelta
 from random import Random
+from uuid import uuid4
 
 from tests.chaos.camp import Camp
 from tests.chaos.given import Given, written
@@ -42,7 +43,8 @@ class Raid:
         later = (self.camp.now + timedelta(seconds=LENGTH / 2)).isoformat()
         four = []
         for which in range(4):
-            job = {"starts_at": later} if which == 3 else {}
+            job = {"idempotency_key": uuid4().hex}  # another round may have a file of this name
+            job |= {"starts_at": later} if which == 3 else {}
             one = written(self.camp, self.dice, first + which, ROWS, **job)  # type: ignore[arg-type]  # as a house
             one.give(self.camp)  # type: ignore[arg-type]
             four.append(one)

@@ -135,9 +135,14 @@ def ambush(camp: Camp, seed: int) -> Round:
     dice, done = Random(seed), Round(seed)
     camp.provider.client.delete("/ledger")
     trap = traps.Ambush(camp, dice)
-    given = trap.give(traps.UPLOADS * seed)
-    trap.spring()
+    try:
+        given = trap.give(traps.UPLOADS * seed)
+        trap.spring()
+    finally:
+        trap.end()
     done.faults = trap.deaths
+    if not trap.deaths:
+        done.wrong.append("nobody was struck")
     conclude(done, camp, given, dice, raids.LONGEST, "accepted_at_real")  # type: ignore[arg-type]  # as a house
     return done
 

@@ -71,6 +71,7 @@ def campaign(house: House) -> Iterator[tuple[House, OldWorker, NewWorker, str]]:
     for worker in (old, new):
         worker.start()
     try:
+        until(lambda: new.waits.is_set() or new.troubles)  # what it says between two phases of a test nobody keeps
         yield house, old, new, ulid
     finally:
         for worker in (old, new):

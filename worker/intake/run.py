@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 
-from worker.intake.ahead import ahead
+from worker.ahead import ahead
 from worker.intake.check import Checked, Checks, Holds, Looked, Rules
 from worker.intake.contacts import Contacts
 from worker.intake.cut import Cutter, StagedChunk

@@ -6,7 +6,7 @@ from typing import ClassVar, NoReturn
 import polars as pl
 
 from worker.errors import NotSent, Refused
-from worker.providers.base import Hands, Place, Step, Submission
+from worker.providers.base import Frames, Hands, Place, Step, Submission
 
 CREATE = Step("create")
 
@@ -42,7 +42,7 @@ class AtOnce:
     def contacts(self, _reference: str) -> Iterator[pl.DataFrame]:
         self.cannot_look()
 
-    def tasks(self, _place: Place) -> Iterator[pl.DataFrame]:
+    def tasks(self, _place: Place) -> Frames:
         self.cannot_look()
 
     def stop(self, _place: Place) -> None:

@@ -4,7 +4,7 @@ An adapter gets its client and credentials when it is made; it never reads setti
 of its verbs raises one of the `ProviderError`s of `worker.errors` when it has no answer to give.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -22,6 +22,7 @@ TASKS = {
     "attempts_left": pl.Int64,
     "last_attempt": pl.Utf8,
 }
+Frames = Generator[pl.DataFrame, None, None]
 
 
 @dataclass(frozen=True)
@@ -229,10 +230,10 @@ class Provider(Protocol):
         """
         ...
 
-    def tasks(self, place: Place) -> Iterator[pl.DataFrame]:
+    def tasks(self, place: Place) -> Frames:
         """Every contact of a list with what became of it, in frames of the columns TASKS: a whole read, or an error.
 
-        Asked only where outcomes are polled.
+        Asked only where outcomes are polled, in another thread than other requests of the account.
         """
         ...
 

@@ -18,6 +18,7 @@ from worker.providers.base import (
     Account,
     Capabilities,
     Found,
+    Frames,
     Hands,
     Inbox,
     Made,
@@ -104,7 +105,7 @@ class Kore:
         items = self._ask.contacts(reference, self._by_the_end())
         yield contacts.named(items, self._own.unique_id_field)
 
-    def tasks(self, place: Place) -> Iterator[pl.DataFrame]:
+    def tasks(self, place: Place) -> Frames:
         """Those that the campaign shows and, once it is over, the others of the list.
 
         The campaign's status is read first: only what is read after it was over is final.

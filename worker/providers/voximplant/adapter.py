@@ -17,7 +17,19 @@ from worker.errors import AccountRefused, NotSent, ProviderError, Refused, Throt
 from worker.layout import Layout
 from worker.providers import named
 from worker.providers.answer import parsed
-from worker.providers.base import Accepted, Account, Capabilities, Found, Hands, Inbox, Pace, Place, Step, Submission
+from worker.providers.base import (
+    Accepted,
+    Account,
+    Capabilities,
+    Found,
+    Frames,
+    Hands,
+    Inbox,
+    Pace,
+    Place,
+    Step,
+    Submission,
+)
 from worker.providers.http import Client, http_date, retry_after
 from worker.providers.voximplant import details, options, sheet, verdicts
 from worker.providers.voximplant.auth import Auth
@@ -114,7 +126,7 @@ class Voximplant:
         for frame in self.tasks(Place(reference)):
             yield frame.select("uuid")
 
-    def tasks(self, place: Place) -> Iterator[pl.DataFrame]:
+    def tasks(self, place: Place) -> Frames:
         """The details. A file is written to disk first: nothing is handed out of a body that was cut."""
         if self._form != "json":
             try:

@@ -23,7 +23,8 @@ def ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
     """The same items, the next of them made while one is dealt with, in the context of who asks for the first one. What
     making them raises comes out here.
 
-    To be closed by whoever may stop early: the thread has ended then, and touches nothing any more.
+    To be closed by whoever may stop early, which waits for the item that is being made: the thread has ended then, and
+    touches nothing any more.
     """
     made: Queue[Item | _End] = Queue()
     stopped = False
@@ -48,8 +49,12 @@ def ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
             made.task_done()
             yield found
             del found
-        if found.error is not None:
-            raise found.error
+        if (error := found.error) is not None:
+            del found  # which holds the error, whose traceback holds this frame
+            try:
+                raise error
+            finally:
+                del error
     finally:
         stopped = True
         while worker.is_alive():

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from worker.intake.ahead import ahead
+from worker.ahead import ahead
 
 
 def counted(until: int, made: list[int], closed: list[bool]) -> Generator[int, None, None]:
