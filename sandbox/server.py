@@ -1,5 +1,6 @@
 """Runs the sandbox: in the foreground, or in a thread of the calling process."""
 
+import gc
 import signal
 import socket
 import threading
@@ -15,6 +16,7 @@ from sandbox.wire import LineProtocol
 
 HOST, PORT = "127.0.0.1", 8765
 SPEED = 60.0
+MANY_OBJECTS = 100_000
 KEEP_ALIVE = 75  # long, so that a client's pool does not meet a connection that is just being closed
 
 
@@ -86,6 +88,8 @@ def serve(
     `speed` is provider seconds a real second: 60 lets a campaign end in seconds, 1 is real time. Raises CannotListen,
     and ValueError for a speed below 0.
     """
+    gc.freeze()  # rows come and go by the thousand: the collector need not look for rings among them so often
+    gc.set_threshold(MANY_OBJECTS)
     server = server_for(Sandbox(seed=seed, speed=speed, balance=balance, currency=currency), tls_certificate, tls_key)
     line = listen(host, port)
     scheme = "https" if tls_certificate else "http"

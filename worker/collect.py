@@ -7,6 +7,7 @@ stopped by a pause or by an empty balance goes on later. At the deadline whoever
 """
 
 import logging
+from collections.abc import Generator
 from contextlib import closing
 from datetime import datetime, timedelta
 
@@ -74,12 +75,13 @@ def _store_tasks(ctx: Context, upload: Upload, call_list: CallList, sent: list[C
         began = ctx.db.now(session)
         released = withdrawals.asked(session, upload.id, began, WithdrawalState.TAKEN_BACK)
     frames = accounts.in_reach(ctx, upload.account).tasks(place_of(upload, call_list))
-    with closing(ahead(_rows(frames, known, call_list))) as read:
-        for rows in read:
-            gone = rows.filter(pl.col("phase") == "cancelled")["row"]
-            if final is None and not gone.is_in(released.implode()).all():
-                final = _ended_cancelled(ctx, upload, call_list, began)
-            frame = told.outcomes(ctx, upload, rows, cancelled_is_final=released if final is None else final)
+    with closing(ahead(_told(ctx, upload, call_list, known, frames))) as read:
+        for rows, frame in read:
+            if frame is None:
+                gone = rows.filter(pl.col("phase") == "cancelled")["row"]
+                if final is None and not gone.is_in(released.implode()).all():
+                    final = _ended_cancelled(ctx, upload, call_list, began)
+                frame = told.outcomes(ctx, upload, rows, cancelled_is_final=released if final is None else final)
             with ctx.db.write() as session:
                 uploads.lock(session, upload.id)
                 now = ctx.db.now(session)
@@ -90,11 +92,16 @@ def _store_tasks(ctx: Context, upload: Upload, call_list: CallList, sent: list[C
     return tally
 
 
-def _rows(frames: Frames, known: roster.Names, call_list: CallList) -> Frames:
+def _told(
+    ctx: Context, upload: Upload, call_list: CallList, known: roster.Names, frames: Frames
+) -> Generator[tuple[pl.DataFrame, pl.DataFrame | None], None, None]:
+    """The tasks of each frame, and their outcomes; None where somebody is cancelled, of whom more must be known."""
     here = pl.lit(call_list.id).alias("list_id")
     with closing(frames):
         for tasks in frames:
-            yield roster.with_rows(tasks, known).with_columns(here)
+            rows = roster.with_rows(tasks, known).with_columns(here)
+            is_plain = not (rows["phase"] == "cancelled").any()
+            yield rows, told.outcomes(ctx, upload, rows, cancelled_is_final=False) if is_plain else None
 
 
 def _look_on(ctx: Context, upload: Upload, call_list: CallList, _sent: list[Chunk]) -> Tally:

@@ -31,6 +31,7 @@ COLUMNS = [
     "updated_at",
 ]
 BOUND = 5000  # values that a statement binds at a time
+COPIED = 8192  # rows that are written for PostgreSQL at a time
 SPARSE = 4  # rows whose range is so many times their number are not asked for by range
 _CHANGING = [c for c in COLUMNS if c not in ("upload_id", "row")]
 
@@ -142,11 +143,12 @@ def _copy(session: Session, table: str, frame: "pl.DataFrame") -> None:
     import polars as pl
 
     words = pl.col("status", "result", "last_attempt").str.replace_all("\x00", "", literal=True)
-    lines = io.BytesIO()
-    frame.with_columns(words).write_csv(lines, include_header=False, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
     cursor = session.connection().connection.cursor()
     with cursor.copy(f"COPY {table} ({_names()}) FROM STDIN (FORMAT csv)") as copy:
-        copy.write(lines.getbuffer())
+        for part in frame.with_columns(words).iter_slices(COPIED):  # the server stores one while the next is written
+            lines = io.BytesIO()
+            part.write_csv(lines, include_header=False, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
+            copy.write(lines.getbuffer())
     cursor.close()
 
 
