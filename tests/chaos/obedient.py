@@ -9,9 +9,10 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,13 @@ from worker.settings import load
 
 @dataclass(frozen=True)
 class Order:
-    """`whole` is whether a worker that has children falls with them, or the child alone."""
+    """`whole` is whether a worker that has children falls with them, or the child alone. `number` tells two apart."""
 
     event: str
     nth: int
     blow: signal.Signals
     whole: bool = True
+    number: int = field(default_factory=time.monotonic_ns)
 
     def give(self, file: Path) -> None:
         """Replaced whole: nobody reads half an order."""
