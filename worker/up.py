@@ -17,7 +17,7 @@ LOOPBACK = "127.0.0.1"
 INTAKE_KEPT = 500_000  # KB; an intake process that had more is replaced, since much of it would never be given back
 INTAKE_GRACE = 30.0  # an intake that is cut off is read again from the start
 FEW_HEAPS = {"MALLOC_ARENA_MAX": "2"}  # a heap for each thread would only keep what they are done with
-INTAKE_ENV = {"POLARS_MAX_THREADS": "1", **FEW_HEAPS}  # it has threads of its own: more beneath them would cost
+INTAKE_ENV = {"POLARS_MAX_THREADS": "1"}  # it has threads of its own: more beneath them would cost
 WEB_GRACE = 15.0  # what is being stored is stored and answered
 SANDBOX_SPEED = 60
 

@@ -18,7 +18,7 @@ import pytest
 
 from tests.benchmarks import people
 from tests.benchmarks.conftest import Show
-from worker.up import INTAKE_ENV
+from worker.up import FEW_HEAPS, INTAKE_ENV
 
 ROWS, MANY, FEW = 1_000_000, 10_000_000, 100_000
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ class Bench:
         told = subprocess.run(
             [*command, self.region, str(self.listed), str(out)],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(INTAKE_ENV if way == "intake" else {})},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **({**FEW_HEAPS, **INTAKE_ENV} if way == "intake" else {})},
             capture_output=True,
             check=True,
         )

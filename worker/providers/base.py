@@ -233,7 +233,7 @@ class Provider(Protocol):
     def tasks(self, place: Place) -> Frames:
         """Every contact of a list with what became of it, in frames of the columns TASKS: a whole read, or an error.
 
-        Asked only where outcomes are polled, in another thread than other requests of the account.
+        Asked only where outcomes are polled, and read in a thread of its own: it may be closed before its end.
         """
         ...
 
