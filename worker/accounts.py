@@ -50,8 +50,8 @@ def provider(ctx: Context, account: str) -> Provider:
 
 def in_reach(ctx: Context, account: str) -> Provider:
     """The adapter, for work that goes on by itself. Raises NotSent `left_alone` while nobody is to ask the provider."""
-    with ctx.db.read() as session:
-        gate = gates.look(session, account)
+    with ctx.db.glance() as connection:
+        gate = gates.reach(connection, account)
     if gate is not None and gates.is_left_alone(gate):
         raise NotSent("left_alone", f"The provider of the account {account} is left alone: {gate.message}", ours=True)
     if gate is not None and gate.strikes >= ctx.settings.max_strikes and not _on_trial(ctx, account):
@@ -95,8 +95,8 @@ def judge(ctx: Context, account: str, answer: object) -> bool:
 
 
 def _answered(ctx: Context, account: str) -> None:
-    with ctx.db.read() as session:
-        gate = gates.look(session, account)
+    with ctx.db.glance() as connection:
+        gate = gates.reach(connection, account)
     if gate is not None and gate.strikes:
         with ctx.db.write() as session:
             gates.answered(session, account)

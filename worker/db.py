@@ -65,6 +65,13 @@ class Database:
                 connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             yield from self._session(connection)
 
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """For one question, whose answer is of one moment without a transaction. A third of what `read` costs."""
+        alone = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        with self._connect(**alone) as connection:
+            yield connection
+
     def now(self, session: Session) -> datetime:
         """The time by the database's clock, with zone."""
         if self._clock is not None:

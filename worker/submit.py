@@ -6,10 +6,13 @@ whose worker never came back becomes unknown, never ready: only reconciliation m
 Where a provider wants several requests, each is a step with a line of its own, and what a step made is kept before the
 next one goes out.
 
-One task drains a call list, chunk after chunk, until none is due, its time is over, or something is in doubt.
+One task drains a call list, chunk after chunk, until none is due, its time is over, or something is in doubt. A chunk
+that was accepted is settled and the next one claimed in one transaction: both are proved by the same commit.
 """
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -31,9 +34,11 @@ from worker.errors import (
     Unknown,
 )
 from worker.models import CallList, Chunk, Upload
+from worker.payloads import Payloads
 from worker.providers.base import Accepted, Made, Step, Submission
 from worker.states import ListState, UploadState
 from worker.store import chunks, claims, journal, lists, progress, uploads
+from worker.windows import is_asked
 
 COMPLETION_AGE = 10.0  # seconds after which a list may have completed at the provider without our noticing
 Answer = Accepted | ProviderError
@@ -48,10 +53,12 @@ class Next(Enum):
 class Claimed:
     """A chunk that is ours to send since `at`, with the line in the journal that says so. `deadline` is monotonic.
 
-    `steps` are those still to be taken, the first one being the line's.
+    `run` is the list as we became its runner, `call_list` as it is now. `steps` are those still to be taken, the first
+    one being the line's.
     """
 
     upload: Upload
+    run: CallList
     call_list: CallList
     chunk: Chunk
     attempt_id: int
@@ -70,16 +77,17 @@ def run_list(ctx: Context, list_id: int) -> None:
     if call_list is None or upload is None:
         return
     telemetry.emit("submit.running", upload=upload.ulid, list=call_list.number)
-    try:
-        last = _drain(ctx, upload, call_list, now, is_open)
-    finally:
-        with ctx.db.write() as session:
-            lists.release_run(session, call_list)
-    if last is Next.MORE:
-        ctx.ring("submit", list_id)
+    with Payloads(ctx) as payloads:  # what is still being read is waited for last
+        try:
+            last = _drain(ctx, upload, call_list, payloads, now, is_open)
+        finally:
+            with ctx.db.write() as session:
+                lists.release_run(session, call_list)
+        if last is Next.MORE:
+            ctx.ring("submit", list_id)
 
 
-def _drain(ctx: Context, upload: Upload, call_list: CallList, now: datetime, is_open: bool) -> Next:
+def _drain(ctx: Context, upload: Upload, call_list: CallList, payloads: Payloads, now: datetime, is_open: bool) -> Next:
     if upload.state != UploadState.SUBMITTING:
         return Next.STOP
     if not is_open:
@@ -93,43 +101,64 @@ def _drain(ctx: Context, upload: Upload, call_list: CallList, now: datetime, is_
         _rotate(ctx, upload, call_list)
         return Next.STOP
     until = time.monotonic() + ctx.settings.timing.slice
-    while time.monotonic() < until and not ctx.stopping.is_set():
+
+    def goes_on() -> bool:
+        return time.monotonic() < until and not ctx.stopping.is_set()
+
+    while goes_on():
         retime.renew(ctx, upload, call_list.id)
-        if submit_next(ctx, upload, call_list) is Next.STOP:
+        following: Claimed | Next = _claim(ctx, upload, call_list) or Next.STOP
+        while isinstance(following, Claimed):
+            following = submit(ctx, following, payloads, goes_on)
+        if following is Next.STOP:
             return Next.STOP
     return Next.MORE
 
 
-def submit_next(ctx: Context, upload: Upload, call_list: CallList) -> Next:
-    """Claim, send and settle one chunk of a list whose runner we are."""
-    claimed = _claim(ctx, upload, call_list)
-    if claimed is None:
-        return Next.STOP
+def submit(ctx: Context, claimed: Claimed, payloads: Payloads, goes_on: Callable[[], bool]) -> Claimed | Next:
+    """Send a chunk and settle it. The next one of its list, where it was claimed at once: only while `goes_on`."""
     late = (claimed.at - claimed.chunk.not_before).total_seconds()
-    rows, facts = claimed.chunk.rows, {"upload": upload.ulid, "chunk": claimed.chunk.seq}
+    rows, facts = claimed.chunk.rows, {"upload": claimed.upload.ulid, "chunk": claimed.chunk.seq}
     telemetry.emit("submit.sending", **facts, rows=rows, late=late)
-    answer = _send(ctx, claimed)
+    answer = _send(ctx, claimed, payloads)
     while isinstance(answer, Made):
         onwards = _next_step(ctx, claimed, answer)
         if onwards is None:
             return Next.STOP
         claimed = onwards
-        telemetry.emit("submit.step", upload=upload.ulid, chunk=claimed.chunk.seq, step=claimed.steps[0].name)
-        answer = _send(ctx, claimed)
-    telemetry.emit("submit.answered", upload=upload.ulid, chunk=claimed.chunk.seq, answer=type(answer).__name__)
+        telemetry.emit("submit.step", **facts, step=claimed.steps[0].name)
+        answer = _send(ctx, claimed, payloads)
+    telemetry.emit("submit.answered", **facts, answer=type(answer).__name__)
+    following, is_news = _settle(ctx, claimed, answer, goes_on)
+    if is_news:
+        accounts.judge(ctx, claimed.upload.account, answer)
+    telemetry.emit("submit.settled", **facts, account=claimed.upload.account, answer=type(answer).__name__)
+    return following
+
+
+def _settle(ctx: Context, claimed: Claimed, answer: Answer, goes_on: Callable[[], bool]) -> tuple[Claimed | Next, bool]:
+    """What comes next, and whether the answer is news of the account: it failed, or did before."""
+    if isinstance(answer, Accepted) and not is_asked(claimed.upload.job.get("window")) and goes_on():
+        with suppress(claims.InFlight):  # what was settled with it is undone, and settled again alone
+            return _settled(ctx, claimed, answer, and_claim=True)
+    return _settled(ctx, claimed, answer, and_claim=False)
+
+
+def _settled(ctx: Context, claimed: Claimed, answer: Answer, *, and_claim: bool) -> tuple[Claimed | Next, bool]:
+    upload = claimed.upload
+    begun = time.monotonic()
     with ctx.db.write() as session:
-        uploads.hold(session, upload.id)
+        locked = uploads.hold(session, upload.id)
         now = ctx.db.now(session)
-        following = _settle(ctx, session, claimed, answer, now)
+        following = _move(ctx, session, claimed, answer, now)
         if isinstance(answer, ProviderError):
             progress.advance(session, upload.id, now)
-            is_news = True
-        else:
-            following, is_news = _go_on(session, claimed, following, now)
-    if is_news:
-        accounts.judge(ctx, upload.account, answer)
-    telemetry.emit("submit.settled", **facts, account=upload.account, answer=type(answer).__name__)
-    return following
+            return following, True
+        if and_claim and following is Next.MORE:
+            onwards = _take(ctx, session, locked, upload, claimed.run, now, begun, untroubled=True)
+            if onwards is not None:
+                return onwards, False
+        return _go_on(session, claimed, following, now)
 
 
 def _go_on(session: Session, claimed: Claimed, following: Next, now: datetime) -> tuple[Next, bool]:
@@ -152,27 +181,46 @@ def _claim(ctx: Context, upload: Upload, call_list: CallList) -> Claimed | None:
 
 
 def _claim_next(ctx: Context, upload: Upload, call_list: CallList) -> Claimed | None:
-    timing, seconds = ctx.settings.timing, ctx.settings.account(upload.account).http_deadline
-    steps = ctx.kind(upload.account).steps
-    deadline = time.monotonic() + seconds  # before the commit: a worker frozen in between finds its time over
+    begun = time.monotonic()
     with ctx.db.write() as session:
+        locked = uploads.hold(session, upload.id)
         now = ctx.db.now(session)
-        taken = claims.claim(
-            session,
-            call_list,
-            now,
-            lease=timing.lease,
-            deadline=seconds,
-            carries=lambda current: steps(current.reference)[0].carries,
-            since=retime.in_time(ctx, upload, now),
-        )
-        if taken is None:
+        claimed = _take(ctx, session, locked, upload, call_list, now, begun)
+        if claimed is None:
             progress.advance(session, upload.id, now)
-            return None
-        chunk, current = taken
-        to_take = steps(current.reference)
-        line = _begin(session, now, to_take[0], chunk)
-    return Claimed(upload, current, chunk, line, deadline, to_take, now)
+    return claimed
+
+
+def _take(
+    ctx: Context,
+    session: Session,
+    locked: uploads.Locked,
+    upload: Upload,
+    run: CallList,
+    now: datetime,
+    begun: float,
+    *,
+    untroubled: bool = False,
+) -> Claimed | None:
+    """`begun`: before the transaction, by `time.monotonic()`, so that a worker frozen in it finds its time over."""
+    seconds, steps = ctx.settings.account(upload.account).http_deadline, ctx.kind(upload.account).steps
+    taken = claims.claim(
+        session,
+        locked,
+        run,
+        now,
+        lease=ctx.settings.timing.lease,
+        deadline=seconds,
+        carries=lambda current: steps(current.reference)[0].carries,
+        since=retime.in_time(ctx, upload, now),
+        untroubled=untroubled,
+    )
+    if taken is None:
+        return None
+    chunk, current = taken
+    to_take = steps(current.reference)
+    line = _begin(session, now, to_take[0], chunk)
+    return Claimed(upload, run, current, chunk, line, begun + seconds, to_take, now)
 
 
 def _begin(session: Session, now: datetime, step: Step, chunk: Chunk) -> int:
@@ -197,10 +245,10 @@ def _next_step(ctx: Context, claimed: Claimed, made: Made) -> Claimed | None:
     return replace(claimed, call_list=current, attempt_id=line, steps=claimed.steps[1:])
 
 
-def _send(ctx: Context, claimed: Claimed) -> Answer | Made:
+def _send(ctx: Context, claimed: Claimed, payloads: Payloads) -> Answer | Made:
     """The request, with no transaction open. Never raises a ProviderError: the answer is a value."""
     try:
-        payload = ctx.staging.read(claimed.chunk.digest)
+        payload = payloads.read(claimed.chunk, claimed.at)
     except StagingError as error:
         return NotSent(error.code, error.message, fault=True)
     except Unavailable as error:
@@ -223,7 +271,7 @@ def _send(ctx: Context, claimed: Claimed) -> Answer | Made:
     return retry.as_value(lambda: retry.sending(call, ctx.stopping, claimed.deadline))
 
 
-def _settle(ctx: Context, session: Session, claimed: Claimed, answer: Answer, now: datetime) -> Next:
+def _move(ctx: Context, session: Session, claimed: Claimed, answer: Answer, now: datetime) -> Next:
     """Complete the journal's line, then move the chunk along the arrow that the answer proves. We hold the upload."""
     chunk = claimed.chunk
     _note(session, claimed, answer, now)

@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 import polars as pl
 import pytest
-from sqlalchemy import Select, select
+from sqlalchemy import select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, col
 
 from schedules.sweep import sweep
@@ -54,20 +55,14 @@ def claim_without_guard(patch: pytest.MonkeyPatch) -> None:
         change(session, CallList, col(CallList.id) == list_id, token=new_token(), lease_until=until)
         return lists.get(session, list_id)
 
-    def following(list_id: int, _account: str, _now: datetime) -> tuple[Select[int], dict[str, Any]]:
+    def claim_next(list_id: int, *_: object) -> tuple[ReturningUpdate[Chunk], dict[str, Any]]:
         unsettled = col(Chunk.state).in_([ChunkState.READY, ChunkState.CLAIMED])
         first = select(col(Chunk.id)).where(col(Chunk.list_id) == list_id, unsettled).order_by(col(Chunk.seq)).limit(1)
-        return first, {}
-
-    def take(session: Session, chunk_id: int, creates: bool, now: datetime, lease: float, deadline: float) -> Chunk:
-        values: dict[str, Any] = {"token": new_token(), "lease_until": now + timedelta(seconds=lease)}
-        values |= {"deadline_at": now + timedelta(seconds=deadline), "creates": creates}
-        change(session, Chunk, col(Chunk.id) == chunk_id, state=ChunkState.CLAIMED, **values)
-        return session.scalars(select(Chunk).where(col(Chunk.id) == chunk_id)).one()
+        taken = update(Chunk).where(col(Chunk.id) == first.scalar_subquery())
+        return taken.values(state=ChunkState.CLAIMED).returning(Chunk), {}
 
     patch.setattr(lists, "claim_run", claim_run)
-    patch.setattr(claims, "_following", following)
-    patch.setattr(claims, "_take", take)
+    patch.setattr(claims, "_claim_next", claim_next)
 
 
 def arrow_without_token(patch: pytest.MonkeyPatch) -> None:

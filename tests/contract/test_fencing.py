@@ -42,7 +42,7 @@ def claim(house: House, upload: Upload, call_list: CallList) -> Claimed:
 def settle(house: House, claimed: Claimed, answer: Answer) -> None:
     with house.ctx.db.write() as session:
         uploads.hold(session, claimed.upload.id)
-        submit._settle(house.ctx, session, claimed, answer, house.now)
+        submit._move(house.ctx, session, claimed, answer, house.now)
 
 
 def states(house: House) -> list[str]:

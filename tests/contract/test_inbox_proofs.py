@@ -188,7 +188,8 @@ def test_a_claimed_chunk_is_left_to_its_worker(house: House) -> None:
     with house.ctx.db.write() as session:
         run = lists.claim_run(session, list_id(house), house.now, 60)
         assert run is not None
-        assert claims.claim(session, run, house.now, lease=60, deadline=5) is not None
+        locked = uploads.hold(session, run.upload_id)
+        assert claims.claim(session, locked, run, house.now, lease=60, deadline=5) is not None
     hear(house, SANDBOX, letter("a", f"{ulid}:7"))
     assert chunk_states(house) == [("claimed", None)]
 

@@ -8,6 +8,7 @@ import pytest
 from tests.contract.backups import restored, take
 from tests.house import START, House, adds_up, some_numbers
 from worker import control, ingest, submit, withdraw
+from worker.payloads import Payloads
 from worker.restored import restored_now
 from worker.store import families, lists, uploads
 
@@ -25,8 +26,11 @@ def sent(house: House, ulid: str, chunks: int) -> None:
     with house.ctx.db.write() as session:
         run = lists.claim_run(session, list_id, house.now, 60)
     assert run is not None
-    for _ in range(chunks):
-        submit.submit_next(house.ctx, upload, run)
+    with Payloads(house.ctx) as payloads:
+        for _ in range(chunks):
+            claimed = submit._claim(house.ctx, upload, run)
+            assert claimed is not None
+            submit.submit(house.ctx, claimed, payloads, lambda: False)
     with house.ctx.db.write() as session:
         lists.release_run(session, run)
 

@@ -83,6 +83,23 @@ class TestTransactions:
         with pytest.raises(InternalError, match="read-only"), server_database.write() as session:
             put(session, "acme")
 
+    def test_a_glance_begins_no_transaction(self, server_database: Database) -> None:
+        mine = "SELECT state FROM pg_stat_activity WHERE pid = (SELECT pid FROM pg_stat_activity WHERE query = :asked)"
+        with server_database.glance() as connection, server_database.read() as session:
+            connection.execute(text("SELECT 'a glance'"))
+            assert session.execute(text(mine), {"asked": "SELECT 'a glance'"}).scalars().all() == ["idle"]
+
+    def test_who_writes_after_a_glance_is_in_a_transaction(self, database: Database) -> None:
+        def work(session: Session) -> None:
+            put(session, "acme")
+            session.flush()
+            raise ZeroDivisionError
+
+        with database.glance() as connection:
+            assert connection.execute(text("SELECT count(*) FROM gate")).scalar() == 0
+        failing(database, work, ZeroDivisionError)
+        assert accounts(database) == []
+
     def test_an_error_takes_everything_back(self, database: Database) -> None:
         def work(session: Session) -> None:
             put(session, "acme")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Boolean, Select, or_, select, type_coerce
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, col
@@ -35,6 +35,7 @@ def due(now: datetime) -> tuple[Any, ...]:
 
 def claim(
     session: Session,
+    locked: uploads.Locked,
     call_list: CallList,
     now: datetime,
     *,
@@ -42,41 +43,50 @@ def claim(
     deadline: float,
     carries: Callable[[CallList], bool] = lambda _: True,
     since: datetime | None = None,
+    untroubled: bool = False,
 ) -> tuple[Chunk, CallList] | None:
     """Claim the next due chunk of a list whose runner we are; None where there is none, or where something holds it.
 
-    Upload and list are locked first, so claims of one list come one after another; a second chunk in flight is refused
-    by the database's own index, and the whole transaction with it (InFlight). We stay the runner for `lease`
-    seconds. `deadline` is in seconds from now. `carries`: whether contacts travel in the request that makes a list.
-    `since`: nothing that started before is claimed.
+    The upload is `locked` already, then the list is, so claims of one list come one after another; a second chunk in
+    flight is refused by the database's own index, and the whole transaction with it (InFlight). We stay the runner for
+    `lease` seconds. `deadline` is in seconds from now. `carries`: whether contacts travel in the request that makes
+    a list. `since`: nothing that started before is claimed. `untroubled`: nothing while the provider fails requests.
     """
-    state, account = uploads.hold(session, call_list.upload_id)
-    if state != UploadState.SUBMITTING:
+    if locked.state != UploadState.SUBMITTING:
         return None
-    held = lists.extend_open_run(session, call_list, now, lease)
-    if held is None or not _may_send(session, held):
+    current = lists.extend_open_run(session, call_list, now, lease)
+    if current is None or not _may_send(session, current):
         return None
-    following = _following(held.id, account, now) if since is None else _young(held.id, account, now, since)
-    chosen = session.connection().execute(*following).scalar()
-    if chosen is None:
-        return None
-    creates = held.reference is None and carries(held)
-    taken = _take(session, chosen, creates, now, lease, deadline)
-    return None if taken is None else (taken, held)
+    which = (current.id, locked.account, now, not untroubled)
+    statement, given = _claim_next(*which) if since is None else _claim_young(*which, since)
+    creates = current.reference is None and carries(current)
+    until, deadline_at = now + timedelta(seconds=lease), now + timedelta(seconds=deadline)
+    values: dict[str, Any] = {"token": new_token(), "lease_until": until, "deadline_at": deadline_at}
+    try:
+        taken = changed(session, statement, given, creates=creates, **values)
+    except IntegrityError as error:
+        raise InFlight from error
+    return None if taken is None else (taken, current)
 
 
 @once
-def _following(list_id: int, account: str, now: datetime) -> Select[int]:
-    return _next(list_id, account, now)
+def _claim_next(list_id: int, account: str, now: datetime, anyhow: bool) -> ReturningUpdate[Chunk]:
+    return _claim(_next(list_id, account, now, anyhow), now)
 
 
 @once
-def _young(list_id: int, account: str, now: datetime, since: datetime) -> Select[int]:
-    return _next(list_id, account, now).where(col(Chunk.not_before) >= since)
+def _claim_young(list_id: int, account: str, now: datetime, anyhow: bool, since: datetime) -> ReturningUpdate[Chunk]:
+    return _claim(_next(list_id, account, now, anyhow).where(col(Chunk.not_before) >= since), now)
 
 
-def _next(list_id: int, account: str, now: datetime) -> Select[int]:
-    free = (*due(now), ~gates.being_compared(account))
+def _claim(which: Select[int], now: datetime) -> ReturningUpdate[Chunk]:
+    claimed = chunk_arrow("claim", col(Chunk.id) == which.scalar_subquery(), *due(now))
+    return claimed.values(attempts=col(Chunk.attempts) + 1, absent_at=None, partial_at=None).returning(Chunk)
+
+
+def _next(list_id: int, account: str, now: datetime, anyhow: bool) -> Select[int]:
+    calm = or_(type_coerce(anyhow, Boolean()), ~gates.failed_lately(account))
+    free = (*due(now), ~gates.being_compared(account), calm)
     return select(col(Chunk.id)).where(col(Chunk.list_id) == list_id, *free).order_by(col(Chunk.seq)).limit(1)
 
 
@@ -89,21 +99,6 @@ def outdated(session: Session, list_id: int, now: datetime, since: datetime) -> 
     waits_not = (or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now), col(Chunk.uncompared_since).is_(None))
     query = select(Chunk).where(col(Chunk.list_id) == list_id, *late_one, *waits_not).order_by(col(Chunk.seq)).limit(1)
     return session.scalars(query).first()
-
-
-def _take(session: Session, chunk_id: int, creates: bool, now: datetime, lease: float, deadline: float) -> Chunk | None:
-    until, deadline_at = now + timedelta(seconds=lease), now + timedelta(seconds=deadline)
-    values: dict[str, Any] = {"token": new_token(), "lease_until": until, "deadline_at": deadline_at}
-    try:
-        return changed(session, *_claim(chunk_id, now), creates=creates, **values)
-    except IntegrityError as error:
-        raise InFlight from error
-
-
-@once
-def _claim(chunk_id: int, now: datetime) -> ReturningUpdate[Chunk]:
-    claimed = chunk_arrow("claim", col(Chunk.id) == chunk_id, *due(now))
-    return claimed.values(attempts=col(Chunk.attempts) + 1, absent_at=None, partial_at=None).returning(Chunk)
 
 
 def next_in(session: Session, call_list: CallList, now: datetime, account: str) -> tuple[bool, bool, bool]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, Update, and_, exists, func, not_, or_, select, update
+from sqlalchemy import Connection, Select, Update, and_, exists, func, not_, or_, select, update
 from sqlmodel import Session, col
 
 from worker.models import Gate, Upload
@@ -38,6 +38,27 @@ def look(session: Session, account: str) -> Gate | None:
 @once
 def _of_account(account: str) -> Select[Gate]:
     return select(Gate).where(col(Gate.account) == account)
+
+
+class Reach(NamedTuple):
+    """What says whether the provider may be asked, of the account's gate."""
+
+    blocked: str | None
+    message: str | None
+    probe_at: datetime | None
+    strikes: int
+
+
+def reach(connection: Connection, account: str) -> Reach | None:
+    """None where there is no gate yet."""
+    found = connection.execute(*_reach(account)).first()
+    return None if found is None else Reach(*found)
+
+
+@once
+def _reach(account: str) -> Select[str | None, str | None, datetime | None, int]:
+    columns = (col(Gate.blocked), col(Gate.message), col(Gate.probe_at), col(Gate.strikes))
+    return select(*columns).where(col(Gate.account) == account)
 
 
 def list_changed(session: Session, accounts: Sequence[str], now: datetime, compare_at: datetime) -> None:
@@ -179,7 +200,7 @@ def claim_trial(session: Session, account: str, token: str, now: datetime, lease
     return bool(change(session, Gate, col(Gate.account) == account, col(Gate.blocked).is_(None), free, **values))
 
 
-def is_left_alone(gate: Gate) -> bool:
+def is_left_alone(gate: Gate | Reach) -> bool:
     """Whether no request of the account can come to anything before a probe does; never where a person must probe."""
     return gate.blocked in LEFT_ALONE and gate.probe_at is not None
 

@@ -1,7 +1,7 @@
 """Uploads: received, taken in, submitted, dialled, ended."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, Update, case, exists, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
@@ -71,10 +71,16 @@ def _locked(upload_id: int) -> Select[Upload]:
     return query.execution_options(populate_existing=True)
 
 
-def hold(session: Session, upload_id: int) -> tuple[str, str]:
+class Locked(NamedTuple):
+    """An upload that is locked by us."""
+
+    state: str
+    account: str
+
+
+def hold(session: Session, upload_id: int) -> Locked:
     """`lock` for whoever needs nothing but the state and the account."""
-    state, account = session.connection().execute(*_held(upload_id)).one()
-    return str(state), str(account)
+    return Locked(*session.connection().execute(*_held(upload_id)).one())
 
 
 @once
