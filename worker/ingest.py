@@ -4,11 +4,13 @@ Nothing is sent here and nothing is visible until the last transaction, so a rea
 another that begins again.
 """
 
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -25,7 +27,7 @@ from worker.intake.read import no_beat
 from worker.intake.rejects import UNASKED
 from worker.intake.run import Intake, Order, take_in
 from worker.job import Job
-from worker.models import CallList, Chunk, Upload
+from worker.models import CallList, Upload
 from worker.store import chunks, families, gates, journal, progress, suppressions, uploads, withdrawals
 from worker.windows import is_asked
 
@@ -157,18 +159,17 @@ def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
 
 
 def _keep_lease(ctx: Context, upload: Upload) -> Callable[[], None]:
-    """Extends the lease, at most a few times in its length."""
-    lease = ctx.settings.timing.lease
-    renewed: list[datetime] = []
+    """Extends the lease, at first and then at most a few times in its length: a beat comes with every chunk."""
+    lease, renewed = ctx.settings.timing.lease, -math.inf
 
     def beat() -> None:
+        nonlocal renewed
+        if time.monotonic() - renewed < lease / 4:
+            return
         with ctx.db.write() as session:
-            now = ctx.db.now(session)
-            if renewed and (now - renewed[-1]).total_seconds() < lease / 4:
-                return
-            if not uploads.extend_intake(session, upload, now, lease):
+            if not uploads.extend_intake(session, upload, ctx.db.now(session), lease):
                 raise _Lost
-        renewed[:] = [now]
+        renewed = time.monotonic()
 
     return beat
 
@@ -209,13 +210,11 @@ def _finish(
     journal.note(session, now, "read", "done", upload_id=upload.id, count=intake.total, message=_counted(intake))
     into = _lists(ctx, session, upload, intake)
     late_after = timedelta(seconds=ctx.settings.timing.late_after)
-    cut = [_chunk(upload, into[staged.seq], staged, now, late_after) for staged in intake.chunks]
-    session.add_all(cut)
-    session.flush()
+    ids = chunks.add(session, [_chunk(upload, into[staged.seq], staged, now, late_after) for staged in intake.chunks])
     listed = np.setdiff1d(_listed_since(session, upload, began), leaving.numbers)
     called = known.called(ctx, upload, began, seen, no_beat)
-    _leave_out(ctx, session, upload, cut, suppressions.WHY, leaving.listed, listed)
-    _leave_out(ctx, session, upload, cut, withdrawals.CALLED_BEFORE, leaving.called, called)
+    _leave_out(ctx, session, upload, intake, ids, suppressions.WHY, leaving.listed, listed)
+    _leave_out(ctx, session, upload, intake, ids, withdrawals.CALLED_BEFORE, leaving.called, called)
     if held is not None:
         return []
     chunks.release_first(session, upload)
@@ -243,7 +242,7 @@ def _leaving(ctx: Context, upload: Upload, intake: Intake, began: datetime, seen
     return _Leaving(numbers, listed, _rows_with(ctx, intake.chunks, called, beat))
 
 
-def _rows_with(ctx: Context, cut: Sequence[StagedChunk | Chunk], numbers: suppressions.Numbers, beat: Beat) -> Rows:
+def _rows_with(ctx: Context, cut: Sequence[StagedChunk], numbers: suppressions.Numbers, beat: Beat) -> Rows:
     rows: Rows = {}
     for chunk in cut if len(numbers) else ():
         beat()
@@ -255,17 +254,18 @@ def _leave_out(
     ctx: Context,
     session: Session,
     upload: Upload,
-    cut: list[Chunk],
+    intake: Intake,
+    ids: dict[int, int],
     why: str,
     found: Rows,
     numbers: suppressions.Numbers,
 ) -> None:
     """Who is to be called no more since the file was begun leaves again, before anything is sent.
 
-    Those that were found, and those with one of `numbers`.
+    Those that were found, and those with one of `numbers`. `ids`: of the chunks, by number.
     """
-    late = _rows_with(ctx, cut, numbers, no_beat)
-    out = [(row, one.id) for one in cut for rows in (found, late) for row in rows.get(one.seq, ())]
+    late = _rows_with(ctx, intake.chunks, numbers, no_beat)
+    out = [(row, chunk_id) for seq, chunk_id in ids.items() for rows in (found, late) for row in rows.get(seq, ())]
     frame = pl.DataFrame(out, schema={"row": pl.Int64, "chunk_id": pl.Int64}, orient="row")
     withdrawals.ask(session, upload.id, frame, "intake", why, ctx.db.now(session))
 
@@ -325,24 +325,26 @@ def _rejects_held(ctx: Context, upload: Upload, intake: Intake) -> str | None:
     )
 
 
-def _chunk(upload: Upload, call_list: CallList, staged: StagedChunk, now: datetime, late_after: timedelta) -> Chunk:
+def _chunk(
+    upload: Upload, call_list: CallList, staged: StagedChunk, now: datetime, late_after: timedelta
+) -> dict[str, Any]:
     start = now if staged.starts_at is None else datetime.fromtimestamp(staged.starts_at, UTC)
-    return Chunk(
-        upload_id=upload.id,
-        list_id=call_list.id,
-        seq=staged.seq,
-        rows=staged.rows,
-        bytes=staged.bytes,
-        digest=staged.digest,
-        index_digest=staged.index_digest,
-        first_row=staged.first_row,
-        last_row=staged.last_row,
-        pilot=staged.pilot,
-        not_before=start,
-        not_after=start + late_after,
-        in_question=upload.restored_at is not None,
-        attempts=0 if upload.restored_at is None else 1,
-    )
+    return {
+        "upload_id": upload.id,
+        "list_id": call_list.id,
+        "seq": staged.seq,
+        "rows": staged.rows,
+        "bytes": staged.bytes,
+        "digest": staged.digest,
+        "index_digest": staged.index_digest,
+        "first_row": staged.first_row,
+        "last_row": staged.last_row,
+        "pilot": staged.pilot,
+        "not_before": start,
+        "not_after": start + late_after,
+        "in_question": upload.restored_at is not None,
+        "attempts": 0 if upload.restored_at is None else 1,
+    }
 
 
 def _put_off(ctx: Context, upload: Upload, error: Unavailable) -> None:

@@ -165,7 +165,8 @@ class _Run:
             for start, late in self._late.in_order():
                 self._cut(late, start)
             self._cutter.finish()
-        return self._sum()
+            rejects = self._rejects.finish(self._staging)  # while the last chunks are stored
+        return self._sum(rejects)
 
     def _looked(self) -> Generator[Looked, None, None]:
         for block in self._reading.blocks():
@@ -192,14 +193,14 @@ class _Run:
     def _cut(self, contacts: pl.DataFrame, start: int | None) -> None:
         self._cutter.add(contacts.drop("start", RECORD), texts_of(contacts[RECORD]), start)
 
-    def _sum(self) -> Intake:
+    def _sum(self, rejects: str | None) -> Intake:
         return Intake(
             total=self._total,
             rejected=self._rejects.of_kind("rejected"),
             duplicate=self._rejects.of_kind("duplicate"),
             suppressed=self._rejects.of_kind("suppressed"),
             reasons=self._rejects.reasons(),
-            rejects_digest=self._rejects.finish(self._staging),
+            rejects_digest=rejects,
             chunks=self._cutter.chunks,
             columns=self._reading.columns,
             phone_column=self._phone,

@@ -5,18 +5,32 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Update, and_, exists, func, or_, select, true, update
+from pydantic_core import PydanticUndefined
+from sqlalchemy import Connection, Select, Update, and_, exists, func, insert, or_, select, true, update
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, col
 
 from worker.models import CallList, Chunk, Upload
 from worker.states import AT_PROVIDER, CHUNK_WAITING, ChunkState, UploadState
 from worker.store import journal, uploads, withdrawals
-from worker.store.arrows import NOW, change, changed, chunk_arrow, move_chunks, new_token, run
+from worker.store.arrows import NOW, change, changed, checked, chunk_arrow, move_chunks, new_token, run
 from worker.store.once import TIME, once
 
 DECIDED = "accepted_by_person"  # code of a chunk that no comparison questions again
 UNSEEN = "cannot_look"  # code of a chunk in review about which the provider could not be asked
+
+
+_GIVEN = {name: field.get_default(call_default_factory=True) for name, field in Chunk.model_fields.items()}
+_FRESH = {name: value for name, value in _GIVEN.items() if value not in (None, PydanticUndefined)}
+_ADDED = insert(Chunk).returning(col(Chunk.seq), col(Chunk.id))
+
+
+def add(session: Session, rows: Sequence[dict[str, Any]]) -> dict[int, int]:
+    """Store chunks of an upload, given by their columns; the id of each by its number."""
+    if not rows:
+        return {}
+    added = session.connection().execute(_ADDED, [{**_FRESH, **checked(_ADDED.table, row)} for row in rows])
+    return {int(seq): int(chunk_id) for seq, chunk_id in added}
 
 
 def release_first(session: Session, upload: Upload) -> int:
