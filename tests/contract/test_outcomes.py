@@ -1,10 +1,14 @@
 """Outcomes: every accepted contact ends in one, or in an explicit `no_outcome` at the deadline."""
 
+import threading
 from datetime import timedelta
 
 import polars as pl
+import pytest
 
-from tests.house import START, House, some_numbers
+from tests.house import A_MOMENT, PATIENT, START, House, some_numbers
+from worker import collect
+from worker.providers import few
 from worker.store import outcomes
 
 
@@ -38,6 +42,22 @@ def test_who_is_still_open_at_the_deadline_gets_no_outcome(house: House) -> None
     assert status["outcomes"]["no_outcome"] > 0
     assert sum(status["outcomes"].values()) == 40
     assert len({row for row, _ in rows(house)}) == 40
+
+
+def test_a_large_list_is_read_when_one_of_the_others_has_been(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    ulid = house.upload(80)
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == 80, step=0.1)
+    house.turn(3600)
+    ((list_id,),) = house.sql("SELECT id FROM call_list")
+    monkeypatch.setattr(few, "LARGE", 0)
+    reader = threading.Thread(target=lambda: collect.collect(house.ctx, list_id), daemon=True)
+    with few.one_of_few(1), few.one_of_few(1):
+        reader.start()
+        reader.join(A_MOMENT)
+        assert (reader.is_alive(), rows(house)) == (True, [])
+    reader.join(PATIENT)
+    assert len(rows(house)) == 80
+    assert house.status(ulid)["state"] == "finished"
 
 
 def test_polling_slows_down_while_nothing_moves(house: House) -> None:

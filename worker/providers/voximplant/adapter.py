@@ -5,6 +5,7 @@ Requests take the documented shape: scalars in the query, the file as a multipar
 """
 
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from worker.providers.base import (
     Step,
     Submission,
 )
+from worker.providers.few import one_of_few
 from worker.providers.http import Client, http_date, retry_after
 from worker.providers.voximplant import details, options, sheet, verdicts
 from worker.providers.voximplant.auth import Auth
@@ -183,14 +185,12 @@ class Voximplant:
                 raise Unknown("broken_answer", "GetCallLists ended before its total was reached.")
 
     def _frames_of_file(self, reference: str) -> Iterator[pl.DataFrame]:
-        query = {"list_id": reference, "output": self._form}
+        is_sheet = self._form == "xls"
+        as_text = {} if is_sheet else {"encoding": "UTF-8", "delimiter": DELIMITER}
         with tempfile.TemporaryFile() as file:
-            if self._form == "xls":
-                self._download(query, file)
-                yield from sheet.frames_of_xls(file)
-            else:
-                self._download({**query, "encoding": "UTF-8", "delimiter": DELIMITER}, file)
-                yield from details.frames_of_csv(file, DELIMITER)
+            self._download({"list_id": reference, "output": self._form, **as_text}, file)
+            with one_of_few(os.fstat(file.fileno()).st_size):
+                yield from sheet.frames_of_xls(file) if is_sheet else details.frames_of_csv(file, DELIMITER)
 
     def _json_pages(self, reference: str) -> Iterator[pl.DataFrame]:
         offset = 0
