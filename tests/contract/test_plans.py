@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from tests.databases import databases
 from worker.db import Database
+from worker.store import claims
 from worker.store.due import PARTS
 
 UPLOADS, CHUNKS = 100, 200
@@ -95,6 +96,21 @@ def test_no_part_of_a_look_reads_what_has_ended_or_the_chunks_for_each_upload(da
         explained = session.connection().exec_driver_sql("EXPLAIN (ANALYZE, FORMAT JSON) " + told.replace("%", "%%"))
         plan = explained.scalar_one()[0]["Plan"]
     assert rows_read(plan) < 3 * UPLOADS * CHUNKS
+
+
+@pytest.mark.parametrize("claim", [claims._claim_next, claims._claim_young], ids=lambda claim: claim.__name__)
+def test_a_claim_reads_the_chunks_of_its_list_and_no_others(database: Database, claim: Any) -> None:
+    with database.read() as session:
+        now = database.now(session) + timedelta(minutes=1)  # some are due
+        list_id = session.scalar(text("SELECT max(id) FROM call_list"))
+    since = (now - HORIZON,) if claim is claims._claim_young else ()
+    statement = claim.__wrapped__(list_id, "sandbox", now, False, *since)
+    taken = statement.values(token="t", lease_until=now, deadline_at=now)
+    told = str(taken.compile(database.engine, compile_kwargs={"literal_binds": True}))
+    with database.engine.connect() as connection:  # which takes back at its end what was claimed
+        plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {told}").scalar_one()[0]["Plan"]
+    assert plan["Actual Rows"] == 1
+    assert rows_read(plan) < 3 * CHUNKS
 
 
 @pytest.mark.parametrize("part", PARTS)
