@@ -160,6 +160,17 @@ def test_a_workbook_that_unpacks_beyond_the_limit_is_refused() -> None:
     assert refusal(with_part(data, SHEET, lambda xml: xml + b" " * 5_000_000), 1 << 20) == "source_too_large"
 
 
+def test_one_long_text_is_refused_before_it_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workbook's texts stand once, in a part of their own, so that few cells may unpack to anything."""
+    monkeypatch.setattr(workbook_module, "MAX_BYTES", 5_000_000)
+    monkeypatch.setattr(workbook_module, "_loaded", lambda *_: pytest.fail("it was loaded"))
+    data = with_part(workbook(["phone"], [phone(1)]), "xl/sharedStrings.xml", lambda xml: xml + b"x" * 5_000_000)
+    assert len(data) < 50_000
+    with pytest.raises(InputError, match=r"unpacks to more than 5000000 bytes.* save it as CSV") as caught:
+        peek(io.BytesIO(data), Dialect())
+    assert caught.value.code == "source_too_large"
+
+
 def test_a_workbook_that_is_none_is_refused() -> None:
     data = workbook(["phone"], [phone(1)])
     assert refusal(with_part(data, SHEET, lambda xml: xml[: len(xml) // 2])) == "bad_workbook"

@@ -22,6 +22,7 @@ from worker.intake.unpack import DAMAGE, too_large
 
 BLOCK_ROWS = 65_536
 MAX_CELLS = 50_000_000  # a sheet is held whole, the empty cells of its rectangle too
+MAX_BYTES = 2_000_000_000  # unpacked; reading a workbook takes up to four times as much memory
 PIECE_BYTES = 1 << 20
 BEAT_SECONDS = 2.0
 OVERLAP_BYTES = 32
@@ -101,6 +102,8 @@ def _measure(source: BinaryIO, limit: int, beat: Callable[[], None]) -> None:
                         size += len(piece)
                         if size > limit:
                             raise too_large(limit)
+                        if size > MAX_BYTES:
+                            raise _heavy()
                         if part.filename.startswith(SHEETS):
                             rows, columns = _widened(tail + piece, rows, columns)
                             tail = piece[-OVERLAP_BYTES:]
@@ -109,6 +112,11 @@ def _measure(source: BinaryIO, limit: int, beat: Callable[[], None]) -> None:
     except DAMAGE as error:
         raise _bad(type(error).__name__) from error
     source.seek(0)
+
+
+def _heavy() -> InputError:
+    text = f"The workbook unpacks to more than {MAX_BYTES} bytes, all of which would be in memory; save it as CSV."
+    return InputError("source_too_large", text)
 
 
 def _widened(xml: bytes, rows: int, columns: int) -> tuple[int, int]:
