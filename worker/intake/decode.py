@@ -3,7 +3,7 @@
 import codecs
 import re
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, repeat
 from typing import BinaryIO
 
 from worker.intake.dialect import find_encoding
@@ -66,10 +66,13 @@ class Text:
 
 
 def _filled(source: BinaryIO, size: int, beat: Callable[[], None]) -> Iterator[bytes]:
-    """A network stream gives a few kilobytes at a time, which would make blocks too small to be fast."""
-    while True:
+    """A network stream gives a few kilobytes at a time, which would make blocks too small to be fast.
+
+    The first ones are small all the same: whoever works on the block before soon has one.
+    """
+    for wanted in chain((size // 8, size // 4, size // 2), repeat(size)):
         parts: list[bytes] = []
-        missing = size
+        missing = max(wanted, 1)
         while missing > 0 and (part := source.read(missing)):
             parts.append(part)
             missing -= len(part)
