@@ -34,7 +34,7 @@ ToCorrect = Annotated[
 
 
 def rejects(ulid: UploadId, output: ToCorrect = None, as_json: AsJson = False) -> None:
-    """Rows that are not sent, with line and reason: rejected, duplicate and suppressed ones."""
+    """Rows turned away when the file was read, with line and reason: rejected, duplicate and suppressed ones."""
     from worker.cli import place
 
     chosen = place.settings()
