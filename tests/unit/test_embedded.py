@@ -20,7 +20,7 @@ from worker.redis_client import connect
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A temporary directory of its own, with a short name, to fall back on."""
+    """A temporary directory of its own, with a short name, to fall back on: pytest's may be too deep for a socket."""
     with tempfile.TemporaryDirectory(prefix="rc-") as name:
         monkeypatch.setattr("tempfile.tempdir", name)
         yield Path(name)
@@ -37,15 +37,17 @@ def socket_of(url: str | None) -> Path:
     return Path(urlsplit(url).path)
 
 
-def test_the_socket_lies_in_the_home_where_it_fits(tmp_path: Path) -> None:
-    url = prepare(tmp_path)
-    assert url == f"redis+socket://{tmp_path}/broker/broker.sock?virtual_host=0"
-    assert embedded_url(tmp_path) == url
+def test_the_socket_lies_in_the_home_where_it_fits(short: Path) -> None:
+    url = prepare(short)
+    assert url == f"redis+socket://{short}/broker/broker.sock?virtual_host=0"
+    assert embedded_url(short) == url
 
 
-def test_a_relative_home_gives_an_absolute_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert socket_of(prepare(Path(".rollcall"))) == tmp_path / ".rollcall" / "broker" / "broker.sock"
+def test_a_relative_home_gives_an_absolute_socket(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = short.resolve()
+    monkeypatch.chdir(folder)
+    assert socket_of(prepare(Path(".rollcall"))) == folder / ".rollcall" / "broker" / "broker.sock"
+    monkeypatch.undo()  # the folder goes before
 
 
 def test_a_deep_home_gets_a_short_private_socket_that_everybody_finds(deep_home: Path) -> None:
