@@ -4,8 +4,6 @@ Nothing is sent here and nothing is visible until the last transaction, so a rea
 another that begins again.
 """
 
-import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +25,7 @@ from worker.intake.read import no_beat
 from worker.intake.rejects import UNASKED
 from worker.intake.run import Intake, Order, take_in
 from worker.job import Job
+from worker.lease import Lost, kept
 from worker.models import CallList, Upload
 from worker.store import chunks, families, gates, journal, progress, suppressions, uploads, withdrawals
 from worker.windows import is_asked
@@ -53,10 +52,6 @@ class Share(NamedTuple):
     total: int
 
 
-class _Lost(Exception):
-    """The lease was lost, or the upload was cancelled: stop reading."""
-
-
 def ingest(ctx: Context, ulid: str) -> None:
     """Take in an upload that was received. Does nothing where another worker does it, or where it is done."""
     with ctx.db.write() as session:
@@ -78,12 +73,13 @@ def ingest(ctx: Context, ulid: str) -> None:
     except OperationalError as error:  # the worker lives: were the claim left to end, it would count as a death
         text = f"The database did not take what was read ({type(error.orig).__name__}); look at its disk and its log."
         _put_off(ctx, upload, Unavailable("database_down", text))
-    except _Lost:
+    except Lost:
         telemetry.emit("ingest.lost", upload=ulid)
 
 
 def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
-    beat, seen = _keep_lease(ctx, upload), set[int]()
+    lease, seen = ctx.settings.timing.lease, set[int]()
+    beat = kept(ctx, lease, lambda session, at: uploads.extend_intake(session, upload, at, lease))
     with _room(ctx, upload, now):
         order = order_for(ctx, upload, now, seen, beat)
         with _opened(ctx, upload) as source:
@@ -158,22 +154,6 @@ def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
     )
 
 
-def _keep_lease(ctx: Context, upload: Upload) -> Callable[[], None]:
-    """Extends the lease, at first and then at most a few times in its length: a beat comes with every chunk."""
-    lease, renewed = ctx.settings.timing.lease, -math.inf
-
-    def beat() -> None:
-        nonlocal renewed
-        if time.monotonic() - renewed < lease / 4:
-            return
-        with ctx.db.write() as session:
-            if not uploads.extend_intake(session, upload, ctx.db.now(session), lease):
-                raise _Lost
-        renewed = time.monotonic()
-
-    return beat
-
-
 def _finish(
     ctx: Context,
     session: Session,
@@ -206,7 +186,7 @@ def _finish(
     else:
         moved = uploads.hold_rejects(session, upload, code="too_many_rejects", message=held, **counts)
     if not moved:
-        raise _Lost
+        raise Lost
     journal.note(session, now, "read", "done", upload_id=upload.id, count=intake.total, message=_counted(intake))
     into = _lists(ctx, session, upload, intake)
     late_after = timedelta(seconds=ctx.settings.timing.late_after)

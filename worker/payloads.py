@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 from worker.context import Context
 from worker.errors import Unavailable
 from worker.models import Chunk
-from worker.store import chunks
+from worker.store import claims
 
 
 class _Found(NamedTuple):
@@ -28,7 +28,7 @@ class Payloads:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._reader = ThreadPoolExecutor(1, "payloads")
-        self._upcoming: deque[chunks.Place] = deque()
+        self._upcoming: deque[claims.Place] = deque()
         self._ahead: Future[_Found | None] | None = None
         self._before: int | None = None
 
@@ -60,7 +60,7 @@ class Payloads:
             self._upcoming.popleft()
         if not self._upcoming:
             with self._ctx.db.glance() as connection:
-                self._upcoming.extend(chunks.after(connection, chunk.list_id, chunk.seq, now))
+                self._upcoming.extend(claims.upcoming(connection, chunk.list_id, chunk.seq, now))
         if not self._upcoming:
             return None
         digest = self._upcoming[0].digest

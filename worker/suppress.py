@@ -9,7 +9,6 @@ since a file may come back.
 """
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -19,6 +18,7 @@ from sqlmodel import Session
 from worker import roster, telemetry, withdraw
 from worker.context import Context
 from worker.errors import StagingError, Unavailable
+from worker.lease import Lost, kept
 from worker.models import Chunk, Gate, Upload
 from worker.states import ChunkState
 from worker.store import chunks, gates, journal, suppressions, uploads
@@ -28,10 +28,6 @@ _log = logging.getLogger("rollcall.suppress")
 OVER = (ChunkState.FINISHED, ChunkState.REFUSED, ChunkState.CANCELLED, ChunkState.SKIPPED)
 MAY_CALL = tuple(state for state in ChunkState if state not in OVER)
 Listed = Callable[[datetime], Numbers]
-
-
-class _Lost(Exception):
-    """More was listed meanwhile: another comparison begins."""
 
 
 def add(ctx: Context, account: str, numbers: Sequence[int], reason: str, who: str) -> int:
@@ -66,7 +62,7 @@ def compare(ctx: Context, account: str) -> None:
         running = uploads.running(session, account)
     try:
         unread = _compare_all(ctx, gate, running)
-    except _Lost:
+    except Lost:  # more was listed meanwhile: another comparison begins
         return
     except Unavailable as error:
         _log.error("account %s waits to be compared with the do-not-call list: %s", account, error.message)
@@ -84,7 +80,9 @@ def _later(ctx: Context, session: Session) -> datetime:
 
 def _compare_all(ctx: Context, gate: Gate, running: Sequence[Upload]) -> bool:
     """Returns whether a chunk could not be read."""
-    beat, listed, unread = _keep_lease(ctx, gate), _listed(ctx, gate.account), False
+    lease = timedelta(seconds=ctx.settings.timing.lease)
+    beat = kept(ctx, lease.total_seconds(), lambda session, now: gates.compare_later(session, gate, now + lease))
+    listed, unread = _listed(ctx, gate.account), False
     for upload in running:
         while True:
             with ctx.db.read() as session:
@@ -95,21 +93,6 @@ def _compare_all(ctx: Context, gate: Gate, running: Sequence[Upload]) -> bool:
                 break
         unread = unread or None in found.values()
     return unread
-
-
-def _keep_lease(ctx: Context, gate: Gate) -> Callable[[], None]:
-    """Extends the lease, at most a few times in its length; raises _Lost where more was listed."""
-    lease, renewed = ctx.settings.timing.lease, [time.monotonic()]
-
-    def beat() -> None:
-        if time.monotonic() - renewed[0] < lease / 4:
-            return
-        with ctx.db.write() as session:
-            if not gates.compare_later(session, gate, ctx.db.now(session) + timedelta(seconds=lease)):
-                raise _Lost
-        renewed[0] = time.monotonic()
-
-    return beat
 
 
 def _listed(ctx: Context, account: str) -> Listed:
@@ -131,7 +114,7 @@ def _since(chunk: Chunk, gate: Gate) -> datetime:
 
 
 def _rows(ctx: Context, chunk: Chunk, gate: Gate, listed: Listed, beat: Callable[[], None]) -> list[int] | None:
-    """Rows of a chunk whose number is listed; None where its index is gone. Raises Unavailable, _Lost."""
+    """Rows of a chunk whose number is listed; None where its index is gone. Raises Unavailable, Lost."""
     beat()
     try:
         return roster.rows_with(ctx.staging, chunk, listed(_since(chunk, gate)))

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from pydantic_core import PydanticUndefined
-from sqlalchemy import Connection, Select, Update, and_, exists, func, insert, or_, select, true, update
+from sqlalchemy import Select, Update, and_, exists, func, insert, or_, select, true, update
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, col
 
@@ -20,8 +19,9 @@ DECIDED = "accepted_by_person"  # code of a chunk that no comparison questions a
 UNSEEN = "cannot_look"  # code of a chunk in review about which the provider could not be asked
 
 
-_GIVEN = {name: field.get_default(call_default_factory=True) for name, field in Chunk.model_fields.items()}
-_FRESH = {name: value for name, value in _GIVEN.items() if value not in (None, PydanticUndefined)}
+_OPTIONAL = {name: field for name, field in Chunk.model_fields.items() if not field.is_required()}
+_GIVEN = {name: field.get_default(call_default_factory=True) for name, field in _OPTIONAL.items()}
+_FRESH = {name: value for name, value in _GIVEN.items() if value is not None}
 _ADDED = insert(Chunk).returning(col(Chunk.seq), col(Chunk.id))
 
 
@@ -85,25 +85,6 @@ def doubt(session: Session, chunk: Chunk, check_at: datetime, code: str, message
 
 def ask_claimed(session: Session, chunk: Chunk, code: str, message: str, evidence: dict[str, Any]) -> bool:
     return _settle(session, "ask", chunk, code=code, message=message, evidence=evidence)
-
-
-class Place(NamedTuple):
-    """Where a chunk stands in its list, and where its payload lies."""
-
-    seq: int
-    digest: str
-
-
-def after(connection: Connection, list_id: int, seq: int, now: datetime) -> list[Place]:
-    """The next few chunks of a list that may be due, behind one of them."""
-    return [Place(*found) for found in connection.execute(*_after(list_id, seq, now))]
-
-
-@once
-def _after(list_id: int, seq: int, now: datetime) -> Select[int, str]:
-    ready = (col(Chunk.state) == ChunkState.READY, col(Chunk.not_before) <= now, col(Chunk.retry_at).is_(None))
-    behind = (col(Chunk.list_id) == list_id, col(Chunk.seq) > seq)
-    return select(col(Chunk.seq), col(Chunk.digest)).where(*behind, *ready).order_by(col(Chunk.seq)).limit(16)
 
 
 EXPIRED = select(col(Chunk.upload_id)).where(col(Chunk.state) == ChunkState.CLAIMED, col(Chunk.lease_until) < NOW)

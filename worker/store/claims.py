@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, Select, or_, select, type_coerce
+from sqlalchemy import Boolean, Connection, Select, or_, select, type_coerce
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, col
@@ -14,6 +14,8 @@ from worker.states import CHUNK_BUSY, ChunkState, UploadState
 from worker.store import gates, lists, uploads, withdrawals
 from worker.store.arrows import changed, chunk_arrow, found_first, new_token
 from worker.store.once import once
+
+FEW = 16  # chunks whose payloads are looked up at a time
 
 
 class InFlight(Exception):
@@ -99,6 +101,24 @@ def outdated(session: Session, list_id: int, now: datetime, since: datetime) -> 
     waits_not = (or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now), col(Chunk.uncompared_since).is_(None))
     query = select(Chunk).where(col(Chunk.list_id) == list_id, *late_one, *waits_not).order_by(col(Chunk.seq)).limit(1)
     return session.scalars(query).first()
+
+
+class Place(NamedTuple):
+    """Where a chunk stands in its list, and where its payload lies."""
+
+    seq: int
+    digest: str
+
+
+def upcoming(connection: Connection, list_id: int, seq: int, now: datetime) -> list[Place]:
+    """The next few chunks of a list that are due, behind one of them."""
+    return [Place(*found) for found in connection.execute(*_upcoming(list_id, seq, now))]
+
+
+@once
+def _upcoming(list_id: int, seq: int, now: datetime) -> Select[int, str]:
+    behind = (col(Chunk.list_id) == list_id, col(Chunk.seq) > seq)
+    return select(col(Chunk.seq), col(Chunk.digest)).where(*behind, *due(now)).order_by(col(Chunk.seq)).limit(FEW)
 
 
 def next_in(session: Session, call_list: CallList, now: datetime, account: str) -> tuple[bool, bool, bool]:
