@@ -17,6 +17,7 @@ from sqlmodel import Session
 
 from worker import calling, known, memory, roster, telemetry
 from worker.context import Context, list_name
+from worker.counted import counted
 from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
 from worker.intake.cut import StagedChunk
 from worker.intake.dialect import Dialect
@@ -46,10 +47,17 @@ class _Leaving:
 
 
 class Share(NamedTuple):
-    """How many of how many rows."""
+    """How many of how many rows, and how many more lines lie in them (`Intake.swallowed`)."""
 
     rejected: int
     total: int
+    swallowed: int
+
+    @property
+    def lines(self) -> str:
+        """What is to be said of the lines."""
+        more = f" and may have taken {counted(self.swallowed, 'more line')} into them by an open quote"
+        return more if self.swallowed else ""
 
 
 def ingest(ctx: Context, ulid: str) -> None:
@@ -178,7 +186,12 @@ def _finish(
         "rejects_digest": intake.rejects_digest,
         "custom_uuids": intake.custom_uuids,
         "unsent_columns": intake.unsent_columns,
-        "found": {"columns": intake.columns, "phone_column": intake.phone_column, **asdict(intake.dialect)},
+        "found": {
+            "columns": intake.columns,
+            "phone_column": intake.phone_column,
+            "swallowed": intake.swallowed,
+            **asdict(intake.dialect),
+        },
     }
     held = _rejects_held(ctx, upload, intake)
     if held is None:
@@ -206,7 +219,7 @@ def _counted(intake: Intake) -> str:
     parts = {"rejected": intake.rejected, "duplicate": intake.duplicate, "suppressed": intake.suppressed}
     left = ", ".join(f"{count} {name}" for name, count in parts.items())
     contacts = sum(chunk.rows for chunk in intake.chunks)
-    return f"{left}; {contacts} contacts in {len(intake.chunks)} chunks"
+    return f"{left}; {counted(contacts, 'contact')} in {counted(len(intake.chunks), 'chunk')}"
 
 
 def _listed_since(session: Session, upload: Upload, began: datetime) -> suppressions.Numbers:
@@ -288,10 +301,12 @@ def places(ctx: Context, upload: Upload, cut: list[StagedChunk]) -> dict[int, Pl
 
 
 def too_many_rejects(ctx: Context, intake: Intake) -> Share | None:
-    """The share of rejected rows where it is above the threshold. Rows that were not asked for do not count."""
+    """The share of rejected rows where it is above the threshold. Rows that were not asked for do not count, and lines
+    that a quote may have taken into a rejected row count as if each were one."""
     unasked = sum(intake.reasons.get(code.word, 0) for code in UNASKED)
-    share = Share(intake.rejected - unasked, intake.total - unasked)
-    return share if share.rejected > ctx.settings.reject_threshold * share.total else None
+    share = Share(intake.rejected - unasked, intake.total - unasked, intake.swallowed)
+    most = ctx.settings.reject_threshold * (share.total + share.swallowed)
+    return share if share.rejected + share.swallowed > most else None
 
 
 def _rejects_held(ctx: Context, upload: Upload, intake: Intake) -> str | None:
@@ -299,8 +314,8 @@ def _rejects_held(ctx: Context, upload: Upload, intake: Intake) -> str | None:
     if share is None:
         return None
     return (
-        f"{share.rejected} of {share.total} rows were rejected, more than {ctx.settings.reject_threshold:.0%}; "
-        "nothing was sent. "
+        f"{share.rejected} of {share.total} rows were rejected{share.lines}, more than "
+        f"{ctx.settings.reject_threshold:.0%}; nothing was sent. "
         f"`rollcall rejects {upload.ulid}` shows them; `rollcall resume {upload.ulid} --accept-rejects` goes on."
     )
 

@@ -46,7 +46,7 @@ class Preview:
 
     `codes`: rows that would not be called, by code; `first`: the first rejected ones of each. `starts`: contacts by
     start, in order (None: at once). `pilot`: contacts that would go first. `windows` is None where no calling hours
-    were asked for, `hold` where it would go out.
+    were asked for, `hold` where it would go out. `swallowed` as in `Intake`.
     """
 
     account: str
@@ -60,6 +60,7 @@ class Preview:
     lists: int
     pilot: int
     unsent_columns: list[str]
+    swallowed: int
     windows: Summary | None
     hold: Hold | None
 
@@ -101,6 +102,7 @@ def _summed(ctx: Context, upload: Upload, intake: Intake, apart: Staging, now: d
         lists=len(set(ingest.places(ctx, upload, intake.chunks).values())),
         pilot=sum(chunk.rows for chunk in intake.chunks if chunk.pilot),
         unsent_columns=intake.unsent_columns,
+        swallowed=intake.swallowed,
         windows=intake.windows,
         hold=_hold(ctx, upload, intake, now),
     )
@@ -122,7 +124,8 @@ def _turned_away(apart: Staging, digest: str | None) -> tuple[dict[str, int], li
 def _hold(ctx: Context, upload: Upload, intake: Intake, now: datetime) -> Hold | None:
     if (share := ingest.too_many_rejects(ctx, intake)) is not None:
         said = (
-            f"{share.rejected} of {share.total} rows would be rejected, more than {ctx.settings.reject_threshold:.0%}"
+            f"{share.rejected} of {share.total} rows would be rejected{share.lines}, more than "
+            f"{ctx.settings.reject_threshold:.0%}"
         )
         then = "the upload would wait for `rollcall resume ID --accept-rejects`, and send nothing before."
         return Hold("too_many_rejects", f"{said}; {then}")

@@ -63,6 +63,10 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
         shown["pilot"] = pilot._asdict()
     if upload.starts_at is not None:
         shown["starts_at"] = upload.starts_at.isoformat()
+    if upload.ended_at is None and (start := chunks.next_start(session, upload.id)) is not None:
+        shown["next_start"] = start.isoformat()
+    if swallowed := (upload.found or {}).get("swallowed"):
+        shown["swallowed_lines"] = swallowed
     for name in ("blocked", "code", "message"):
         if getattr(upload, name) is not None:
             shown[name] = getattr(upload, name)

@@ -1,6 +1,7 @@
 """Pause, resume, cancel and the decisions about a chunk in doubt."""
 
 import contextlib
+from datetime import timedelta
 
 import pytest
 
@@ -174,6 +175,32 @@ def test_too_many_rejects_stop_the_upload_before_anything_is_sent(house: House) 
         control.resume(house.ctx, ulid, "anna")
     control.resume(house.ctx, ulid, "anna", accept_rejects=True)
     assert house.finish(ulid)["rows"]["accepted"] == 5
+
+
+def test_lines_that_a_quote_took_into_a_rejected_row_count_as_rows(small_house: House) -> None:
+    numbers = some_numbers(10)
+    path = small_house.folder / "open.csv"
+    names = ["x"] * 6 + ['"x'] + ["x"] * 3
+    path.write_text("name,phone\n" + "".join(map("{},{}\n".format, names, numbers)))
+    ulid = small_house.upload(source=path)
+    small_house.work()
+    small_house.work()
+    status = small_house.status(ulid)
+    assert (status["state"], status["blocked"], status["swallowed_lines"]) == ("blocked", "rejects", 3)
+    assert (status["rows"]["total"], status["rows"]["rejected"]) == (7, 1)
+    assert "1 of 7 rows were rejected and may have taken 3 more lines into them" in status["message"]
+    control.resume(small_house.ctx, ulid, "anna", accept_rejects=True)
+    assert small_house.finish(ulid)["rows"]["accepted"] == 6
+
+
+def test_it_is_said_when_the_first_may_be_called(small_house: House) -> None:
+    later = small_house.now + timedelta(days=400)
+    ulid = small_house.upload(10, starts_at=later.isoformat())
+    small_house.work()
+    small_house.work()
+    assert small_house.status(ulid)["next_start"] == later.isoformat()
+    control.cancel(small_house.ctx, ulid, "anna")
+    assert "next_start" not in small_house.status(ulid)
 
 
 def test_cancelling_a_blocked_upload_sends_nothing(house: House) -> None:

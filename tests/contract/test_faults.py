@@ -107,7 +107,7 @@ def test_what_is_tried_again_later_says_when_and_why(house: House, capsys: pytes
     assert (wait["code"], wait["chunks"], wait["contacts"]) == ("voximplant_340", 1, 100)
     assert house.now < datetime.fromisoformat(wait["until"]) <= house.now + timedelta(seconds=240)
     show.status(status)
-    assert "100 contacts in 1 chunks wait until 2030-01-07 09:0" in capsys.readouterr().out
+    assert "100 contacts in 1 chunk, held back until 2030-01-07 09:0" in capsys.readouterr().out
     status = house.finish(ulid)
     all_accepted_once(house, status)
     assert "waits" not in status

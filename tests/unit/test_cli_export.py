@@ -138,7 +138,7 @@ def test_rejects_in_a_file_are_cells_to_be_corrected_and_continued_with(
     ran = cli("rejects", ulid, "-o", str(file))
     assert ran.code == 0
     assert f"4 rows written to {file}" in ran.err
-    assert "1 duplicate and suppressed rows are not among them" in ran.err
+    assert "duplicate and suppressed rows (1) are not among them" in ran.err
     text = file.read_bytes().decode("utf-8-sig")
     assert file.read_bytes().startswith(b"\xef\xbb\xbf")
     rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=";"))

@@ -63,21 +63,49 @@ def test_a_rejected_row_comes_back_in_cells(tmp_path: Path, data: bytes, dialect
     assert rows[1][3].endswith(".")
 
 
-@pytest.mark.parametrize(
-    ("data", "code", "text"),
-    [
-        (b"name,phone\nJ\xe4n," + phone(1).encode() + b"\n", "unreadable", rf"J\xe4n,{phone(1)}"),
-        (b'name,phone\nA,none\n"Bob,' + phone(1).encode() + b"\n", "open_quote", f'"Bob,{phone(1)}'),
-    ],
-)
-def test_what_cannot_be_read_stands_where_no_upload_takes_it(tmp_path: Path, data: bytes, code: str, text: str) -> None:
+def test_what_cannot_be_read_stands_where_no_upload_takes_it(tmp_path: Path) -> None:
     take = taking(tmp_path)
-    made = correctable(take(data, dialect=Dialect(encoding="utf-8")))
-    assert read(made)[-1][2] == code
-    assert read(made)[-1][4:] == ["", "", text]
+    made = correctable(take(b"name,phone\nJ\xe4n," + phone(1).encode() + b"\n", dialect=Dialect(encoding="utf-8")))
+    assert read(made)[-1][2] == "unreadable"
+    assert read(made)[-1][4:] == ["", "", rf"J\xe4n,{phone(1)}"]
     as_saved = made.replace('"phone"\n', '"phone",""\n')  # a spreadsheet writes every row as long as the longest
     assert not take(made).intake.chunks
     assert not take(as_saved).intake.chunks
+
+
+OPEN = f'name,phone\nA,{phone(1)}\n"B,{phone(2)}\n\nC,{phone(3)}\n'
+SWALLOWED = [("2", 3, '"B', phone(2)), ("2", 5, "C", phone(3)), ("2", 6, "D, jr", phone(4))]
+
+
+@pytest.mark.parametrize(
+    ("tail", "code", "last"), [("", "open_quote", 5), (f'"D, jr",{phone(4)}\nE,{phone(5)}\n', "runs_on", 6)]
+)
+def test_rows_that_a_quote_took_into_another_come_back_one_by_one(
+    tmp_path: Path, tail: str, code: str, last: int
+) -> None:
+    take, swallowed = taking(tmp_path), SWALLOWED[: last - 3]
+    taken = take(OPEN + tail, dialect=Dialect(delimiter=","))
+    assert taken.codes() == {2: code}
+    assert (taken.intake.rejected, taken.intake.swallowed) == (1, last - 3)
+    assert f"runs on to line {last}" in taken.rejects()[0]["sentence"]
+    assert [(row[0], int(row[1]), *row[4:]) for row in read(correctable(taken))[1:]] == swallowed
+    again = take(correctable(taken).replace('"""B"', '"B"'), first_row=4)
+    assert [(one["corrects"], f"+{one['e164']}") for one in again.index()] == [(2, row[3]) for row in swallowed]
+    assert [row["name"] for row in again.sent()] == ["B", "C", "D, jr"][: last - 3]
+
+
+def test_a_cell_of_several_lines_whose_quotes_are_right_is_no_swallowed_row(tmp_path: Path) -> None:
+    taken = taking(tmp_path)(f'name,phone\n"A\n""b""\nc",{phone(1)}\n')
+    assert [row["name"] for row in taken.sent()] == ['A\n"b"\nc']
+    assert taken.intake.swallowed == 0
+
+
+def test_a_row_that_only_stray_quotes_make_whole_is_turned_away(tmp_path: Path) -> None:
+    """Both quotes begin what somebody said: between them lies a contact, who would be lost in a note."""
+    rows = [f'{phone(1)},"no, thanks', f"{phone(2)},x", f'{phone(3)},"later']
+    taken = taking(tmp_path)("phone,note\n" + "\n".join(rows) + "\n", dialect=Dialect(delimiter=","))
+    assert taken.codes() == {1: "runs_on"}
+    assert [row[4] for row in read(correctable(taken))[1:]] == [phone(n) for n in (1, 2, 3)]
 
 
 def test_a_row_of_a_workbook_comes_back_in_cells_whatever_was_said_of_its_dialect(tmp_path: Path) -> None:

@@ -50,6 +50,15 @@ def never_closed(text: str, dialect: Dialect) -> bool:
     return list(probe)[-1] != ["END"]
 
 
+def well_formed(text: str, dialect: Dialect) -> bool:
+    try:
+        lines = io.StringIO(text, newline="")
+        list(csv.reader(lines, quotechar=dialect.mark, escapechar=dialect.escape, strict=True))
+    except csv.Error:
+        return False
+    return True
+
+
 def by_csv(data: bytes, dialect: Dialect) -> Found:
     """The plain way: all of the file in memory, one record after another."""
     found = Found()
@@ -74,6 +83,8 @@ def by_csv(data: bytes, dialect: Dialect) -> Found:
             continue
         if last and never_closed(text, dialect):
             found.faulty.append((row, line + 1, "open_quote", original))
+        elif len(content.splitlines()) > 1 and (len(cells) != WIDTH or not well_formed(content, dialect)):
+            found.faulty.append((row, line + 1, "runs_on", original))
         elif len(cells) != WIDTH:
             found.faulty.append((row, line + 1, "wrong_column_count", original))
         else:

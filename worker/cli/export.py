@@ -13,6 +13,7 @@ import typer
 
 from worker.cli import out
 from worker.cli.options import AsJson, UploadId
+from worker.counted import counted
 from worker.errors import InputError
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _to_correct(chosen: "Settings", upload: "Upload", output: Path) -> None:
     _write(rows, header_to_correct(columns), output, partial(as_csv, delimiter=delimiter), "utf-8-sig")
     others = upload.duplicate + upload.suppressed
     if others:
-        text = f"{others} duplicate and suppressed rows are not among them"
+        text = f"duplicate and suppressed rows ({others:,}) are not among them"
         out.say(f"note: {text}; `rollcall rejects {upload.ulid}` without -o lists all.")
 
 
@@ -182,7 +183,7 @@ def _write(
         part.unlink(missing_ok=True)
         text = f"The file {output} cannot be written ({error.strerror}); name another with -o."
         raise InputError("cannot_write", text) from None
-    out.say(f"{count} rows written to {output}")
+    out.say(f"{counted(count, 'row')} written to {output}")
 
 
 def as_csv(rows: Iterable[Sequence[Any]], columns: Sequence[str], file: TextIO, *, delimiter: str | None = None) -> int:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from worker.cli import out
+from worker.counted import counted
 from worker.errors import Exit
 
 if TYPE_CHECKING:
@@ -105,9 +106,13 @@ def _sentences(told: "Preview") -> list[str]:
     if told.pilot and told.pilot < told.rows["to_call"]:
         rest = told.rows["to_call"] - told.pilot
         then = f"{rest:,} would wait for `rollcall resume ID --accept-pilot`"
-        said.append(f"A pilot of {told.pilot:,} contacts would go first; {then}.")
+        said.append(f"A pilot of {counted(told.pilot, 'contact')} would go first; {then}.")
+    if told.swallowed:
+        lines = counted(told.swallowed, "more line")
+        said.append(f"Rejected rows may have taken {lines} into them by an open quote; look at them first.")
     if told.unsent_columns:
         said.append(f"The provider has no place for these columns: {', '.join(told.unsent_columns)}.")
     read = f"The numbers are those of column {told.phone_column!r}, read as {told.dialect.encoding or 'a workbook'}."
-    said.append(f"{read} Account {told.account} would get {told.chunks:,} chunks in {told.lists:,} lists.")
+    lists = counted(told.lists, "list")
+    said.append(f"{read} Account {told.account} would get {counted(told.chunks, 'chunk')} in {lists}.")
     return said

@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, JustifyMethod
 from rich.table import Table
 from rich.text import Text
+
+from worker.counted import counted
 
 MEANING = {
     "accepted": "the provider has confirmed them",
@@ -23,6 +26,11 @@ MEANING = {
 
 CONTINUED = ("total", "accepted", "rejected", "duplicate")  # rows of a continuation that are shown with its parent
 
+SWALLOWED = (
+    "Rejected rows may have taken {lines} of the file into them by an open quote; `{rejects} -o FILE` writes each line "
+    "as a row, to be corrected."
+)
+LONG_AGO = "2000-01-01T00:00:00+00:00"
 WIDE = 170  # columns, where the output is no terminal
 
 
@@ -61,8 +69,15 @@ def card(told: dict[str, Any]) -> Group:
     if "continues" in told:
         parts.append(Text(_continues(**told["continues"])))
     if "pilot" in told and told.get("blocked") != "pilot":
-        parts.append(Text("A pilot of {contacts:,} contacts goes first; {rest:,} wait for it.".format(**told["pilot"])))
+        pilot, rest = counted(told["pilot"]["contacts"], "contact"), told["pilot"]["rest"]
+        parts.append(Text(f"A pilot of {pilot} goes first; {rest:,} wait for it."))
+    if (start := datetime.fromisoformat(told.get("next_start", LONG_AGO))) > datetime.now(UTC):
+        parts.append(Text(f"The first of the contacts that wait may be called from {start:%Y-%m-%d %H:%M:%S} UTC on."))
     parts.append(rows_table(told["rows"]))
+    if lines := told.get("swallowed_lines"):
+        parts.append(
+            Text(SWALLOWED.format(lines=counted(lines, "more line"), rejects=f"rollcall rejects {told['id']}"))
+        )
     if "continuations" in told:
         parts.append(_continuations(told["continuations"]))
     if told["lists"]:
@@ -81,7 +96,8 @@ def _headline(told: dict[str, Any]) -> str:
 
 
 def _wait(chunks: int, contacts: int, until: str, message: str, **_: str) -> str:
-    return f"{contacts:,} contacts in {chunks:,} chunks wait until {until[:19].replace('T', ' ')} UTC: {message}"
+    who = f"{counted(contacts, 'contact')} in {counted(chunks, 'chunk')}"
+    return f"{who}, held back until {until[:19].replace('T', ' ')} UTC: {message}"
 
 
 def _continues(id: str, first_row: int | None) -> str:

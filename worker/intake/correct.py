@@ -1,7 +1,8 @@
 """Rejected rows as a file that can be corrected and uploaded again: where each came from and why, then its cells.
 
-The cells are read in the dialect in which the upload was read, and come back exactly as they were. A record that cannot
-be read stands whole in one cell to the right of all columns, where no upload takes it for a contact.
+The cells are read in the dialect in which the upload was read, and come back exactly as they were. A record that runs
+on behind a misplaced quote comes back line by line: its lines were meant as rows. One that cannot be read stands whole
+in one cell to the right of all columns, where no upload takes it for a contact.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,11 +11,12 @@ import polars as pl
 
 from worker.intake.dialect import Dialect
 from worker.intake.header import BOOKKEEPING, surplus
-from worker.intake.odd import odd_records
+from worker.intake.odd import is_well_formed, lines_of, odd_records
 from worker.intake.rejects import Code, read_rejects
 from worker.intake.stage import Staging
 
-UNREAD = (Code.UNREADABLE.word, Code.OPEN_QUOTE.word)
+UNREAD = Code.UNREADABLE.word
+MISQUOTED = (Code.OPEN_QUOTE.word, Code.RUNS_ON.word)
 KIND = "rejected"  # duplicates and suppressed rows are as they should be
 
 
@@ -26,7 +28,8 @@ def header_to_correct(columns: Sequence[str]) -> list[str]:
 def rows_to_correct(
     staging: Staging, digest: str | None, columns: Sequence[str], dialect: Dialect
 ) -> Iterator[list[str | int]]:
-    """The rejected rows of an upload, in the order of the file; a row may have more or fewer cells than the header.
+    """The rejected rows of an upload, in the order of the file; a row may have more or fewer cells than the header, and
+    may come back as several.
 
     `digest` None: every row was good. Raises StagingError where the object is missing.
     """
@@ -36,10 +39,14 @@ def rows_to_correct(
         rows, lines, codes, whys, texts = (
             rejected[name].to_list() for name in ("row", "line", "code", "sentence", "text")
         )
-        readable = [text for code, text in zip(codes, texts, strict=True) if code not in UNREAD]
+        readable = [text for code, text in zip(codes, texts, strict=True) if code != UNREAD]
         found = iter(cells_of(readable, dialect))
         for row, line, code, why, text in zip(rows, lines, codes, whys, texts, strict=True):
-            cells = next(found) if code not in UNREAD else None
+            cells = next(found) if code != UNREAD else None
+            if code in MISQUOTED and not is_well_formed(text, dialect):
+                for before, alone in lines_of(text, dialect):
+                    yield [row, line + before, code, why, *_chosen(_decoded(alone), columns, kept)]
+                continue
             shown = [*[""] * len(kept), _as_text(text)] if cells is None else _chosen(cells, columns, kept)
             yield [row, line, code, why, *shown]
 

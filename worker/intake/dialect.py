@@ -61,14 +61,18 @@ class Dialect:
         return QUOTE if self.quote is None else self.quote
 
 
-def csv_reader(lines: Iterable[str], dialect: Dialect, delimiter: str) -> Iterator[list[str]]:
-    """Python's own reader, which is the definition of what a file says wherever the fast path is in doubt."""
+def csv_reader(lines: Iterable[str], dialect: Dialect, delimiter: str, *, strict: bool = False) -> Iterator[list[str]]:
+    """Python's own reader, which is the definition of what a file says wherever the fast path is in doubt.
+
+    Where it is `strict`, it raises csv.Error at a cell that goes on behind its closing quote.
+    """
     return csv.reader(
         lines,
         delimiter=delimiter,
         quotechar=dialect.mark or None,
         escapechar=dialect.escape,
         quoting=csv.QUOTE_MINIMAL if dialect.mark else csv.QUOTE_NONE,
+        strict=strict,
     )
 
 

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from worker.errors import InputError
 from worker.intake.dialect import Dialect, csv_reader
@@ -31,6 +31,11 @@ class OddRecord:
     line: int
     height: int
     unfinished: bool
+
+    @property
+    def more_lines(self) -> int:
+        """Its lines behind the first."""
+        return self.height - (self.end < self.next)
 
 
 class _Lines:
@@ -64,6 +69,29 @@ def odd_records(data: bytes, dialect: Dialect, final: bool) -> Iterator[OddRecor
         start, line = lines.offset, lines.ends
     if final and start < lines.offset:
         yield _record(text, [text[start : lines.offset]], start, line, lines)
+
+
+def is_well_formed(text: bytes, dialect: Dialect) -> bool:
+    """Whether a record's quotes close where its cells end."""
+    lines = _Lines(text.decode("latin-1"), len(text))
+    try:
+        return len(list(csv_reader(lines, dialect, dialect.delimiter or ",", strict=True))) == 1
+    except csv.Error:
+        return False
+
+
+def lines_of(text: bytes, dialect: Dialect) -> list[tuple[int, list[str]]]:
+    """The cells of each line of a record by itself, and how many lines stand before it; blank ones are left out.
+
+    A quote that does not close where its cell ends is a letter of its line.
+    """
+    bare = replace(dialect, quote="")
+    found = []
+    for before, line in enumerate(LINE_END.split(text.decode("latin-1"))):
+        alone = line.encode("latin-1")
+        read = dialect if is_well_formed(alone, dialect) else bare
+        found += [(before, one.cells) for one in odd_records(alone, read, final=True) if one.cells]
+    return found
 
 
 def whole_lines(data: bytes) -> int:

@@ -11,7 +11,7 @@ from pyarrow import csv as arrow_csv
 
 from worker.intake.cells import Cells, Table, Uncut
 from worker.intake.dialect import Dialect
-from worker.intake.odd import OddRecord, odd_records
+from worker.intake.odd import OddRecord, is_well_formed, odd_records
 from worker.intake.pieces import is_utf8
 from worker.intake.rejects import Code
 from worker.intake.scan import Ints, Spans, delimiters, scan, widths
@@ -97,7 +97,11 @@ def _table(block: bytes | memoryview, dialect: Dialect, width: int, records: int
 
 
 def _faults(data: bytes, spans: Spans, found: Ints, width: int) -> Faults:
-    faults = {int(i): (Code.WRONG_COLUMN_COUNT, int(found[i])) for i in np.flatnonzero(found != width)}
+    more = spans.more_lines
+    faults = {
+        int(i): (Code.RUNS_ON if more[i] else Code.WRONG_COLUMN_COUNT, int(found[i]))
+        for i in np.flatnonzero(found != width)
+    }
     if not is_utf8(data, spans.consumed):
         high = np.flatnonzero(np.frombuffer(data, np.uint8)[: spans.consumed] >= 0x80)
         # A record without a byte above 127 is readable, so only the others are tried one by one.
@@ -131,7 +135,7 @@ def _certain(data: bytes, dialect: Dialect, width: int, final: bool) -> Parsed:
         consumed, lines = record.next, record.line + record.height
         if record.cells:
             records.append(record)
-    faults = {i: (code, len(r.cells)) for i, r in enumerate(records) if (code := _fault(data, r, width))}
+    faults = {i: (code, len(r.cells)) for i, r in enumerate(records) if (code := _fault(data, r, width, dialect))}
     good = [i for i in range(len(records)) if i not in faults]
     columns = list(zip(*(records[i].cells for i in good), strict=True)) or [()] * width
     texts = [pl.Series(str(n), [_text(cell) for cell in column], pl.String) for n, column in enumerate(columns)]
@@ -140,11 +144,14 @@ def _certain(data: bytes, dialect: Dialect, width: int, final: bool) -> Parsed:
     return Parsed(Table(pl.DataFrame(texts)), np.array(good, np.int64), faults, spans)
 
 
-def _fault(data: bytes, record: OddRecord, width: int) -> Code:
-    if not _readable(data[record.start : record.end]):
+def _fault(data: bytes, record: OddRecord, width: int, dialect: Dialect) -> Code:
+    text = data[record.start : record.end]
+    if not _readable(text):
         return Code.UNREADABLE
     if record.unfinished:
         return Code.OPEN_QUOTE
+    if record.more_lines and (len(record.cells) != width or not is_well_formed(text, dialect)):
+        return Code.RUNS_ON
     return Code.FINE if len(record.cells) == width else Code.WRONG_COLUMN_COUNT
 
 

@@ -21,7 +21,7 @@ from worker.intake.dialect import (
 from worker.intake.header import name_columns
 from worker.intake.odd import LINE, MAX_CELL_LINES, OddRecord, odd_records, refuse_endless_cell, whole_lines
 from worker.intake.parse import Parsed, parse
-from worker.intake.rejects import FACTS, Code, Flaws
+from worker.intake.rejects import FACTS, RUN_ON, Code, Flaws
 from worker.intake.scan import Ints
 
 BLOCK_BYTES = 4 << 20
@@ -157,11 +157,13 @@ class Reading:
         lines = self._line + spans.lines
         faulty = np.array(list(parsed.faults), np.int64)
         codes = [code for code, _ in parsed.faults.values()]
+        last = np.where(spans.more_lines > 0, lines + spans.more_lines, 0)
+        facts = [last[i] if code in RUN_ON else cells * (code in FACTS) for i, (code, cells) in parsed.faults.items()]
         flaws = Flaws(
             rows[faulty],
             lines[faulty],
             np.array(codes, np.int64),
-            np.array([found * (code in FACTS) for code, found in parsed.faults.values()], np.int64),
+            np.array(facts, np.int64),
             [
                 self._as_it_was(data[spans.starts[i] : spans.ends[i]], code)
                 for i, code in zip(parsed.faults, codes, strict=True)

@@ -52,6 +52,7 @@ class Code(IntEnum):
     ALREADY_TAKEN_IN = 27
     SURPLUS_CELLS = 28
     DECIMAL_NUMBER = 29
+    RUNS_ON = 30
 
     @property
     def word(self) -> str:
@@ -73,6 +74,7 @@ SENTENCES: dict[Code, str] = {
     Code.UNREADABLE: "The row holds bytes that are not of the file's encoding; name the right one or mend the row.",
     Code.WRONG_COLUMN_COUNT: "The row has more or fewer cells than the header; check its delimiters and quotes.",
     Code.OPEN_QUOTE: "The row has an open quote or escape and so runs to the end of the file; close or remove it.",
+    Code.RUNS_ON: "The row runs on over several lines and does not fit the header; check its quotes and delimiters.",
     Code.NO_NUMBER: "The phone cell is empty; fill it in.",
     Code.NOT_A_NUMBER: "The phone cell does not hold a phone number; write one number there and nothing else.",
     Code.UNKNOWN_COUNTRY: "The number's country cannot be told; begin with + and country code, or name the region.",
@@ -110,13 +112,31 @@ SENTENCES: dict[Code, str] = {
 }
 
 DETAILED: dict[Code, str] = {
+    Code.UNREADABLE: (
+        "The row runs on to line {last}, so a quote may be open, and holds bytes that are not of the file's encoding; "
+        "name the right one or mend the row."
+    ),
+    Code.OPEN_QUOTE: (
+        "The row has an open quote or escape and so runs on to line {last}, the end of the file; close or remove it, "
+        "and the lines behind it are rows again."
+    ),
+    Code.RUNS_ON: (
+        "The row runs on to line {last} and does not fit the header, or a quote stands inside a cell; check its quotes "
+        "and delimiters: other rows may lie in it."
+    ),
     Code.WRONG_COLUMN_COUNT: "The row has {found} cells and the header {expected}; check its delimiters and quotes.",
     Code.REPEATED_TASK_UUID: "Line {line} has the same __task_uuid; give each row its own, or empty the cell.",
     Code.ROW_TOO_LARGE: "The row alone is larger than the {limit} bytes that a request may hold; shorten its cells.",
     Code.DUPLICATE: "Line {line} has the same number; that one is called and this one is left out.",
 }
 
-FACTS = {Code.WRONG_COLUMN_COUNT: "found", Code.REPEATED_TASK_UUID: "line", Code.DUPLICATE: "line"}
+RUN_ON = (Code.UNREADABLE, Code.OPEN_QUOTE, Code.RUNS_ON)  # may have taken other rows into them
+FACTS = {
+    Code.WRONG_COLUMN_COUNT: "found",
+    Code.REPEATED_TASK_UUID: "line",
+    Code.DUPLICATE: "line",
+    **dict.fromkeys(RUN_ON, "last"),
+}
 
 
 def sentence(code: str, **facts: object) -> str:
@@ -203,6 +223,7 @@ class Rejects:
 
     def __init__(self, path: Path, **common: object) -> None:
         self.counts: Counter[Code] = Counter()
+        self.swallowed = 0  # lines behind the first of rows that may have taken others into them
         self._path = path
         self._common = common
         self._writer: pq.ParquetWriter | None = None
@@ -214,6 +235,8 @@ class Rejects:
         self._waiting.append(flaws)
         self._rows += len(flaws)
         self._bytes += sum(map(len, flaws.texts))
+        long = np.isin(flaws.codes, RUN_ON) & (flaws.facts > 0)
+        self.swallowed += int((flaws.facts - flaws.lines)[long].sum())
         codes, counts = np.unique(flaws.codes, return_counts=True)
         self.counts.update({Code(code): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)})
         if self._rows >= GROUP_ROWS or self._bytes >= GROUP_BYTES:

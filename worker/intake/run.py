@@ -79,7 +79,8 @@ class Order:
 class Intake:
     """`total = rejected + duplicate + suppressed + sum of the chunks' rows`, always.
 
-    `reasons` counts the rejected by code. `rejects_digest` is None where every row was good. `dialect` is the file's as
+    `reasons` counts the rejected by code. `swallowed` are lines in rejected rows, behind the first of each, that may be
+    rows which a quote took into them. `rejects_digest` is None where every row was good. `dialect` is the file's as
     it was found. Chunks come with the upload's own start first, then by start. `unsent_columns` are those that the
     provider has no place for. `windows`: when the contacts would be called where they are; None without calling hours.
     """
@@ -93,6 +94,7 @@ class Intake:
     chunks: list[StagedChunk]
     columns: list[str]
     phone_column: str
+    swallowed: int
     custom_uuids: bool
     dialect: Dialect
     unsent_columns: list[str]
@@ -204,6 +206,7 @@ class _Run:
             chunks=self._cutter.chunks,
             columns=self._reading.columns,
             phone_column=self._phone,
+            swallowed=self._rejects.swallowed,
             custom_uuids=self._custom,
             dialect=self._reading.dialect,
             unsent_columns=self._unsent,

@@ -33,6 +33,11 @@ class Spans:
     def __len__(self) -> int:
         return len(self.starts)
 
+    @property
+    def more_lines(self) -> Ints:
+        """The lines of each behind its first. The last record of a file may have no line end."""
+        return self.heights - (self.ends < self.consumed)
+
 
 def scan(data: bytes, dialect: Dialect, final: bool) -> Spans | None:
     """The records of `data`, which begins at the start of one; `final` means that nothing follows.

@@ -329,6 +329,18 @@ def _waits(upload_id: int) -> Select[*tuple[Any, ...]]:
     return said.where(*mine, *put_off).group_by(col(Chunk.code))
 
 
+def next_start(session: Session, upload_id: int) -> datetime | None:
+    """From when on the first of the contacts that wait may be sent; None where none waits."""
+    start: datetime | None = session.scalar(*_next_start(upload_id))
+    return start
+
+
+@once
+def _next_start(upload_id: int) -> Select[datetime | None]:
+    waiting = (col(Chunk.upload_id) == upload_id, col(Chunk.state).in_(CHUNK_WAITING))
+    return select(func.min(col(Chunk.not_before), type_=TIME)).where(*waiting)
+
+
 def _sums() -> Select[int, int]:
     return select(func.count(), func.coalesce(func.sum(col(Chunk.rows)), 0))
 
