@@ -316,7 +316,8 @@ def _rejects_held(ctx: Context, upload: Upload, intake: Intake) -> str | None:
     return (
         f"{share.rejected} of {share.total} rows were rejected{share.lines}, more than "
         f"{ctx.settings.reject_threshold:.0%}; nothing was sent. "
-        f"`rollcall rejects {upload.ulid}` shows them; `rollcall resume {upload.ulid} --accept-rejects` goes on."
+        f"`rollcall rejects {upload.ulid}` shows them; `rollcall resume {upload.ulid} --accept-rejects` goes on "
+        f"without them; after `rollcall cancel {upload.ulid}` the file can be uploaded anew, say with another --region."
     )
 
 

@@ -109,7 +109,7 @@ class Job(BaseModel):
     account: Text = Field(description="name of an account in rollcall.toml")
     options: dict[str, Any] = Field(default_factory=dict, description="parameters of the provider, e.g. num_attempts")
     phone_column: Text | None = Field(None, description="name of the column with the number; guessed where it is plain")
-    region: str | None = Field(None, pattern="^[A-Z]{2}$", description="ISO region of numbers without a country code")
+    region: Country | None = Field(None, description="ISO region of numbers without a country code")
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="of the file; found out where absent")
     encoding: Text | None = Field(None, description="of the file; found out where absent")
     quote: str | None = Field(
@@ -162,7 +162,7 @@ def parse(data: dict[str, Any]) -> Job:
         return Job.model_validate(data)
     except ValidationError as error:
         found = wrong.first(error)
-        where = found.where[:60] or "job"
+        where = ".".join(part for part in found.path if not part.isdigit())[:60] or "job"
         raise _bad(where if where.isprintable() else repr(where), found.text) from None
 
 

@@ -86,7 +86,7 @@ def draft(ctx: Context, job: Job | dict[str, Any], staging: Staging, *, again: b
         if (earlier := uploads.by_key(session, key)) is not None:
             return _same(earlier, same)
         if not again:
-            _refuse_again(uploads.with_digest(session, checked.account, digest))
+            _refuse_again(session, checked.account, digest)
         return _row(ctx, session, complete, ulid, key, digest, same, root)
 
 
@@ -120,7 +120,7 @@ def _receive(ctx: Context, job: Job, *, trusted: bool, again: bool, who: str) ->
     with ctx.db.write() as session:
         earlier = uploads.by_key(session, key)
         if earlier is None and not again:
-            _refuse_again(uploads.with_digest(session, job.account, digest))
+            _refuse_again(session, job.account, digest)
         if earlier is None:
             row = _row(ctx, session, complete, ulid, key, digest, same, root)
             earlier = None if uploads.receive(session, row) else uploads.by_key(session, key)
@@ -186,12 +186,17 @@ def _same(earlier: Upload, same: str) -> Receipt:
     return Receipt(earlier.ulid, created=False)
 
 
-def _refuse_again(earlier: Upload | None) -> None:
-    if earlier is not None:
-        raise InputError(
-            "file_again",
-            f"This very file went to account {earlier.account!r} as upload {earlier.ulid}; add --again to repeat it.",
-        )
+def _refuse_again(session: Session, account: str, digest: str) -> None:
+    earlier = uploads.with_digest(session, account, digest)
+    if earlier is None:
+        return
+    if earlier.ended_at is None and not uploads.was_sent(session, earlier):
+        told = f"is upload {earlier.ulid} of account {account!r}, which is {earlier.state} and has sent nothing so far"
+        then = f"`rollcall cancel {earlier.ulid}` drops that one, and then it can be uploaded anew"
+    else:
+        told = f"went to account {account!r} as upload {earlier.ulid}"
+        then = "--again calls its people once more"
+    raise InputError("file_again", f"This very file {told}; {then}.")
 
 
 def _store_failure(ctx: Context, job: dict[str, Any], message_id: str, error: RollcallError) -> None:

@@ -46,16 +46,17 @@ def rows_with(staging: Staging, chunk: Indexed, numbers: Ints) -> list[int]:
 
 def everybody(staging: Staging, chunk: Chunk) -> pl.Series:
     """E.164 digits of the contacts of a chunk, those that have left it too."""
-    return _whole(staging, chunk)["e164"].drop_nulls()
+    return whole_index(staging, chunk)["e164"].drop_nulls()
 
 
-def _whole(staging: Staging, chunk: Chunk) -> pl.DataFrame:
+def whole_index(staging: Staging, chunk: Chunk) -> pl.DataFrame:
+    """As `index`, with those that have left the chunk."""
     return pl.read_parquet(io.BytesIO(_read(staging, chunk.whole_digest or chunk.index_digest)))
 
 
 def numbers_of(staging: Staging, chunk: Chunk, rows: Iterable[int]) -> pl.Series:
     """E.164 digits of these contacts, those that have left the chunk too."""
-    whole = _whole(staging, chunk)
+    whole = whole_index(staging, chunk)
     wanted = pl.Series(rows, dtype=pl.Int64).implode()
     return whole.filter(pl.col("row").is_in(wanted))["e164"].drop_nulls()
 

@@ -25,6 +25,7 @@ from worker.store import chunks, gates, journal, lists, outcomes, progress, uplo
 from worker.view import find, refuse_pruned
 
 _log = logging.getLogger("rollcall.withdraw")
+STILL_CALLED = (Disposition.NO_OUTCOME, Disposition.CANCELLED)  # perhaps: see `_has_ended`
 PLACES = {"row": pl.Int64, "chunk_id": pl.Int64}
 
 
@@ -50,6 +51,13 @@ def ask(ctx: Context, ulid: str, rows: Sequence[int], who: str, why: str) -> int
         fresh = keep(session, upload.id, frame, who, why, ctx.db.now(session))
     ctx.ring("withdraw", upload.ulid)
     return fresh
+
+
+def ended(ctx: Context, ulid: str, rows: Sequence[int]) -> int:
+    """How many of the rows have an outcome of a call, so that the wish comes too late."""
+    with ctx.db.read() as session:
+        final = outcomes.final(session, find(session, ulid).id, sorted(set(rows)))
+    return sum(kind not in STILL_CALLED for kind, _ in final.values())
 
 
 def keep(session: Session, upload_id: int, places: pl.DataFrame, who: str, why: str, now: datetime) -> int:
@@ -309,7 +317,7 @@ def _has_ended(ctx: Context, upload: Upload, wishes: list[Withdrawal], *, finish
             kind, at = final.get(wish.row, (Disposition.NO_OUTCOME, now))
             if kind == Disposition.CANCELLED and (finished or at >= wish.since):
                 gone.append(wish)
-            elif finished or kind not in (Disposition.NO_OUTCOME, Disposition.CANCELLED):
+            elif finished or kind not in STILL_CALLED:
                 over.append(wish)
         withdrawals.end(session, gone, WithdrawalState.TAKEN_BACK, now)
         text = "Its list was over, or it had come to its end, before it could be taken back."

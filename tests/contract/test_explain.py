@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -115,6 +116,20 @@ def test_each_row_has_a_life_of_its_own(house: House) -> None:
     for told in (called, rejected, listed, twice, gone):
         assert in_order(told.events)
         assert not re.search(r"\d{9}", " ".join(event.sentence for event in told.events).replace(reference(house), ""))
+
+
+def test_who_is_listed_while_he_waits_is_told_why_and_by_whom(house: House) -> None:
+    ulid = house.upload(
+        ["+12022000001", *some_numbers(8, first=10)], starts_at=(house.now + timedelta(days=1)).isoformat()
+    )
+    FLOWS["ingest"](house.ctx, ulid)
+    suppress.add(house.ctx, "sandbox", [12022000001], "a letter of 3 May", "bob")
+    house.work()
+    house.work()
+    told = contact(house, ulid, 1)
+    assert "(a letter of 3 May; bob)" in said(told, "contact", "withdrawn")
+    assert "line 2 of the file" in said(told, "contact", "taken_in")
+    assert told.now == "It was left out before it was sent, and is not called."
 
 
 def reference(house: House) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.house import House, some_numbers
+from worker import control
 from worker.errors import ConfigError, InputError
 from worker.producer import Receipt, enqueue, receive_message
 
@@ -60,6 +61,22 @@ def test_a_file_that_went_before_is_refused_unless_asked_again(house: House) -> 
         enqueue(job, context=house.ctx, again=False)
     assert refused.value.code == "file_again"
     assert enqueue(job, context=house.ctx, again=True).created
+
+
+def test_a_file_of_which_nothing_was_sent_may_be_given_anew_once_that_is_certain(small_house: House) -> None:
+    house = small_house
+    job = {"source": str(house.file(["020 7946 0000"] * 2)), "account": "sandbox"}
+    first = enqueue(job, context=house.ctx, again=False).id
+    house.work()
+    house.work()
+    assert house.status(first)["blocked"] == "rejects"
+    with pytest.raises(InputError, match=f"has sent nothing so far; `rollcall cancel {first}`"):
+        enqueue({**job, "region": "GB"}, context=house.ctx, again=False)
+    control.cancel(house.ctx, first, "anna")
+    second = enqueue({**job, "region": "GB"}, context=house.ctx, again=False).id
+    assert house.finish(second)["rows"]["accepted"] == 1
+    with pytest.raises(InputError, match="--again calls its people once more"):
+        enqueue({**job, "region": "GB"}, context=house.ctx, again=False)
 
 
 @pytest.mark.parametrize(

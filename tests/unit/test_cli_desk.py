@@ -42,6 +42,13 @@ def test_rows_are_withdrawn_and_what_came_of_it_is_shown(small_house: House, cli
     assert "asked by mail" in cli("withdraw", ulid).out
 
 
+def test_a_withdrawal_that_comes_too_late_says_so(small_house: House, cli: Cli) -> None:
+    ulid = small_house.upload(3)
+    small_house.finish(ulid)
+    ran = cli("withdraw", ulid, "1", "2", "--why", "asked by mail")
+    assert f"Of these 2 had come to an end, so it is too late: `rollcall outcomes {ulid}`." in ran.error
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [("1", "no_reason"), ("99 --why x", "no_such_contact"), ("--rows-from nowhere --why x", "bad_rows")],

@@ -7,6 +7,7 @@ import typer
 
 from worker.cli import out
 from worker.cli.options import AsJson, UploadId
+from worker.counted import counted
 from worker.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,12 +40,16 @@ def withdraw(
     reason = why.strip()
     with place.connect(place.settings()) as ctx:
         fresh = flow.ask(ctx, ulid, wanted, who(), reason)
-        status = follow.look(ctx.db, ulid)
+        status, ended = follow.look(ctx.db, ulid), flow.ended(ctx, ulid, wanted)
     if as_json:
         out.json_line(status)
     else:
         before = len(set(wanted)) - fresh
-        out.say(f"{fresh} contacts are being withdrawn, {before} had asked before. Upload {ulid} is {status['state']}.")
+        asked = (
+            f"{counted(fresh, 'contact')} {'is' if fresh == 1 else 'are'} being withdrawn, {before} had asked before."
+        )
+        late = f" Of these {ended} had come to an end, so it is too late: `rollcall outcomes {ulid}`." if ended else ""
+        out.say(f"{asked}{late} Upload {ulid} is {status['state']}.")
 
 
 def _rows_of(file: Path | None) -> list[int]:
@@ -157,4 +162,4 @@ def adopt(
         out.json_line(status)
     else:
         out.line(ulid)
-        out.say(f"List {reference} is adopted as upload {ulid}: {status['rows']['total']} contacts.")
+        out.say(f"List {reference} is adopted as upload {ulid}: {counted(status['rows']['total'], 'contact')}.")

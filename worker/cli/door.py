@@ -57,7 +57,8 @@ def _invoke(arguments: Sequence[str]) -> int:
 def _usage(error: typer.TyperException) -> RollcallError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "rollcall"
-    return RollcallError("usage", f"{' '.join(error.format_message().split())} `{command} --help` shows how.")
+    said = " ".join(error.format_message().split()).rstrip(".")
+    return RollcallError("usage", f"{said}. `{command} --help` shows how.")
 
 
 def _foreign(error: Exception) -> RollcallError:

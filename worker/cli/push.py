@@ -1,5 +1,8 @@
 """`rollcall upload`."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,6 +10,11 @@ import typer
 
 from worker.cli import options, out
 from worker.cli.options import AsJson, Patience
+from worker.errors import InputError
+
+FIELD = re.compile(r"The job's ([a-z_]+)")
+CALLED = {"countries": "--country", "starts_at": "--start-at", "idempotency_key": "--key", "source": "FILE"}
+SET = ("quote", "escape")
 
 
 def upload(
@@ -102,8 +110,10 @@ def upload(
 
         if wait:
             raise typer.BadParameter("--wait has nothing to wait for with --dry-run; leave one of them out.")
-        return foretell.foretell(chosen, job, again, as_json)
-    ulid = _enqueue(chosen, job, again, as_json)
+        with _as_options():
+            return foretell.foretell(chosen, job, again, as_json)
+    with _as_options():
+        ulid = _enqueue(chosen, job, again, as_json)
     if (nobody := presence.missing(chosen)) is not None:
         out.say(f"note: {nobody}")
     return _wait(chosen, ulid, patience, as_json) if wait else 0
@@ -111,6 +121,20 @@ def upload(
 
 def _source(file: str) -> str:
     return file if "://" in file else str(Path(file).absolute())
+
+
+@contextmanager
+def _as_options() -> Iterator[None]:
+    """A field of the job is called by the option that it came from."""
+    try:
+        yield
+    except InputError as error:
+        field = FIELD.match(error.message)
+        if field is None:
+            raise
+        name = field[1]
+        option = f"--set {name}" if name in SET else CALLED.get(name, f"--{name.replace('_', '-')}")
+        raise InputError(error.code, f"{option}{error.message[field.end() :]}") from error
 
 
 def _enqueue(chosen: Any, job: dict[str, Any], again: bool, as_json: bool) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from worker.cli import out
 from worker.cli.options import AsJson
+from worker.counted import counted
 from worker.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def remove(numbers: Numbers, account: Account = None, region: Region = None, as_
     if as_json:
         out.json_line({"removed": gone})
     else:
-        out.say(f"{gone} of {len(digits)} numbers were on the list and are off it now.")
+        out.say(f"Of {counted(len(digits), 'number')} {gone} stood on the list and are off it now.")
 
 
 def _remove_marks(ctx: "Context", session: "Session", digits: list[int]) -> int:
@@ -111,7 +112,10 @@ def _add(digits: list[int], reason: str, account: str | None, as_json: bool) -> 
         out.json_line({"added": fresh, "known": known})
     else:
         where = f"account {account}" if account else "every account"
-        out.say(f"{fresh} numbers were added to the list of {where}, {known} were on it already.")
+        out.say(
+            f"{counted(fresh, 'number')} came onto the list of {where}, {known} stood on it before. Who waits in a "
+            "running campaign leaves it, and who was sent is taken back where that can be."
+        )
 
 
 def digits_of(cells: "pl.Series", region: str | None) -> list[int]:

@@ -78,7 +78,8 @@ def _place(session: Session, staging: Staging, upload: Upload, row: int) -> tupl
                 return chunk, here
     wish = withdrawals.of_row(session, upload.id, row)
     if wish is not None:
-        return next(chunk for chunk in every if chunk.id == wish.chunk_id), pl.DataFrame()
+        left = next(chunk for chunk in every if chunk.id == wish.chunk_id)
+        return left, roster.whole_index(staging, left).filter(pl.col("row") == row)
     raise _nowhere(session, upload, row)
 
 
@@ -156,10 +157,11 @@ def _corrected(session: Session, staging: Staging, upload: Upload, row: int) -> 
 def _wish(session: Session, upload: Upload, wish: Withdrawal | None, index: pl.DataFrame, words: Words) -> list[Event]:
     if wish is None:
         return []
-    why = words(wish.why)
-    asked = f"{wish.who} asked that it is not called: {why.rstrip('.')}."
-    if wish.why == suppressions.WHY and index.height and index["e164"][0]:
-        asked += f" {rejected.on_lists(session, upload.account, int(index['e164'][0]), words)}"
+    asked = f"{wish.who} asked that it is not called: {words(wish.why).rstrip('.')}."
+    if wish.why == suppressions.WHY:
+        asked = "Its number came onto a do-not-call list, so that it is not called."
+        if index.height and index["e164"][0]:
+            asked += f" {rejected.on_lists(session, upload.account, int(index['e164'][0]), words)}"
     events = [Event(wish.asked_at, "contact", "withdrawn", asked, who=wish.who)]
     state = WithdrawalState(wish.state)
     if wish.ended_at is not None and state in WISHES:

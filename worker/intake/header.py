@@ -88,7 +88,10 @@ def resolve_phone_column(columns: list[str], wanted: str | None) -> str:
         )
     if len(found) == 1:
         return found[0]
-    raise InputError("no_phone_column", f"{fault}; name the phone column. The columns are: {_listed(columns)}.")
+    raise InputError(
+        "no_phone_column",
+        f"{fault}; name it with --phone-column (phone_column in a job). The columns are: {_listed(columns)}.",
+    )
 
 
 def column_named(columns: list[str], wanted: str) -> str:

@@ -26,6 +26,8 @@ from worker.intake.scan import Ints
 
 BLOCK_BYTES = 4 << 20
 MAX_RECORD_BYTES = 64 << 20
+CONTROL = "\0"
+CONTROLS = dict.fromkeys({*range(32), 127} - {ord(sign) for sign in "\t\n\v\f\r"}, CONTROL)  # in no name of a column
 
 
 @dataclass(frozen=True)
@@ -127,13 +129,16 @@ class Reading:
             raise InputError("unbalanced_quote", "A quote in the header is never closed; close or remove it.")
         self._advance(record.next, record.line + record.height)
         try:
-            return name_columns([cell.encode("latin-1").decode() for cell in record.cells])
-        except UnicodeDecodeError as error:
+            cells = [cell.encode("latin-1").decode() for cell in record.cells]
+        except UnicodeDecodeError:
+            cells = [CONTROL]
+        if CONTROL in "".join(cells).translate(CONTROLS):
             raise InputError(
                 "undecodable_header",
                 f"The header is not text in {self._text.encoding}; name the file's encoding, such as cp1252, or save "
                 "the list as CSV or .xlsx if it is something else.",
-            ) from error
+            )
+        return name_columns(cells)
 
     def _first_record(self) -> OddRecord | None:
         """The first that is no blank line. Quote and delimiter are found on the way, from the records at hand."""

@@ -77,7 +77,7 @@ SENTENCES: dict[Code, str] = {
     Code.RUNS_ON: "The row runs on over several lines and does not fit the header; check its quotes and delimiters.",
     Code.NO_NUMBER: "The phone cell is empty; fill it in.",
     Code.NOT_A_NUMBER: "The phone cell does not hold a phone number; write one number there and nothing else.",
-    Code.UNKNOWN_COUNTRY: "The number's country cannot be told; begin with + and country code, or name the region.",
+    Code.UNKNOWN_COUNTRY: "The number's country cannot be told; begin with + and country code, or name the --region.",
     Code.INVALID_NUMBER: "No such number can exist in its country; check for missing or surplus digits.",
     Code.DECIMAL_NUMBER: (
         "The phone cell holds a decimal, such as 123456.0 or 1.2E10, so a program took the number for a quantity; "

@@ -168,7 +168,7 @@ class _Bounded(io.RawIOBase):
         try:
             data = self._inner.read(wanted)
         except DAMAGE as error:
-            raise _damaged(type(error).__name__) from error
+            raise _damaged("it ends too early" if isinstance(error, EOFError) else type(error).__name__) from error
         self._left -= len(data)
         if self._left < 0:
             raise too_large(self._limit)

@@ -24,6 +24,8 @@ from worker.store.arrows import (
 )
 from worker.store.once import once
 
+_SENT = exists().where(col(Chunk.upload_id) == col(Upload.id), col(Chunk.attempts) > 0)
+
 LIVE = col(Upload.ended_at).is_(None)
 
 
@@ -105,17 +107,15 @@ def newest(session: Session, limit: int) -> list[Upload]:
 
 
 def with_digest(session: Session, account: str, digest: str) -> Upload | None:
-    """The newest upload of this very file to this account that was not a failure."""
-    return session.scalars(
-        select(Upload)
-        .where(
-            col(Upload.account) == account,
-            col(Upload.source_digest) == digest,
-            col(Upload.state) != UploadState.FAILED,
-        )
-        .order_by(col(Upload.id).desc())
-        .limit(1)
-    ).first()
+    """The newest upload of this very file to this account of which something was sent, or may yet be."""
+    same = (col(Upload.account) == account, col(Upload.source_digest) == digest)
+    counts = or_(col(Upload.ended_at).is_(None), col(Upload.pruned_at).is_not(None), _SENT)
+    return session.scalars(select(Upload).where(*same, counts).order_by(col(Upload.id).desc()).limit(1)).first()
+
+
+def was_sent(session: Session, upload: Upload) -> bool:
+    """Whether a chunk of it was ever sent, or may have been."""
+    return bool(session.scalar(select(_SENT).where(col(Upload.id) == upload.id)))
 
 
 def receive(session: Session, upload: Upload) -> bool:
