@@ -74,7 +74,9 @@ def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False, a
         elif upload.state == UploadState.BLOCKED:
             _unblock(ctx, session, upload, accept_rejects, accept_pilot)
         elif upload.ended_at is not None:
-            raise InputError("cannot_resume", f"Upload {ulid} is {upload.state}; upload the file again.")
+            raise InputError(
+                "cannot_resume", f"Upload {ulid} is {upload.state}, and nothing of it can be sent any more."
+            )
         _decided(ctx, session, upload, "resume", who)
         progress.advance(session, upload.id, ctx.db.now(session))
 

@@ -18,13 +18,15 @@ import pyarrow.parquet as pq
 from worker import marks, prune, roster, suppress, telemetry
 from worker.context import Context
 from worker.errors import StagingError
-from worker.intake.rejects import SCHEMA, read_rejects
+from worker.intake.rejects import SCHEMA, Code, read_rejects
 from worker.models import Forgotten, Upload
 from worker.states import ChunkState
 from worker.store import chunks, forgotten, journal, suppressions, uploads
 
 TAIL = 8  # digits at a number's end by which it is known however it is written
 CODE = 3  # digits that a calling code has at most
+LINES = re.compile(rb"(?<=\n)|(?<=\r)(?!\n)")
+SEVERAL_ROWS = (Code.OPEN_QUOTE.word, Code.RUNS_ON.word)
 NO_DIGITS = re.compile(rb"[^0-9]+")
 
 
@@ -171,6 +173,12 @@ def _without(ctx: Context, digest: str | None, numbers: Iterable[int]) -> tuple[
     return ctx.staging.put(stored.getvalue()), rows
 
 
+def _text_without(text: bytes, code: str | None, tails: Sequence[bytes]) -> bytes:
+    """The text of a row without him: empty, or without his lines where it holds the rows of others."""
+    lines = LINES.split(text) if code in SEVERAL_ROWS else [text]
+    return b"".join(b"" if any(tail in NO_DIGITS.sub(b"", line) for tail in tails) else line for line in lines)
+
+
 def _rejects_without(ctx: Context, upload: Upload, numbers: Iterable[int]) -> tuple[str | None, int]:
     """The digest of the rejects in which the text of his rows is empty, and how many those are."""
     if upload.rejects_digest is None:
@@ -179,10 +187,10 @@ def _rejects_without(ctx: Context, upload: Upload, numbers: Iterable[int]) -> tu
     try:
         with pq.ParquetWriter(stored, SCHEMA, compression="zstd") as writer:
             for batch in read_rejects(ctx.staging, upload.rejects_digest):
-                texts = batch.column("text").to_pylist()
-                his = [any(tail in NO_DIGITS.sub(b"", text or b"") for tail in tails) for text in texts]
-                hidden += sum(his)
-                kept = [b"" if hide else text for text, hide in zip(texts, his, strict=True)]
+                texts = [text or b"" for text in batch.column("text").to_pylist()]
+                codes = batch.column("code").to_pylist()
+                kept = [_text_without(text, code, tails) for text, code in zip(texts, codes, strict=True)]
+                hidden += sum(before != after for before, after in zip(texts, kept, strict=True))
                 at = SCHEMA.get_field_index("text")
                 table = pa.Table.from_batches([batch]).set_column(at, SCHEMA.field(at), pa.array(kept, pa.binary()))
                 writer.write_table(table.cast(SCHEMA))

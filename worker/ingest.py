@@ -17,7 +17,7 @@ from sqlmodel import Session
 
 from worker import calling, known, memory, roster, telemetry
 from worker.context import Context, list_name
-from worker.counted import counted
+from worker.counted import counted, swallowed
 from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
 from worker.intake.cut import StagedChunk
 from worker.intake.dialect import Dialect
@@ -56,8 +56,7 @@ class Share(NamedTuple):
     @property
     def lines(self) -> str:
         """What is to be said of the lines."""
-        more = f" and may have taken {counted(self.swallowed, 'more line')} into them by an open quote"
-        return more if self.swallowed else ""
+        return f" ({swallowed(self.swallowed)})" if self.swallowed else ""
 
 
 def ingest(ctx: Context, ulid: str) -> None:
@@ -316,8 +315,9 @@ def _rejects_held(ctx: Context, upload: Upload, intake: Intake) -> str | None:
     return (
         f"{share.rejected} of {share.total} rows were rejected{share.lines}, more than "
         f"{ctx.settings.reject_threshold:.0%}; nothing was sent. "
-        f"`rollcall rejects {upload.ulid}` shows them; `rollcall resume {upload.ulid} --accept-rejects` goes on "
-        f"without them; after `rollcall cancel {upload.ulid}` the file can be uploaded anew, say with another --region."
+        f"`rollcall rejects {upload.ulid}` shows them. `rollcall resume {upload.ulid} --accept-rejects` goes on "
+        "without them, and they may follow once corrected (-o FILE, --continues); or cancel it, and upload the file "
+        "anew, mended or with other options."
     )
 
 

@@ -94,7 +94,14 @@ def _country(code: str) -> str:
     return code
 
 
+def _region(code: str) -> str:
+    if not (len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()):
+        raise ValueError("it is not of two capital letters, such as US or GB")
+    return code
+
+
 CODE = {"type": "string", "pattern": "^[A-Z]{2}$", "description": "ISO code"}
+Region = Annotated[str, AfterValidator(_region), WithJsonSchema({"type": "string", "pattern": "^[A-Z]{2}$"})]
 Country = Annotated[str, AfterValidator(_country), WithJsonSchema(CODE)]
 
 
@@ -109,7 +116,7 @@ class Job(BaseModel):
     account: Text = Field(description="name of an account in rollcall.toml")
     options: dict[str, Any] = Field(default_factory=dict, description="parameters of the provider, e.g. num_attempts")
     phone_column: Text | None = Field(None, description="name of the column with the number; guessed where it is plain")
-    region: Country | None = Field(None, description="ISO region of numbers without a country code")
+    region: Region | None = Field(None, description="ISO region of numbers without a country code")
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="of the file; found out where absent")
     encoding: Text | None = Field(None, description="of the file; found out where absent")
     quote: str | None = Field(

@@ -195,7 +195,7 @@ def _refuse_again(session: Session, account: str, digest: str) -> None:
         then = f"`rollcall cancel {earlier.ulid}` drops that one, and then it can be uploaded anew"
     else:
         told = f"went to account {account!r} as upload {earlier.ulid}"
-        then = "--again calls its people once more"
+        then = f"rows that were corrected go with --continues {earlier.ulid}, and --again calls its people once more"
     raise InputError("file_again", f"This very file {told}; {then}.")
 
 

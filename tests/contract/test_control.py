@@ -188,7 +188,10 @@ def test_lines_that_a_quote_took_into_a_rejected_row_count_as_rows(small_house: 
     status = small_house.status(ulid)
     assert (status["state"], status["blocked"], status["swallowed_lines"]) == ("blocked", "rejects", 3)
     assert (status["rows"]["total"], status["rows"]["rejected"]) == (7, 1)
-    assert "1 of 7 rows were rejected and may have taken 3 more lines into them" in status["message"]
+    assert (
+        "1 of 7 rows were rejected (an open quote has taken 3 lines that look like rows into rejected ones)"
+        in status["message"]
+    )
     control.resume(small_house.ctx, ulid, "anna", accept_rejects=True)
     assert small_house.finish(ulid)["rows"]["accepted"] == 6
 

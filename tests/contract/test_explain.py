@@ -132,6 +132,17 @@ def test_who_is_listed_while_he_waits_is_told_why_and_by_whom(house: House) -> N
     assert told.now == "It was left out before it was sent, and is not called."
 
 
+def test_who_is_listed_once_he_was_called_is_told_so(house: House) -> None:
+    ulid = house.upload(["+12022000001", *some_numbers(3, first=10)])
+    house.finish(ulid)
+    suppress.add(house.ctx, "sandbox", [12022000001], "a letter of 3 May", "bob")
+    house.work()
+    told = contact(house, ulid, 1)
+    assert (told.events[-1].result, "(a letter of 3 May; bob)" in told.events[-1].sentence) == ("listed", True)
+    assert in_order(told.events)
+    assert "its outcome is " in told.now
+
+
 def reference(house: House) -> str:
     return str(house.sql("SELECT reference FROM call_list")[0][0])
 

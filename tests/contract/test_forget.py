@@ -12,8 +12,10 @@ import pytest
 from tests.chaos.dying_worker import dies
 from tests.contract.test_prune import everywhere, later, objects
 from tests.house import House, adds_up, some_numbers
-from worker import control, forget, known, marks, prune
+from worker import control, forget, known, marks, prune, view
 from worker.errors import ConfigError
+from worker.intake.correct import rows_to_correct
+from worker.intake.dialect import Dialect
 from worker.store import forgotten, suppressions
 
 NUMBER, NATIONAL = 12022000003, "(202) 200-0003"
@@ -61,6 +63,25 @@ def test_nothing_of_him_is_left_but_a_mark_and_the_counts(house: House) -> None:
     assert house.sql("SELECT who, number FROM forgotten") == [("anna", None)]
     assert house.sql("SELECT who, count FROM attempt WHERE step = 'forget'") == [("anna", 2)]
     assert house.sql("SELECT * FROM suppression") == []
+
+
+def test_whoever_lies_in_the_same_rejected_row_stays(small_house: House) -> None:
+    numbers = some_numbers(12)
+    path = small_house.folder / "open.csv"
+    path.write_text("name,phone\n" + "".join(map("{}{},{}\n".format, [""] * 10 + ['"', ""], "abcdefghijkl", numbers)))
+    ulid = small_house.upload(source=path)
+    small_house.finish(ulid)
+    later(small_house, 2)
+    keyed(small_house)
+    forget.ask(small_house.ctx, [int(numbers[11].lstrip("+"))], "anna")
+    small_house.work()
+    forget.finish(small_house.ctx)
+    with small_house.ctx.db.read() as session:
+        upload = view.find(session, ulid)
+    assert upload.found is not None
+    dialect = Dialect(**{name: upload.found[name] for name in Dialect.__dataclass_fields__})
+    rows = list(rows_to_correct(small_house.ctx.staging, upload.rejects_digest, upload.found["columns"], dialect))
+    assert [row[4:] for row in rows] == [['"k', numbers[10]]]
 
 
 def test_he_is_not_called_again(house: House) -> None:

@@ -1,14 +1,17 @@
 """What `enqueue` promises: a key is one upload, a bad job stores nothing, an acknowledged one survives its file."""
 
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.contract.backups import restored, take
 from tests.house import House, some_numbers
-from worker import control
+from worker import control, withdraw
 from worker.errors import ConfigError, InputError
 from worker.producer import Receipt, enqueue, receive_message
+from worker.restored import restored_now
 
 
 def uploads(house: House) -> int:
@@ -77,6 +80,49 @@ def test_a_file_of_which_nothing_was_sent_may_be_given_anew_once_that_is_certain
     assert house.finish(second)["rows"]["accepted"] == 1
     with pytest.raises(InputError, match="--again calls its people once more"):
         enqueue({**job, "region": "GB"}, context=house.ctx, again=False)
+
+
+def test_what_an_older_upload_of_the_file_has_sent_is_not_forgotten_over_a_newer_that_waits(house: House) -> None:
+    job = {"source": str(house.file(some_numbers(5))), "account": "sandbox"}
+    first = enqueue(job, context=house.ctx).id
+    house.finish(first)
+    later = (house.now + timedelta(days=1)).isoformat()
+    second = enqueue({**job, "starts_at": later}, context=house.ctx).id
+    for _ in range(2):
+        with pytest.raises(InputError, match=f"went to account 'sandbox' as upload {first};"):
+            enqueue(job, context=house.ctx, again=False)
+        control.cancel(house.ctx, second, "anna")
+        house.work()
+
+
+def test_of_what_a_backup_brought_back_nobody_knows_whether_it_was_sent(house: House, tmp_path: Path) -> None:
+    job = {"source": str(house.file(some_numbers(50))), "account": "sandbox"}
+    ulid = enqueue(job, context=house.ctx, again=False).id
+    take(house, tmp_path / "backup")
+    house.finish(ulid)
+    with restored(house, tmp_path / "backup") as other:
+        restored_now(other.ctx, "anna")
+        control.cancel(other.ctx, ulid, "anna")
+        with pytest.raises(InputError, match=f"as upload {ulid};"):
+            enqueue(job, context=other.ctx, again=False)
+
+
+def test_who_withdrew_from_a_file_is_not_called_when_it_is_uploaded_anew(house: House) -> None:
+    later = (house.now + timedelta(days=1)).isoformat()
+    job = {"source": str(house.file(some_numbers(5))), "account": "sandbox"}
+    first = enqueue({**job, "starts_at": later}, context=house.ctx, again=False).id
+    house.work()
+    house.work()
+    withdraw.ask(house.ctx, first, [4], "anna", "asked by mail")
+    control.cancel(house.ctx, first, "anna")
+    house.work()
+    second = enqueue(job, context=house.ctx, again=False).id
+    rows = house.finish(second)["rows"]
+    assert (rows["accepted"], rows["suppressed"]) == (4, 1)
+    third = enqueue(job, context=house.ctx, again=True).id
+    assert house.finish(third)["rows"]["suppressed"] == 1
+    other = house.upload(6)
+    assert house.finish(other)["rows"]["suppressed"] == 0
 
 
 @pytest.mark.parametrize(

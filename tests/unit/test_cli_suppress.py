@@ -43,6 +43,8 @@ def test_a_file_is_read_as_an_upload_reads_it(cli: Cli, tmp_path: Path) -> None:
         ("name,phone\nAnn,+12025550123\nBob,+12025550124,more\n", "bad_number", "Line 3"),
         ("name,phone\nAnn,+12025550123\nBob,99\n", "bad_number", "line 3"),
         ("name,age\nAnn,7\n", "no_phone_column", "name, age"),
+        ('name,phone\n"Ann,+12025550123\nBob",+12025550124\n', "bad_number", "Line 2"),
+        ('phone,"name\n+12025550123,"Ann"\n+12025550124,Bob\n', "unbalanced_quote", "line 2"),
     ],
 )
 def test_a_file_of_which_a_number_would_be_lost_is_refused(

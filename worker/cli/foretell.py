@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from worker.cli import out
-from worker.counted import counted
+from worker.counted import counted, swallowed
 from worker.errors import Exit
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ def _sentences(told: "Preview") -> list[str]:
         then = f"{rest:,} would wait for `rollcall resume ID --accept-pilot`"
         said.append(f"A pilot of {counted(told.pilot, 'contact')} would go first; {then}.")
     if told.swallowed:
-        lines = counted(told.swallowed, "more line")
-        said.append(f"Rejected rows may have taken {lines} into them by an open quote; look at them first.")
+        said.append(f"{swallowed(told.swallowed).capitalize()}; look at them first.")
     if told.unsent_columns:
         said.append(f"The provider has no place for these columns: {', '.join(told.unsent_columns)}.")
     read = f"The numbers are those of column {told.phone_column!r}, read as {told.dialect.encoding or 'a workbook'}."

@@ -10,12 +10,12 @@ from rich.console import Console, Group, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from worker.counted import counted
+from worker.counted import counted, swallowed
 
 MEANING = {
     "accepted": "the provider has confirmed them",
     "rejected": "cannot be called as they stand in the file, or not of the types and countries asked for",
-    "suppressed": "on a do-not-call list",
+    "suppressed": "on a do-not-call list, or withdrawn",
     "duplicate": "a number that an earlier row has, or another upload where call_again_after is set",
     "refused": "the provider said no",
     "cancelled": "not sent, since somebody cancelled",
@@ -26,11 +26,6 @@ MEANING = {
 
 CONTINUED = ("total", "accepted", "rejected", "duplicate")  # rows of a continuation that are shown with its parent
 
-SWALLOWED = (
-    "Rejected rows may have taken {lines} of the file into them by an open quote; `{rejects} -o FILE` writes each line "
-    "as a row, to be corrected."
-)
-LONG_AGO = "2000-01-01T00:00:00+00:00"
 WIDE = 170  # columns, where the output is no terminal
 
 
@@ -71,12 +66,12 @@ def card(told: dict[str, Any]) -> Group:
     if "pilot" in told and told.get("blocked") != "pilot":
         pilot, rest = counted(told["pilot"]["contacts"], "contact"), told["pilot"]["rest"]
         parts.append(Text(f"A pilot of {pilot} goes first; {rest:,} wait for it."))
-    if (start := datetime.fromisoformat(told.get("next_start", LONG_AGO))) > datetime.now(UTC):
-        parts.append(Text(f"The first of the contacts that wait may be called from {start:%Y-%m-%d %H:%M:%S} UTC on."))
+    if "next_start" in told and (start := datetime.fromisoformat(told["next_start"])) > datetime.now(UTC):
+        parts.append(Text(f"Those who wait are not called before {start:%Y-%m-%d %H:%M:%S} UTC."))
     parts.append(rows_table(told["rows"]))
     if lines := told.get("swallowed_lines"):
         parts.append(
-            Text(SWALLOWED.format(lines=counted(lines, "more line"), rejects=f"rollcall rejects {told['id']}"))
+            Text(f"{swallowed(lines).capitalize()}; `rollcall rejects {told['id']} -o FILE` writes them one by one.")
         )
     if "continuations" in told:
         parts.append(_continuations(told["continuations"]))

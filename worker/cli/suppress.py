@@ -153,6 +153,10 @@ def _of_file(file: Path, column: str | None, region: str | None) -> list[int]:
                 if len(block.flaws):
                     line, said = block.flaws.lines[0], block.flaws.sentences(expected=len(records.columns))[0]
                     raise InputError("bad_number", f"Line {line} of {file} cannot be read: {said}")
+                inside = block.with_contact_inside(int(at), len(records.columns))
+                if len(inside):
+                    text = f"Line {block.lines[inside[0]]} of {file} runs on by a quote and holds the rows of others"
+                    raise InputError("bad_number", f"{text}; close or remove it.")
                 filled = block.cells.column(at).str.strip_chars() != ""
                 read = phones.read(block.cells.column(at).filter(filled))
                 for line in block.lines[filled.to_numpy()][read <= 0]:

@@ -6,7 +6,7 @@ import polars as pl
 from sqlmodel import Session
 
 from worker import roster, view
-from worker.errors import InputError
+from worker.errors import InputError, StagingError
 from worker.explain import rejected
 from worker.explain.event import Event, Told, Words, in_order, moment_of
 from worker.explain.life import told, words_of
@@ -60,7 +60,8 @@ def contact(
         wish, end = withdrawals.of_row(session, upload.id, row), outcomes.of_row(session, upload.id, row)
         concern = _of_chunk(session, upload, chunk, lines, withdrawn=wish is not None)
         own = _taken_in(chunk, index, at, words)
-        later = [*_wish(session, upload, wish, index, words), *_outcome(upload, end, words), *_unsent(chunk, wish)]
+        told_of = [*_wish(session, upload, wish, index, words), *_listed(session, upload, wish, index, words)]
+        later = [*told_of, *_outcome(upload, end, words), *_unsent(chunk, wish)]
         now = _standing(chunk, wish, end)
     until = 0 if read is None else read.id
     before = told(session, upload, [line for line in concern if line.id <= until], words)
@@ -79,7 +80,10 @@ def _place(session: Session, staging: Staging, upload: Upload, row: int) -> tupl
     wish = withdrawals.of_row(session, upload.id, row)
     if wish is not None:
         left = next(chunk for chunk in every if chunk.id == wish.chunk_id)
-        return left, roster.whole_index(staging, left).filter(pl.col("row") == row)
+        try:
+            return left, roster.whole_index(staging, left).filter(pl.col("row") == row)
+        except StagingError:
+            return left, pl.DataFrame()
     raise _nowhere(session, upload, row)
 
 
@@ -168,6 +172,18 @@ def _wish(session: Session, upload: Upload, wish: Withdrawal | None, index: pl.D
         said = WISHES[state] + (f": {words(wish.message).rstrip('.')}" if wish.message else "")
         events.append(Event(wish.ended_at, "contact", state, f"{said}."))
     return events
+
+
+def _listed(
+    session: Session, upload: Upload, wish: Withdrawal | None, index: pl.DataFrame, words: Words
+) -> list[Event]:
+    """When the number of somebody whom that did not take out any more came onto a list."""
+    if (wish is not None and wish.why == suppressions.WHY) or not (index.height and index["e164"][0]):
+        return []
+    number = int(index["e164"][0])
+    lines = suppressions.of_number(session, upload.account, number)
+    said = rejected.on_lists(session, upload.account, number, words)
+    return [Event(min(one.added_at for one in lines), "contact", "listed", said)] if lines else []
 
 
 def _outcome(upload: Upload, end: Outcome | None, words: Words) -> list[Event]:

@@ -1,5 +1,5 @@
-"""What decides whether a readable row is sent: number, start, window, task uuid, cells, size, repetition, in this
-order."""
+"""What decides whether a readable row is sent: whether others lie in it, number, start, window, task uuid, cells, size,
+repetition, in this order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -120,6 +120,8 @@ class Checks:
         block, read, told = looked.block, looked.read, looked.told
         e164 = read.e164
         verdicts = np.zeros(len(e164), np.int64)
+        run_on = block.with_contact_inside(self._columns.index(self._phone_column), len(self._columns))
+        verdicts[run_on] = Code.RUNS_ON
         _mark(verdicts, self._beside_the_header(block), Code.SURPLUS_CELLS)
         _mark(verdicts, e164 < 0, -e164)
         _mark(verdicts, self._out_of_reach(e164), Code.OUT_OF_REACH)
@@ -136,6 +138,8 @@ class Checks:
         _mark(verdicts, looked.listed != Code.FINE, looked.listed)
         _mark(verdicts, self._has_uuid_of_family(uuids), Code.REPEATED_TASK_UUID)
         before = self._mark_repeated_uuids(verdicts, block, uuids) + self._mark_repeated_numbers(verdicts, block, e164)
+        if block.more_lines is not None:
+            before[run_on] = block.lines[run_on] + block.more_lines[run_on]
         flaws = together([block.flaws, block.turned_away(np.flatnonzero(verdicts), verdicts, before)])
         if self._timetable:
             self._timetable.count(timed.plans[verdicts == timed.codes])

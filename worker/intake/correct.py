@@ -6,17 +6,19 @@ in one cell to the right of all columns, where no upload takes it for a contact.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import polars as pl
 
+from worker.intake.decode import lines_as_written
 from worker.intake.dialect import Dialect
 from worker.intake.header import BOOKKEEPING, surplus
 from worker.intake.odd import is_well_formed, lines_of, odd_records
-from worker.intake.rejects import Code, read_rejects
+from worker.intake.rejects import RUN_ON, Code, read_rejects
 from worker.intake.stage import Staging
+from worker.intake.swallow import rows_behind
 
-UNREAD = Code.UNREADABLE.word
-MISQUOTED = (Code.OPEN_QUOTE.word, Code.RUNS_ON.word)
+RUNNING_ON = tuple(code.word for code in RUN_ON)
 KIND = "rejected"  # duplicates and suppressed rows are as they should be
 
 
@@ -39,16 +41,38 @@ def rows_to_correct(
         rows, lines, codes, whys, texts = (
             rejected[name].to_list() for name in ("row", "line", "code", "sentence", "text")
         )
-        readable = [text for code, text in zip(codes, texts, strict=True) if code != UNREAD]
-        found = iter(cells_of(readable, dialect))
+        whole = cells_of([text for code, text in zip(codes, texts, strict=True) if code not in RUNNING_ON], dialect)
+        found = iter(whole)
         for row, line, code, why, text in zip(rows, lines, codes, whys, texts, strict=True):
-            cells = next(found) if code != UNREAD else None
-            if code in MISQUOTED and not is_well_formed(text, dialect):
-                for before, alone in lines_of(text, dialect):
-                    yield [row, line + before, code, why, *_chosen(_decoded(alone), columns, kept)]
-                continue
-            shown = [*[""] * len(kept), _as_text(text)] if cells is None else _chosen(cells, columns, kept)
-            yield [row, line, code, why, *shown]
+            parts = _parts(text, code, dialect, len(columns)) if code in RUNNING_ON else [_Part(0, next(found), text)]
+            for before, cells, raw in parts or [_Part(0, None, text)]:
+                shown = [*[""] * len(kept), _as_text(raw)] if cells is None else _chosen(cells, columns, kept)
+                yield [row, line + before, code, why, *shown]
+
+
+class _Part(NamedTuple):
+    """A line of a record, or all of it. `cells` is None where it cannot be read; `before`: the lines before it."""
+
+    before: int
+    cells: list[str] | None
+    text: bytes
+
+
+def _parts(text: bytes, code: str, dialect: Dialect, width: int) -> list[_Part]:
+    """A record that others may lie in: its lines, or all of it where its quotes are right and no line is a row."""
+    if code == Code.UNREADABLE.word:
+        return [one for before, line in lines_as_written(text, dialect) for one in _part(before, line, dialect)]
+    if is_well_formed(text, dialect) and not rows_behind(text, dialect, width):
+        return [_Part(0, _alone(text, dialect), text)]
+    return [_Part(before, _decoded(cells), b"") for before, cells in lines_of(text, dialect)]
+
+
+def _part(before: int, line: bytes, dialect: Dialect) -> list[_Part]:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return [_Part(before, None, line)]
+    return [_Part(before, _decoded(cells), line) for _, cells in lines_of(line, dialect)]
 
 
 def cells_of(texts: Sequence[bytes], dialect: Dialect) -> list[list[str] | None]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain, repeat
 from typing import BinaryIO
 
-from worker.intake.dialect import find_encoding
+from worker.intake.dialect import LINE_END, Dialect, find_encoding
 from worker.intake.guess import UTF8, guess, wide_without_mark
 
 MARK = "rollcall.mark_undecodable"
@@ -43,13 +43,7 @@ class Text:
         """The file's own bytes of a record that could not be decoded."""
         if self.encoding in PLAIN:
             return text
-        parts = STAND_INS.split(text.decode(UTF8, "surrogatepass"))
-        return b"".join(
-            bytes(ord(mark) & 0xFF for mark in part)
-            if STAND_INS.fullmatch(part)
-            else part.encode(self.encoding, "replace")
-            for part in parts
-        )
+        return _encoded(text.decode(UTF8, "surrogatepass"), self.encoding)
 
     def _found_out(self, raw: Iterator[bytes]) -> Iterator[bytes]:
         telling = b""
@@ -63,6 +57,23 @@ class Text:
         if telling:
             self.encoding = guess(telling)
             yield from _transcoded(chain([telling], raw), self.encoding)
+
+
+def lines_as_written(text: bytes, dialect: Dialect) -> list[tuple[int, bytes]]:
+    """The lines of a record that could not be decoded, and how many stand before each; blank ones are left out.
+
+    In UTF-8 where they can be decoded, else in bytes that are not UTF-8.
+    """
+    lines = LINE_END.split(text.decode(dialect.encoding or UTF8, MARK))
+    return [(before, _encoded(line, UTF8)) for before, line in enumerate(lines) if line.strip()]
+
+
+def _encoded(text: str, encoding: str) -> bytes:
+    """Bytes that could not be decoded are themselves again."""
+    return b"".join(
+        bytes(ord(mark) & 0xFF for mark in part) if STAND_INS.fullmatch(part) else part.encode(encoding, "replace")
+        for part in STAND_INS.split(text)
+    )
 
 
 def _filled(source: BinaryIO, size: int, beat: Callable[[], None]) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from worker.errors import InputError
 from worker.intake.header import ROW
 
 DELIMITERS = ",;\t|"
+LINE_END = re.compile(r"\r\n|\n|\r")
 QUOTE, OTHER_QUOTE = '"', "'"
 # The first line that Excel writes and reads itself; it is no header.
 NAMED_DELIMITER = re.compile(rb"sep=([^\r\n])(?:\r\n|\n|\r)", re.IGNORECASE)

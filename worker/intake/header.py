@@ -82,7 +82,7 @@ def resolve_phone_column(columns: list[str], wanted: str | None) -> str:
             if found
             else "No column is plainly the phone number"
         )
-    if any(map(_is_number, found or columns)):
+    if any(map(is_number, found or columns)):
         raise InputError(
             "no_header", "The first line holds a phone number, so the file has no header; put one with names above it."
         )
@@ -125,11 +125,12 @@ def bare(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
-def _is_number(name: str) -> bool:
+def is_number(name: str) -> bool:
+    """Whether it looks like a phone number."""
     return NUMBER.fullmatch(name.strip()) is not None
 
 
 def _listed(names: list[str]) -> str:
-    told = ("(a number)" if _is_number(name) else name for name in names[:50])
+    told = ("(a number)" if is_number(name) else name for name in names[:50])
     shown = ", ".join(name if len(name) <= 60 else name[:57] + "..." for name in told)
     return shown + (f" and {len(names) - 50} more" if len(names) > 50 else "")

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from worker.errors import InputError
-from worker.intake.dialect import Dialect, csv_reader
+from worker.intake.dialect import LINE_END, Dialect, csv_reader
 from worker.intake.scan import CR, LF
 
 MAX_CELL_LINES = 100
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
-LINE_END = re.compile(r"\r\n|\n|\r")
 
 # The module's own limit of 128 KiB a cell holds for the whole process and would turn away files that are fine.
 csv.field_size_limit(2**31 - 1)
@@ -83,13 +82,14 @@ def is_well_formed(text: bytes, dialect: Dialect) -> bool:
 def lines_of(text: bytes, dialect: Dialect) -> list[tuple[int, list[str]]]:
     """The cells of each line of a record by itself, and how many lines stand before it; blank ones are left out.
 
-    A quote that does not close where its cell ends is a letter of its line.
+    A quote that does not close where its cell ends is a letter of its line, and then so is an escape.
     """
-    bare = replace(dialect, quote="")
+    bare = replace(dialect, quote="", escape=None)
     found = []
     for before, line in enumerate(LINE_END.split(text.decode("latin-1"))):
         alone = line.encode("latin-1")
-        read = dialect if is_well_formed(alone, dialect) else bare
+        whole = is_well_formed(alone, dialect) and not (dialect.escape and line.endswith(dialect.escape))
+        read = dialect if whole else bare
         found += [(before, one.cells) for one in odd_records(alone, read, final=True) if one.cells]
     return found
 

@@ -11,6 +11,7 @@ from worker.errors import InputError
 from worker.intake.cells import Cells
 from worker.intake.decode import Text
 from worker.intake.dialect import (
+    LINE_END,
     NAMED_DELIMITER,
     NAMED_DELIMITER_BYTES,
     SAMPLE_RECORDS,
@@ -19,10 +20,19 @@ from worker.intake.dialect import (
     find_quote,
 )
 from worker.intake.header import name_columns
-from worker.intake.odd import LINE, MAX_CELL_LINES, OddRecord, odd_records, refuse_endless_cell, whole_lines
+from worker.intake.odd import (
+    LINE,
+    MAX_CELL_LINES,
+    OddRecord,
+    is_well_formed,
+    odd_records,
+    refuse_endless_cell,
+    whole_lines,
+)
 from worker.intake.parse import Parsed, parse
-from worker.intake.rejects import FACTS, RUN_ON, Code, Flaws
+from worker.intake.rejects import RUN_ON, Code, Flaws
 from worker.intake.scan import Ints
+from worker.intake.swallow import holds_contact, holds_number
 
 BLOCK_BYTES = 4 << 20
 MAX_RECORD_BYTES = 64 << 20
@@ -35,7 +45,8 @@ class Block:
     """Consecutive records of the file.
 
     `cells` holds the readable ones; `rows`, `lines` and `sizes` (bytes of the record)
-    run beside it. `flaws` are the others. `records` counts both.
+    run beside it, and so does `more_lines`, behind the first of each (None in a workbook). `flaws` are the others.
+    `records` counts both.
     """
 
     cells: Cells
@@ -45,6 +56,21 @@ class Block:
     flaws: Flaws
     records: int
     texts: Callable[[Ints], list[bytes]]
+    more_lines: Ints | None = None
+    delimiter: str = ","
+
+    def with_contact_inside(self, phone: int, width: int) -> Ints:
+        """Those of the readable records in whose cells of several lines somebody else's row lies.
+
+        `phone` is the place of the column with the number, `width` the number of columns.
+        """
+        long = np.flatnonzero(self.more_lines) if self.more_lines is not None else np.zeros(0, np.int64)
+        if not len(long):
+            return long
+        least = 2 * (width - 1)  # two rows have twice as many delimiters as one
+        likely = long[[text.count(self.delimiter.encode()) >= least for text in self.texts(long)]]
+        rows = self.cells.rows(likely).iter_rows() if len(likely) else ()
+        return likely[[holds_contact(cells, phone, self.delimiter) for cells in rows]]
 
     def turned_away(self, at: Ints, codes: Ints, facts: Ints) -> Flaws:
         """The readable records at `at`; `codes` and `facts` run beside all of them."""
@@ -122,11 +148,11 @@ class Reading:
                 raise InputError("empty_file", "The file is empty; upload one with a header line and contacts.")
             self._guard_rest()
             self._more()
-        text = self._data[record.start : record.end]
+        text, last = self._data[record.start : record.end], self._line + record.line + record.more_lines
         if record.height >= MAX_CELL_LINES or record.unfinished:
             refuse_endless_cell(text, self._dialect, self._line + record.line)
-        if record.unfinished:
-            raise InputError("unbalanced_quote", "A quote in the header is never closed; close or remove it.")
+        if record.unfinished or (record.more_lines and not is_well_formed(text, self._dialect)):
+            raise _open_header(last)
         self._advance(record.next, record.line + record.height)
         try:
             cells = [cell.encode("latin-1").decode() for cell in record.cells]
@@ -135,9 +161,11 @@ class Reading:
         if CONTROL in "".join(cells).translate(CONTROLS):
             raise InputError(
                 "undecodable_header",
-                f"The header is not text in {self._text.encoding}; name the file's encoding, such as cp1252, or save "
-                "the list as CSV or .xlsx if it is something else.",
+                f"The header is not text in {self._text.encoding}; name its encoding, such as utf-8 or cp1252, or "
+                "save the list as CSV or .xlsx if it is something else.",
             )
+        if record.more_lines and holds_number(cells):
+            raise _open_header(last)
         return name_columns(cells)
 
     def _first_record(self) -> OddRecord | None:
@@ -162,17 +190,17 @@ class Reading:
         lines = self._line + spans.lines
         faulty = np.array(list(parsed.faults), np.int64)
         codes = [code for code, _ in parsed.faults.values()]
-        last = np.where(spans.more_lines > 0, lines + spans.more_lines, 0)
-        facts = [last[i] if code in RUN_ON else cells * (code in FACTS) for i, (code, cells) in parsed.faults.items()]
+        texts = [data[spans.starts[i] : spans.ends[i]] for i in parsed.faults]
+        facts = [
+            _last_line(text, int(lines[i])) if code in RUN_ON else cells * (code == Code.WRONG_COLUMN_COUNT)
+            for text, (i, (code, cells)) in zip(texts, parsed.faults.items(), strict=True)
+        ]
         flaws = Flaws(
             rows[faulty],
             lines[faulty],
             np.array(codes, np.int64),
             np.array(facts, np.int64),
-            [
-                self._as_it_was(data[spans.starts[i] : spans.ends[i]], code)
-                for i, code in zip(parsed.faults, codes, strict=True)
-            ],
+            [self._as_it_was(text, code) for text, code in zip(texts, codes, strict=True)],
         )
         return Block(
             cells=parsed.cells,
@@ -182,6 +210,8 @@ class Reading:
             flaws=flaws,
             records=len(spans),
             texts=lambda at: [data[i:j] for i, j in zip(starts[at].tolist(), ends[at].tolist(), strict=True)],
+            more_lines=spans.more_lines[good],
+            delimiter=self._dialect.delimiter or ",",
         )
 
     def _as_it_was(self, text: bytes, code: Code) -> bytes:
@@ -203,6 +233,17 @@ class Reading:
                 f"The record on line {self._line} is longer than {MAX_RECORD_BYTES >> 20} MiB; "
                 "check its quotes and line ends.",
             )
+
+
+def _last_line(text: bytes, line: int) -> int:
+    """The last line that holds anything of a record that begins on `line`; 0 where it has but one."""
+    further = len(LINE_END.findall(text.rstrip().decode("latin-1")))
+    return line + further if further else 0
+
+
+def _open_header(last: int) -> InputError:
+    text = f"A quote in the header stands open, so that it runs on to line {last} and holds rows; close or remove it."
+    return InputError("unbalanced_quote", text)
 
 
 def no_rows() -> InputError:

@@ -6,7 +6,7 @@ sentence says what is wrong and what to do, and holds no phone number; the row i
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 
@@ -218,13 +218,15 @@ GROUP_ROWS, GROUP_BYTES = 50_000, 8 << 20
 class Rejects:
     """Writes the rejects of one upload into a Parquet file as they come, and stages it at the end.
 
-    `common` are the facts of sentences that hold for all of its rows.
+    `behind` counts the rows that lie in one that runs on, behind its first line; `swallowed` is their sum. `common` are
+    the facts of sentences that hold for all.
     """
 
-    def __init__(self, path: Path, **common: object) -> None:
+    def __init__(self, path: Path, behind: Callable[[bytes], int], **common: object) -> None:
         self.counts: Counter[Code] = Counter()
-        self.swallowed = 0  # lines behind the first of rows that may have taken others into them
+        self.swallowed = 0
         self._path = path
+        self._behind = behind
         self._common = common
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[Flaws] = []
@@ -235,8 +237,8 @@ class Rejects:
         self._waiting.append(flaws)
         self._rows += len(flaws)
         self._bytes += sum(map(len, flaws.texts))
-        long = np.isin(flaws.codes, RUN_ON) & (flaws.facts > 0)
-        self.swallowed += int((flaws.facts - flaws.lines)[long].sum())
+        long = np.flatnonzero(np.isin(flaws.codes, RUN_ON) & (flaws.facts > 0))
+        self.swallowed += sum(self._behind(flaws.texts[at]) for at in long.tolist())
         codes, counts = np.unique(flaws.codes, return_counts=True)
         self.counts.update({Code(code): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)})
         if self._rows >= GROUP_ROWS or self._bytes >= GROUP_BYTES:

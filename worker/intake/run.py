@@ -24,6 +24,7 @@ from worker.intake.rejects import Rejects
 from worker.intake.scan import Ints
 from worker.intake.stage import Staging
 from worker.intake.starts import UPLOADS_OWN
+from worker.intake.swallow import rows_behind
 from worker.intake.timetable import Timetable, written
 from worker.intake.unpack import EXPANDED_LIMIT
 from worker.intake.wire import Wire
@@ -79,9 +80,9 @@ class Order:
 class Intake:
     """`total = rejected + duplicate + suppressed + sum of the chunks' rows`, always.
 
-    `reasons` counts the rejected by code. `swallowed` are lines in rejected rows, behind the first of each, that may be
-    rows which a quote took into them. `rejects_digest` is None where every row was good. `dialect` is the file's as
-    it was found. Chunks come with the upload's own start first, then by start. `unsent_columns` are those that the
+    `reasons` counts the rejected by code. `swallowed` are lines in rejected rows, behind the first of each, that look
+    like rows which a quote took into them. `rejects_digest` is None where every row was good. `dialect` is the file's
+    as it was found. Chunks come with the upload's own start first, then by start. `unsent_columns` are those that the
     provider has no place for. `windows`: when the contacts would be called where they are; None without calling hours.
     """
 
@@ -151,7 +152,12 @@ class _Run:
             wire.header, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat, pilot=order.pilot
         )
         self._late = LateStarts(folder, order.max_starts)
-        self._rejects = Rejects(folder / "rejects.parquet", expected=len(columns), limit=order.max_bytes)
+        self._rejects = Rejects(
+            folder / "rejects.parquet",
+            lambda text: rows_behind(text, self._reading.dialect, len(columns)),
+            expected=len(columns),
+            limit=order.max_bytes,
+        )
         self._total = 0
         self._custom = False
 

@@ -15,6 +15,7 @@ from worker.errors import InputError, Unavailable
 
 EXPANDED_LIMIT = 20_000_000_000
 HEAD_BYTES = 8
+DAMAGED = "it is damaged, or ends too early"
 GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (b"PK\x03\x04", b"PK\x05\x06")
 # What is no call list, by its first bytes.
 OTHERS = {
@@ -24,6 +25,10 @@ OTHERS = {
     b"7z\xbc\xaf": "a 7-Zip archive; pack it as .zip or .gz",
     b"BZh9": "packed with bzip2; pack it as .zip or .gz",
     b"\xfd7zX": "packed with xz; pack it as .zip or .gz",
+    b"\x89PNG": "a picture; export the table as CSV or .xlsx",
+    b"\xff\xd8\xff": "a picture; export the table as CSV or .xlsx",
+    b"GIF8": "a picture; export the table as CSV or .xlsx",
+    b"\x7fELF": "a program; name the list",
     b"PAR1": "a Parquet file; export the table as CSV or .xlsx",
 }
 WITHIN = dict.fromkeys((GZIP, ZSTD, *ZIP), "a packed workbook, or was packed twice; unpack it")
@@ -102,7 +107,7 @@ def _only_member(source: BinaryIO) -> IO[bytes]:
             raise _damaged("it has a password")
         return archive.open(members[0])
     except DAMAGE as error:
-        raise _damaged(type(error).__name__) from error
+        raise _damaged(DAMAGED) from error
 
 
 def _unseen(name: str) -> bool:
@@ -168,7 +173,7 @@ class _Bounded(io.RawIOBase):
         try:
             data = self._inner.read(wanted)
         except DAMAGE as error:
-            raise _damaged("it ends too early" if isinstance(error, EOFError) else type(error).__name__) from error
+            raise _damaged(DAMAGED) from error
         self._left -= len(data)
         if self._left < 0:
             raise too_large(self._limit)

@@ -110,7 +110,7 @@ def _measure(source: BinaryIO, limit: int, beat: Callable[[], None]) -> None:
                         if rows * columns > MAX_CELLS:
                             raise _bad(f"it spans {rows} rows and {columns} columns")
     except DAMAGE as error:
-        raise _bad(type(error).__name__) from error
+        raise _bad("it is damaged, or ends too early") from error
     source.seek(0)
 
 

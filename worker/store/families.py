@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from worker.models import Attempt, Chunk, Upload, Withdrawal
 from worker.states import ChunkState, UploadState
-from worker.store import uploads, withdrawals
+from worker.store import suppressions, uploads, withdrawals
 from worker.store.arrows import Condition
 from worker.store.once import once
 
@@ -69,10 +69,24 @@ def _may_have_called(upload_ids: list[int]) -> Select[Chunk]:
 
 def withdrawn(session: Session, upload: Upload) -> list[tuple[Chunk, list[int]]]:
     """The chunks of the others with rows that are not to be called because somebody asked for it."""
+    return _by_chunk(session, _wished().where(_in(root(upload)), col(Upload.id) != upload.id))
+
+
+def withdrawn_from_file(session: Session, upload: Upload) -> list[tuple[Chunk, list[int]]]:
+    """The same of other uploads of the very file to the account. Who was listed is left to the list itself."""
+    same = (col(Upload.account) == upload.account, col(Upload.source_digest) == upload.source_digest)
+    others = (col(Upload.id).is_distinct_from(upload.id), col(Upload.pruned_at).is_(None))
+    return _by_chunk(session, _wished().where(*same, *others, col(Withdrawal.why) != suppressions.WHY))
+
+
+def _wished() -> Select[Chunk, int]:
     query = select(Chunk, col(Withdrawal.row)).join(Withdrawal, col(Withdrawal.chunk_id) == col(Chunk.id))
-    query = query.join(Upload, col(Upload.id) == col(Withdrawal.upload_id)).where(withdrawals.WISHED)
+    return query.join(Upload, col(Upload.id) == col(Withdrawal.upload_id)).where(withdrawals.WISHED)
+
+
+def _by_chunk(session: Session, query: Select[Chunk, int]) -> list[tuple[Chunk, list[int]]]:
     rows: dict[int, tuple[Chunk, list[int]]] = {}
-    for chunk, row in session.execute(query.where(_in(root(upload)), col(Upload.id) != upload.id)):
+    for chunk, row in session.execute(query):
         rows.setdefault(chunk.id, (chunk, []))[1].append(row)
     return list(rows.values())
 

@@ -24,7 +24,9 @@ from worker.store.arrows import (
 )
 from worker.store.once import once
 
-_SENT = exists().where(col(Chunk.upload_id) == col(Upload.id), col(Chunk.attempts) > 0)
+_TRIED = exists().where(col(Chunk.upload_id) == col(Upload.id), col(Chunk.attempts) > 0)
+# A chunk of it was sent, or may have been; of what a backup brought back nobody knows.
+SENT = or_(_TRIED, col(Upload.restored_at).is_not(None))
 
 LIVE = col(Upload.ended_at).is_(None)
 
@@ -107,15 +109,15 @@ def newest(session: Session, limit: int) -> list[Upload]:
 
 
 def with_digest(session: Session, account: str, digest: str) -> Upload | None:
-    """The newest upload of this very file to this account of which something was sent, or may yet be."""
+    """The newest upload of this very file to this account of which something was sent; else the newest that waits."""
     same = (col(Upload.account) == account, col(Upload.source_digest) == digest)
-    counts = or_(col(Upload.ended_at).is_(None), col(Upload.pruned_at).is_not(None), _SENT)
-    return session.scalars(select(Upload).where(*same, counts).order_by(col(Upload.id).desc()).limit(1)).first()
+    first_sent = (SENT.desc(), col(Upload.id).desc())
+    found = select(Upload).where(*same, or_(SENT, col(Upload.ended_at).is_(None))).order_by(*first_sent).limit(1)
+    return session.scalars(found).first()
 
 
 def was_sent(session: Session, upload: Upload) -> bool:
-    """Whether a chunk of it was ever sent, or may have been."""
-    return bool(session.scalar(select(_SENT).where(col(Upload.id) == upload.id)))
+    return bool(session.scalar(select(SENT).where(col(Upload.id) == upload.id)))
 
 
 def receive(session: Session, upload: Upload) -> bool:
