@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.intake_case import Taken, phone, taking
@@ -30,6 +30,12 @@ def in_rejects(taken: Taken, number: str) -> bool:
     return any(number.encode() in one["text"] for one in taken.rejects())
 
 
+def nobody_is_lost(taken: Taken) -> None:
+    called = {f"+{one['e164']}" for one in taken.index()}
+    for number in map(phone, range(ROWS)):
+        assert (number in called) != in_rejects(taken, number)
+
+
 places = st.integers(0, ROWS - 1)
 
 
@@ -44,12 +50,24 @@ def test_two_stray_quotes_anywhere(
     rows[closes][last] += '"'
     take = taking(tmp_path_factory.getbasetemp() / "staged")
     taken = take(written(rows, phones_at, end), dialect=Dialect(delimiter=","))
-    called = {f"+{one['e164']}" for one in taken.index()}
-    for number in range(ROWS):
-        assert (phone(number) in called) != in_rejects(taken, phone(number))
+    nobody_is_lost(taken)
     if opens != closes:
         assert taken.intake.swallowed == closes - opens
         assert list(taken.codes().values()) == ["runs_on"]
+
+
+@settings(max_examples=400)
+@given(data=st.data(), columns=st.integers(1, 5), strays=st.integers(1, 5))
+def test_any_stray_quotes(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, columns: int, strays: int
+) -> None:
+    phones_at = data.draw(st.integers(0, columns - 1))
+    rows = table(columns, phones_at)
+    for _ in range(strays):
+        row, place = data.draw(places), data.draw(st.integers(0, columns - 1))
+        rows[row][place] = f'"{rows[row][place]}' if data.draw(st.booleans()) else f'{rows[row][place]}"'
+    take = taking(tmp_path_factory.getbasetemp() / "staged")
+    nobody_is_lost(take(written(rows, phones_at), dialect=Dialect(delimiter=",")))
 
 
 @pytest.mark.parametrize(
