@@ -74,9 +74,10 @@ def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False, a
         elif upload.state == UploadState.BLOCKED:
             _unblock(ctx, session, upload, accept_rejects, accept_pilot)
         elif upload.ended_at is not None:
-            raise InputError(
-                "cannot_resume", f"Upload {ulid} is {upload.state}, and nothing of it can be sent any more."
-            )
+            then = "upload the file anew"
+            if upload.state == UploadState.FINISHED:
+                then = f"rejected rows go, once corrected, by `rollcall rejects {ulid} -o FILE` and --continues {ulid}"
+            raise InputError("cannot_resume", f"Upload {ulid} is {upload.state}; {then}.")
         _decided(ctx, session, upload, "resume", who)
         progress.advance(session, upload.id, ctx.db.now(session))
 
