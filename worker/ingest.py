@@ -106,8 +106,8 @@ def order_for(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat:
         suppressed = suppressions.of_account(session, upload.account)
         forgotten = known.forgotten(ctx, session)
     called = known.called(ctx, upload, now, seen, beat)
-    suppressed = np.union1d(suppressed, known.withdrawn(ctx, upload, beat))
     out = {"suppressed": suppressed, "forgotten": forgotten, "called": called}
+    out["withdrawn"] = known.withdrawn(ctx, upload, beat)
     left_out = {**out, **known.family(ctx, upload, beat)}
     return replace(_order(ctx, upload, Job.model_validate(upload.job), now), **left_out)
 

@@ -86,7 +86,7 @@ def forgotten(ctx: Context, session: Session) -> marks.Marked | None:
 
 
 def withdrawn(ctx: Context, upload: Upload, beat: Beat) -> suppressions.Numbers:
-    """Who asked not to be called, of the uploads that this one continues and of others of the very file."""
+    """Who asked not to be called, of the uploads that this one continues and of others of the very file; each once."""
     with ctx.db.read() as session:
         left = families.withdrawn_from_file(session, upload)
         if upload.continues_id is not None:
@@ -95,4 +95,4 @@ def withdrawn(ctx: Context, upload: Upload, beat: Beat) -> suppressions.Numbers:
     for chunk, rows in left:
         beat()
         numbers.append(roster.numbers_of(ctx.staging, chunk, rows).to_numpy())
-    return np.concatenate(numbers)
+    return np.unique(np.concatenate(numbers))

@@ -10,7 +10,6 @@ from worker.states import CHUNK_BUSY, CHUNK_WAITING, Blocked, ChunkState, ListSt
 from worker.store import chunks, families, gates, lists, outcomes, pilots, uploads
 
 ROWS = ("total", "accepted", "rejected", "suppressed", "duplicate", "refused", "cancelled", "waiting", "unknown")
-WAITS_FOR_SOMEBODY = (UploadState.PAUSED, UploadState.BLOCKED)
 HELD = (UploadState.PAUSED, UploadState.CANCELLED)
 ENDS_BY_ITSELF = (ChunkState.READY, ChunkState.CLAIMED, ChunkState.UNKNOWN)
 
@@ -66,7 +65,7 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
         shown["starts_at"] = upload.starts_at.isoformat()
     if (
         upload.ended_at is None
-        and upload.state not in WAITS_FOR_SOMEBODY
+        and upload.state != UploadState.BLOCKED
         and (start := chunks.next_start(session, upload.id)) is not None
     ):
         shown["next_start"] = start.isoformat()

@@ -338,6 +338,6 @@ def test_whoever_asked_not_to_be_called_is_not_taken_in_by_a_continuation(house:
     second = go_on(house, first, corrected(house, first, [numbers[2], numbers[249], "+12023334444"]))
     rows = house.run(second, until=lambda s: s["rows"]["total"] == 3)["rows"]
     assert (rows["suppressed"], rows["waiting"]) == (2, 1)
-    assert codes(house, second) == {254: "suppressed", 255: "suppressed"}
+    assert codes(house, second) == {254: "withdrawn", 255: "withdrawn"}
     house.finish(second, limit=7200, step=60)
     assert not {numbers[2], numbers[249]} & set(called(house))

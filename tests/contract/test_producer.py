@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.backups import restored, take
 from tests.house import House, some_numbers
-from worker import control, withdraw
+from worker import control, explain, view, withdraw
 from worker.errors import ConfigError, InputError
 from worker.producer import Receipt, enqueue, receive_message
 from worker.restored import restored_now
@@ -119,6 +119,9 @@ def test_who_withdrew_from_a_file_is_not_called_when_it_is_uploaded_anew(house: 
     second = enqueue(job, context=house.ctx, again=False).id
     rows = house.finish(second)["rows"]
     assert (rows["accepted"], rows["suppressed"]) == (4, 1)
+    with house.ctx.db.read() as session:
+        told = explain.contact(session, house.ctx.staging, view.find(session, second), 4, "US")
+    assert f"Who asked for it, and why: `rollcall withdraw {first}`." in told.events[-1].sentence
     third = enqueue(job, context=house.ctx, again=True).id
     assert house.finish(third)["rows"]["suppressed"] == 1
     other = house.upload(6)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from threading import Semaphore
 from typing import Any
 
 import pytest
@@ -32,16 +33,25 @@ RIGHTS = [action for statement in told("policy")["Statement"] for action in stat
 
 
 class Store:
-    """S3 that knows one user, who may do what a policy says. It takes no third part where `breaks`."""
+    """S3 that knows one user, who may do what a policy says. It takes no third part where `breaks`, once it has the
+    others: a part that comes while its upload is given up may be kept."""
 
     bucket: Bucket
     keys: dict[str, str]
     breaks = False
 
+    def __init__(self) -> None:
+        self._taken = Semaphore(0)
+
     def between(self, app: Answering) -> Answering:
         def answer(asked: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             if not (self.breaks and "partNumber=3" in asked["QUERY_STRING"]):
-                return app(asked, start_response)
+                answered = app(asked, start_response)
+                if self.breaks and "partNumber=" in asked["QUERY_STRING"]:
+                    self._taken.release()
+                return answered
+            for _ in range(2):
+                self._taken.acquire(timeout=10)
             asked["wsgi.input"].read(int(asked["CONTENT_LENGTH"]))
             start_response("400 Bad Request", [("Content-Type", "application/xml")])
             return [b"<Error><Code>InvalidRequest</Code></Error>"]

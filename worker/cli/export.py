@@ -110,6 +110,9 @@ def _to_correct(chosen: "Settings", upload: "Upload", output: Path) -> None:
     rows = rows_to_correct(Staging(chosen.staging), upload.rejects_digest, columns, dialect)
     delimiter = dialect.delimiter if dialect.delimiter and dialect.delimiter in DELIMITERS else ","
     _write(rows, header_to_correct(columns), output, partial(as_csv, delimiter=delimiter), "utf-8-sig")
+    if found.get("swallowed"):
+        text = "What an open quote took into a row stands line by line; take the quote out, and look at each line"
+        out.say(f"note: {text}: not every one must be a row.")
     others = upload.duplicate + upload.suppressed
     if others:
         text = f"duplicate and suppressed rows ({others:,}) are not among them"

@@ -15,7 +15,7 @@ from worker.intake.phones import Phones
 from worker.intake.rejects import Code, read_rejects
 from worker.intake.stage import Staging
 from worker.models import Upload
-from worker.store import suppressions
+from worker.store import families, suppressions
 
 
 class Refused(NamedTuple):
@@ -47,6 +47,9 @@ def tell(session: Session, upload: Upload, refused: Refused, region: str | None,
     said = f"The row (line {refused.line} of the file) {DONE[refused.kind]} ({refused.code}): {refused.sentence}"
     if refused.code == Code.SUPPRESSED.word and (number := _number(upload, refused, region)):
         said += f" {on_lists(session, upload.account, number, words)}"
+    if refused.code == Code.WITHDRAWN.word:
+        ids = " and ".join(f"`rollcall withdraw {ulid}`" for ulid in families.with_withdrawals(session, upload))
+        said += f" Who asked for it, and why: {ids}." if ids else ""
     if words.shown:
         said += f" It read: {refused.text.decode('utf-8', errors='backslashreplace')}"
     return Event(at, "contact", refused.kind, said, code=refused.code)

@@ -59,10 +59,10 @@ class Looked:
 class Rules:
     """What the rows of one upload are held against.
 
-    `suppressed` and `called` are digits of E.164 numbers in ascending order: those on a do-not-call list, and those
-    that the account's other uploads have called a short while ago. `taken` are those of the uploads that this one
-    continues, `taken_uuids` their users' own uuids. `only` names types of numbers, `countries` ISO codes; empty means
-    any.
+    `suppressed`, `withdrawn` and `called` are digits of E.164 numbers in ascending order: those on a do-not-call list,
+    those who were withdrawn from this file or family, and those that the account's other uploads have called a short
+    while ago. `taken` are those of the uploads that this one continues, `taken_uuids` their users' own uuids. `only`
+    names types of numbers, `countries` ISO codes; empty means any.
     """
 
     token: str
@@ -76,6 +76,7 @@ class Rules:
     only: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
     forgotten: Holds | None = None
+    withdrawn: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 class Checks:
@@ -98,6 +99,7 @@ class Checks:
             (Listed(numbers), code)
             for numbers, code in (
                 (rules.suppressed, Code.SUPPRESSED),
+                (rules.withdrawn, Code.WITHDRAWN),
                 (rules.taken, Code.ALREADY_TAKEN_IN),
                 (rules.called, Code.CALLED_BEFORE),
             )

@@ -53,6 +53,7 @@ class Code(IntEnum):
     SURPLUS_CELLS = 28
     DECIMAL_NUMBER = 29
     RUNS_ON = 30
+    WITHDRAWN = 31
 
     @property
     def word(self) -> str:
@@ -64,7 +65,9 @@ class Code(IntEnum):
         """Which set of the accounting the row falls into."""
         if self in (Code.CALLED_BEFORE, Code.ALREADY_TAKEN_IN):
             return Code.DUPLICATE.word
-        return self.word if self in (Code.DUPLICATE, Code.SUPPRESSED) else "rejected"
+        if self in (Code.SUPPRESSED, Code.WITHDRAWN):
+            return Code.SUPPRESSED.word
+        return self.word if self == Code.DUPLICATE else "rejected"
 
 
 UNASKED = (Code.OTHER_TYPE, Code.OTHER_COUNTRY)  # left out as the upload wants it: no sign of a bad file
@@ -98,6 +101,7 @@ SENTENCES: dict[Code, str] = {
     Code.ROW_TOO_LARGE: "The row alone is larger than one request may be; shorten its cells.",
     Code.DUPLICATE: "An earlier row has the same number; that one is called and this one is left out.",
     Code.SUPPRESSED: "The number stands on a do-not-call list; it is not called.",
+    Code.WITHDRAWN: "Who has the number was withdrawn from another upload of the file or family; it is not called.",
     Code.OUT_OF_REACH: "The account's provider does not call this country; send the row through another account.",
     Code.LINE_END_IN_CELL: "A cell holds a line end, which this account's provider may misread; remove it.",
     Code.OTHER_TYPE: "The number is not of a type that the upload asks for; it is not called.",

@@ -43,9 +43,9 @@ class Order:
     More than `max_starts` different starts of rows are rounded up to the minute. `first_row` lets a continuation
     number on from the last row. `suppressed` are the digits of numbers that are not called, `called` of those that
     other uploads have called a short while ago, both in ascending order, and `forgotten` knows numbers without
-    telling them; `taken`, `taken_uuids`, `only` and `countries`
-    are those of `Rules`. A packed file may unpack to `max_expanded` bytes. `asked` is the calling window that is to be
-    kept. The first `pilot` contacts lie in chunks of their own.
+    telling them; `withdrawn`, `taken`, `taken_uuids`, `only` and `countries` are those of `Rules`. A packed file may
+    unpack to `max_expanded` bytes. `asked` is the calling window that is to be kept. The first `pilot` contacts lie in
+    chunks of their own.
     """
 
     token: str
@@ -70,6 +70,7 @@ class Order:
     asked: Asked | None = None
     pilot: int = 0
     forgotten: Holds | None = None
+    withdrawn: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
         if min(self.max_rows, self.max_bytes, self.max_starts, self.block_bytes) < 1:
@@ -146,6 +147,7 @@ class _Run:
             order.only,
             order.countries,
             order.forgotten,
+            order.withdrawn,
         )
         self._checks = Checks(wire, columns, self._phone, rules, self._timetable)
         self._cutter = Cutter(

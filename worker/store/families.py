@@ -79,6 +79,14 @@ def withdrawn_from_file(session: Session, upload: Upload) -> list[tuple[Chunk, l
     return _by_chunk(session, _wished().where(*same, *others, col(Withdrawal.why) != suppressions.WHY))
 
 
+def with_withdrawals(session: Session, upload: Upload) -> list[str]:
+    """The ids of those uploads of the family and of the very file from which somebody was withdrawn."""
+    same = and_(col(Upload.account) == upload.account, col(Upload.source_digest) == upload.source_digest)
+    asked = exists().where(col(Withdrawal.upload_id) == col(Upload.id), withdrawals.WISHED)
+    found = select(col(Upload.ulid)).where(or_(same, _in(root(upload))), col(Upload.id) != upload.id, asked)
+    return list(session.scalars(found.order_by(col(Upload.id))))
+
+
 def _wished() -> Select[Chunk, int]:
     query = select(Chunk, col(Withdrawal.row)).join(Withdrawal, col(Withdrawal.chunk_id) == col(Chunk.id))
     return query.join(Upload, col(Upload.id) == col(Withdrawal.upload_id)).where(withdrawals.WISHED)
