@@ -1,6 +1,7 @@
 """Whole intakes: every row in exactly one set, and what is sent is what stood in the file."""
 
 import csv
+import gc
 import io
 import re
 from itertools import pairwise
@@ -15,6 +16,7 @@ from phonenumbers import NumberParseException, PhoneNumberFormat
 
 from tests.unit.intake_case import NOW, TOKEN, Taken, Taking, order, phone, taking
 from worker.errors import InputError
+from worker.intake import run
 from worker.intake.dialect import Dialect
 from worker.intake.run import take_in
 from worker.intake.stage import Staging
@@ -257,3 +259,13 @@ def test_the_first_are_those_without_a_start_of_their_own_then_by_start(take: Ta
         (NOW + 90, 1, 1, True),
         (NOW + 90, 1, 4, False),
     ]
+
+
+def test_what_a_file_took_goes_with_it(tmp_path: Path) -> None:
+    """A worker reads file after file: what one took must not wait for the collector of circles."""
+    gc.disable()
+    try:
+        taking(tmp_path)(f"phone\n{phone(1)}\nnone\n")
+        assert [one for one in gc.get_objects() if type(one) is run._Run] == []
+    finally:
+        gc.enable()

@@ -140,8 +140,7 @@ class Checks:
         _mark(verdicts, looked.listed != Code.FINE, looked.listed)
         _mark(verdicts, self._has_uuid_of_family(uuids), Code.REPEATED_TASK_UUID)
         before = self._mark_repeated_uuids(verdicts, block, uuids) + self._mark_repeated_numbers(verdicts, block, e164)
-        if block.more_lines is not None:
-            before[run_on] = block.lines[run_on] + block.more_lines[run_on]
+        before[run_on] = block.last_lines(run_on)
         flaws = together([block.flaws, block.turned_away(np.flatnonzero(verdicts), verdicts, before)])
         if self._timetable:
             self._timetable.count(timed.plans[verdicts == timed.codes])

@@ -97,9 +97,9 @@ def _table(block: bytes | memoryview, dialect: Dialect, width: int, records: int
 
 
 def _faults(data: bytes, spans: Spans, found: Ints, width: int) -> Faults:
-    more = spans.more_lines
+    several = spans.have_several_lines()
     faults = {
-        int(i): (Code.RUNS_ON if more[i] else Code.WRONG_COLUMN_COUNT, int(found[i]))
+        int(i): (Code.RUNS_ON if several[i] else Code.WRONG_COLUMN_COUNT, int(found[i]))
         for i in np.flatnonzero(found != width)
     }
     if not is_utf8(data, spans.consumed):

@@ -1,7 +1,7 @@
 """A call list as blocks of records: each record comes out once, readable or set aside, with its row and line."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import BinaryIO
 
@@ -45,8 +45,8 @@ class Block:
     """Consecutive records of the file.
 
     `cells` holds the readable ones; `rows`, `lines` and `sizes` (bytes of the record)
-    run beside it, and so does `more_lines`, behind the first of each (None in a workbook). `flaws` are the others.
-    `records` counts both.
+    run beside it. `flaws` are the others. `records` counts both. `long` are the places of readable ones with several
+    lines in the file, whose cells `delimiter` parts.
     """
 
     cells: Cells
@@ -56,7 +56,7 @@ class Block:
     flaws: Flaws
     records: int
     texts: Callable[[Ints], list[bytes]]
-    more_lines: Ints | None = None
+    long: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     delimiter: str = ","
 
     def with_contact_inside(self, phone: int, width: int) -> Ints:
@@ -64,13 +64,16 @@ class Block:
 
         `phone` is the place of the column with the number, `width` the number of columns.
         """
-        long = np.flatnonzero(self.more_lines) if self.more_lines is not None else np.zeros(0, np.int64)
-        if not len(long):
-            return long
+        if not len(self.long):
+            return self.long
         least = 2 * (width - 1)  # two rows have twice as many delimiters as one
-        likely = long[[text.count(self.delimiter.encode()) >= least for text in self.texts(long)]]
+        likely = self.long[[text.count(self.delimiter.encode()) >= least for text in self.texts(self.long)]]
         rows = self.cells.rows(likely).iter_rows() if len(likely) else ()
         return likely[[holds_contact(cells, phone, self.delimiter) for cells in rows]]
+
+    def last_lines(self, at: Ints) -> list[int]:
+        """On which line each of these records ends."""
+        return [_last_line(text, line) for text, line in zip(self.texts(at), self.lines[at].tolist(), strict=True)]
 
     def turned_away(self, at: Ints, codes: Ints, facts: Ints) -> Flaws:
         """The readable records at `at`; `codes` and `facts` run beside all of them."""
@@ -210,7 +213,7 @@ class Reading:
             flaws=flaws,
             records=len(spans),
             texts=lambda at: [data[i:j] for i, j in zip(starts[at].tolist(), ends[at].tolist(), strict=True)],
-            more_lines=spans.more_lines[good],
+            long=np.flatnonzero(spans.have_several_lines()[good]),
             delimiter=self._dialect.delimiter or ",",
         )
 

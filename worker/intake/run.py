@@ -154,9 +154,10 @@ class _Run:
             wire.header, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat, pilot=order.pilot
         )
         self._late = LateStarts(folder, order.max_starts)
+        reading = self._reading  # and not `self`: in a circle, what a file takes would outlive it
         self._rejects = Rejects(
             folder / "rejects.parquet",
-            lambda text: rows_behind(text, self._reading.dialect, len(columns)),
+            lambda text: rows_behind(text, reading.dialect, len(columns)),
             expected=len(columns),
             limit=order.max_bytes,
         )

@@ -33,10 +33,10 @@ class Spans:
     def __len__(self) -> int:
         return len(self.starts)
 
-    @property
-    def more_lines(self) -> Ints:
-        """The lines of each behind its first. The last record of a file may have no line end."""
-        return self.heights - (self.ends < self.consumed)
+    def have_several_lines(self) -> Marks:
+        """Which of the records do. The last one of a file may have no line end."""
+        found: Marks = self.heights > (self.ends < self.consumed)
+        return found
 
 
 def scan(data: bytes, dialect: Dialect, final: bool) -> Spans | None:
