@@ -17,10 +17,13 @@ from worker import migrate
 from worker.settings import Settings
 
 RELATIONS = """
-    SELECT relname, relkind, relnatts, relchecks FROM pg_class
+    SELECT relname, relkind, relnatts, relchecks, reloptions FROM pg_class
     WHERE relnamespace = 'public'::regnamespace ORDER BY relname
 """
 UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")  # no test pulls the plug
+FORGET = """
+    DELETE FROM pg_statistic WHERE starelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+"""
 OTHERS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -108,6 +111,7 @@ def _emptied(server: str, name: str) -> bool:
             return False
         tables = [str(table) for table, kind, *_ in relations if kind == "r" and table != "alembic_version"]
         connection.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY".encode())
+        connection.execute(FORGET)
     return True
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, Connection, Select, or_, select, type_coerce
+from sqlalchemy import Boolean, Case, Connection, Select, case, or_, select, type_coerce
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, col
@@ -22,11 +22,20 @@ class InFlight(Exception):
     """Another chunk of the list is in flight or in doubt; the transaction cannot go on."""
 
 
+def _start() -> Case[datetime]:
+    """When a chunk starts, as no index knows it.
+
+    What a list may send is looked for among its own chunks. A planner that last counted when all was for later, or
+    long ago, takes the chunks of that moment for few, and would go through those of every list that is due.
+    """
+    return case((col(Chunk.retry_at).is_(None), col(Chunk.not_before)), else_=col(Chunk.not_before))
+
+
 def due(now: datetime) -> tuple[Any, ...]:
-    """Conditions of a chunk that may be sent at this moment."""
+    """Conditions of a chunk of a list, or of one chunk, that may be sent at this moment."""
     return (
         col(Chunk.state) == ChunkState.READY,
-        col(Chunk.not_before) <= now,
+        _start() <= now,
         col(Chunk.not_after) > now,
         or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now),
         ~withdrawals.holds(),
@@ -78,7 +87,7 @@ def _claim_next(list_id: int, account: str, now: datetime, anyhow: bool) -> Retu
 
 @once
 def _claim_young(list_id: int, account: str, now: datetime, anyhow: bool, since: datetime) -> ReturningUpdate[Chunk]:
-    return _claim(_next(list_id, account, now, anyhow).where(col(Chunk.not_before) >= since), now)
+    return _claim(_next(list_id, account, now, anyhow).where(_start() >= since), now)
 
 
 def _claim(which: Select[int], now: datetime) -> ReturningUpdate[Chunk]:
@@ -97,7 +106,7 @@ def outdated(session: Session, list_id: int, now: datetime, since: datetime) -> 
 
     None that waits: for its next try, or to be compared with the do-not-call list.
     """
-    late_one = (col(Chunk.state) == ChunkState.READY, col(Chunk.not_before) < since, col(Chunk.not_after) > now)
+    late_one = (col(Chunk.state) == ChunkState.READY, _start() < since, col(Chunk.not_after) > now)
     waits_not = (or_(col(Chunk.retry_at).is_(None), col(Chunk.retry_at) <= now), col(Chunk.uncompared_since).is_(None))
     query = select(Chunk).where(col(Chunk.list_id) == list_id, *late_one, *waits_not).order_by(col(Chunk.seq)).limit(1)
     return session.scalars(query).first()
