@@ -71,8 +71,8 @@ def odd_records(data: bytes, dialect: Dialect, final: bool) -> Iterator[OddRecor
 
 
 def is_well_formed(text: bytes, dialect: Dialect) -> bool:
-    """Whether a record's quotes close where its cells end."""
-    lines = _Lines(text.decode("latin-1"), len(text))
+    """Whether a record's quotes close where its cells end; its own line end is not part of `text`."""
+    lines = _Lines(text.decode("latin-1") + "\n", len(text) + 1)
     try:
         return len(list(csv_reader(lines, dialect, dialect.delimiter or ",", strict=True))) == 1
     except csv.Error:
