@@ -9,7 +9,9 @@ worker is on trial: its request is the first, and the others follow when that wa
 """
 
 import logging
+import math
 import threading
+import time
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -24,6 +26,7 @@ from worker.store import gates, uploads
 
 _log = logging.getLogger("rollcall.accounts")
 TOKEN = 26  # characters of a token's column
+FRESH = 0.1  # seconds for which what a claim saw of an account holds
 LONGEST = 20  # doublings after which the wait does not grow any more
 _HOLDS: dict[type[ProviderError], Blocked] = {
     AccountRefused: Blocked.CREDENTIAL,
@@ -48,8 +51,13 @@ def provider(ctx: Context, account: str) -> Provider:
         raise AccountRefused(error.code, error.message) from error
 
 
-def in_reach(ctx: Context, account: str) -> Provider:
-    """The adapter, for work that goes on by itself. Raises NotSent `left_alone` while nobody is to ask the provider."""
+def in_reach(ctx: Context, account: str, seen: float = -math.inf) -> Provider:
+    """The adapter, for work that goes on by itself. Raises NotSent `left_alone` while nobody is to ask the provider.
+
+    `seen`: the moment, by `time.monotonic()`, of a claim that found no failure; so short a time ago it needs no look.
+    """
+    if time.monotonic() - seen < FRESH:
+        return provider(ctx, account)
     with ctx.db.glance() as connection:
         gate = gates.reach(connection, account)
     if gate is not None and gates.is_left_alone(gate):

@@ -10,6 +10,7 @@ One task drains a call list, chunk after chunk, until none is due, its time is o
 that was accepted is settled and the next one claimed in one transaction: both are proved by the same commit.
 """
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -54,7 +55,7 @@ class Claimed:
     """A chunk that is ours to send since `at`, with the line in the journal that says so. `deadline` is monotonic.
 
     `run` is the list as we became its runner, `call_list` as it is now. `steps` are those still to be taken, the first
-    one being the line's.
+    one being the line's. `seen`: when the account was seen to have failed nothing, by `time.monotonic()`.
     """
 
     upload: Upload
@@ -65,6 +66,7 @@ class Claimed:
     deadline: float
     steps: tuple[Step, ...]
     at: datetime
+    seen: float
 
 
 def run_list(ctx: Context, list_id: int) -> None:
@@ -220,7 +222,8 @@ def _take(
     chunk, current = taken
     to_take = steps(current.reference)
     line = _begin(session, now, to_take[0], chunk)
-    return Claimed(upload, run, current, chunk, line, begun + seconds, to_take, now)
+    seen = begun if untroubled else -math.inf
+    return Claimed(upload, run, current, chunk, line, begun + seconds, to_take, now, seen)
 
 
 def _begin(session: Session, now: datetime, step: Step, chunk: Chunk) -> int:
@@ -266,7 +269,7 @@ def _send(ctx: Context, claimed: Claimed, payloads: Payloads) -> Answer | Made:
     )
 
     def call() -> Accepted | Made:
-        return accounts.in_reach(ctx, claimed.upload.account).submit(submission, claimed.deadline)
+        return accounts.in_reach(ctx, claimed.upload.account, claimed.seen).submit(submission, claimed.deadline)
 
     return retry.as_value(lambda: retry.sending(call, ctx.stopping, claimed.deadline))
 

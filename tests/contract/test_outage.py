@@ -1,6 +1,7 @@
 """A provider that is down for an hour: the whole fleet leaves it alone, one worker probes it, and all goes on after."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import pairwise
@@ -168,6 +169,14 @@ def test_one_worker_is_on_trial_when_a_provider_comes_back(house: House) -> None
     assert elsewhere(lambda: accounts.in_reach(house.ctx, "sandbox")) is None
     accounts.judge(house.ctx, "sandbox", "an answer")
     assert elsewhere(lambda: accounts.in_reach(house.ctx, "sandbox")) is not None
+
+
+def test_what_a_claim_saw_of_a_provider_holds_for_a_moment_and_no_longer(house: House) -> None:
+    """The next chunk is claimed where nothing failed, and goes out at once; one whose file took its time does not."""
+    accounts.judge(house.ctx, "sandbox", NotSent("connect_failed", "Nobody listens."))
+    assert accounts.in_reach(house.ctx, "sandbox", time.monotonic())
+    with pytest.raises(NotSent, match="is left alone"):
+        accounts.in_reach(house.ctx, "sandbox", time.monotonic() - accounts.FRESH)
 
 
 def test_who_fails_on_trial_is_left_alone_for_longer_and_a_trial_ends_with_its_worker(house: House) -> None:
