@@ -88,9 +88,7 @@ def forgotten(ctx: Context, session: Session) -> marks.Marked | None:
 def withdrawn(ctx: Context, upload: Upload, beat: Beat) -> suppressions.Numbers:
     """Who asked not to be called, of the uploads that this one continues and of others of the very file; each once."""
     with ctx.db.read() as session:
-        left = families.withdrawn_from_file(session, upload)
-        if upload.continues_id is not None:
-            left += families.withdrawn(session, upload)
+        left = families.withdrawn(session, upload)
     numbers = [suppressions.NONE]
     for chunk, rows in left:
         beat()

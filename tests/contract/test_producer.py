@@ -8,10 +8,11 @@ import pytest
 
 from tests.contract.backups import restored, take
 from tests.house import House, some_numbers
-from worker import control, explain, view, withdraw
+from worker import control, explain, suppress, view, withdraw
 from worker.errors import ConfigError, InputError
 from worker.producer import Receipt, enqueue, receive_message
 from worker.restored import restored_now
+from worker.store import suppressions
 
 
 def uploads(house: House) -> int:
@@ -126,6 +127,29 @@ def test_who_withdrew_from_a_file_is_not_called_when_it_is_uploaded_anew(house: 
     assert house.finish(third)["rows"]["suppressed"] == 1
     other = house.upload(6)
     assert house.finish(other)["rows"]["suppressed"] == 0
+
+
+def test_who_left_a_waiting_upload_of_the_file_by_the_list_is_left_to_the_list(house: House) -> None:
+    job = {"source": str(house.file(some_numbers(5))), "account": "sandbox"}
+    starts_at = (house.now + timedelta(days=1)).isoformat()
+    by_list, by_person = (enqueue({**job, "starts_at": starts_at}, context=house.ctx, again=True).id for _ in range(2))
+    house.work()
+    house.work()
+    suppress.add(house.ctx, "sandbox", [12022000001], "asked by mail", "anna")
+    withdraw.ask(house.ctx, by_person, [4], "anna", "asked by mail")
+    house.work()
+    with house.ctx.db.write() as session:
+        suppressions.remove(session, "sandbox", [12022000001])
+    for ulid in (by_list, by_person):
+        assert house.status(ulid)["rows"]["suppressed"] == 1 + (ulid == by_person)
+        control.cancel(house.ctx, ulid, "anna")
+    house.work()
+    third = enqueue(job, context=house.ctx, again=False).id
+    rows = house.finish(third)["rows"]
+    assert (rows["accepted"], rows["suppressed"]) == (4, 1)
+    with house.ctx.db.read() as session:
+        told = explain.contact(session, house.ctx.staging, view.find(session, third), 4, "US")
+    assert f"Who asked for it, and why: `rollcall withdraw {by_person}`." in told.events[-1].sentence
 
 
 @pytest.mark.parametrize(

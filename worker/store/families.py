@@ -7,7 +7,7 @@ family while another of it is compared with who is in it.
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, and_, exists, or_, select
+from sqlalchemy import Select, and_, exists, false, or_, select
 from sqlmodel import Session, col
 
 from worker.models import Attempt, Chunk, Upload, Withdrawal
@@ -15,6 +15,8 @@ from worker.states import ChunkState, UploadState
 from worker.store import suppressions, uploads, withdrawals
 from worker.store.arrows import Condition
 from worker.store.once import once
+
+OF_UPLOAD = col(Upload.id) == col(Withdrawal.upload_id)
 
 
 def claim_intake(session: Session, ulid: str, now: datetime, lease: float) -> Upload | None:
@@ -68,35 +70,26 @@ def _may_have_called(upload_ids: list[int]) -> Select[Chunk]:
 
 
 def withdrawn(session: Session, upload: Upload) -> list[tuple[Chunk, list[int]]]:
-    """The chunks of the others with rows that are not to be called because somebody asked for it."""
-    return _by_chunk(session, _wished().where(_in(root(upload)), col(Upload.id) != upload.id))
-
-
-def withdrawn_from_file(session: Session, upload: Upload) -> list[tuple[Chunk, list[int]]]:
-    """The same of other uploads of the very file to the account. Who was listed is left to the list itself."""
-    same = (col(Upload.account) == upload.account, col(Upload.source_digest) == upload.source_digest)
-    others = (col(Upload.id).is_distinct_from(upload.id), col(Upload.pruned_at).is_(None))
-    return _by_chunk(session, _wished().where(*same, *others, col(Withdrawal.why) != suppressions.WHY))
+    """The chunks, of others of the family and of the very file, with rows that somebody asked not to call."""
+    query = select(Chunk, col(Withdrawal.row)).join(Withdrawal, col(Withdrawal.chunk_id) == col(Chunk.id))
+    rows: dict[int, tuple[Chunk, list[int]]] = {}
+    for chunk, row in session.execute(query.join(Upload, OF_UPLOAD).where(*_wished(upload))):
+        rows.setdefault(chunk.id, (chunk, []))[1].append(row)
+    return list(rows.values())
 
 
 def with_withdrawals(session: Session, upload: Upload) -> list[str]:
-    """The ids of those uploads of the family and of the very file from which somebody was withdrawn."""
-    same = and_(col(Upload.account) == upload.account, col(Upload.source_digest) == upload.source_digest)
-    asked = exists().where(col(Withdrawal.upload_id) == col(Upload.id), withdrawals.WISHED)
-    found = select(col(Upload.ulid)).where(or_(same, _in(root(upload))), col(Upload.id) != upload.id, asked)
-    return list(session.scalars(found.order_by(col(Upload.id))))
+    """The ids of the uploads that `withdrawn` speaks of, oldest first."""
+    query = select(col(Upload.id), col(Upload.ulid)).join(Withdrawal, OF_UPLOAD).where(*_wished(upload))
+    return [row.ulid for row in session.execute(query.distinct().order_by(col(Upload.id)))]
 
 
-def _wished() -> Select[Chunk, int]:
-    query = select(Chunk, col(Withdrawal.row)).join(Withdrawal, col(Withdrawal.chunk_id) == col(Chunk.id))
-    return query.join(Upload, col(Upload.id) == col(Withdrawal.upload_id)).where(withdrawals.WISHED)
-
-
-def _by_chunk(session: Session, query: Select[Chunk, int]) -> list[tuple[Chunk, list[int]]]:
-    rows: dict[int, tuple[Chunk, list[int]]] = {}
-    for chunk, row in session.execute(query):
-        rows.setdefault(chunk.id, (chunk, []))[1].append(row)
-    return list(rows.values())
+def _wished(upload: Upload) -> tuple[Condition, ...]:
+    """Of a withdrawal with its upload. Whom a do-not-call list took out of the file is left to the list itself."""
+    family = false() if upload.continues_id is None else _in(upload.continues_id)
+    same = (col(Upload.account) == upload.account, col(Upload.source_digest) == upload.source_digest)
+    theirs = (or_(family, and_(*same, col(Upload.pruned_at).is_(None))), col(Upload.id).is_distinct_from(upload.id))
+    return *theirs, withdrawals.WISHED, or_(family, col(Withdrawal.why) != suppressions.WHY)
 
 
 def continuing(session: Session, upload: Upload) -> list[Upload]:
