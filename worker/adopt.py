@@ -14,7 +14,7 @@ from ulid import ULID
 
 from worker import accounts, retry
 from worker.context import Context
-from worker.errors import InputError
+from worker.errors import InputError, Refused
 from worker.job import Job
 from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Found, Place
@@ -39,7 +39,10 @@ def adopt(ctx: Context, account: str, reference: str, options: dict[str, Any], w
         raise InputError("cannot_adopt", text)
     _refuse_ours(ctx, account, reference)
     provider = accounts.provider(ctx, account)
-    found = retry.reading(lambda: provider.status(Place(reference)), ctx.stopping)
+    try:
+        found = retry.reading(lambda: provider.status(Place(reference)), ctx.stopping)
+    except Refused:
+        found = None
     if found is None:
         raise InputError("no_such_list", f"Account {account} has no list {reference}; `rollcall lists` shows them.")
     _refuse_by_name(ctx, found)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from celery import Celery
 from kombu import Queue
-from kombu.exceptions import OperationalError
 
 from worker.broker_socket import embedded_url
 from worker.settings import Settings
@@ -82,7 +81,7 @@ class CeleryRing:
     def __call__(self, bell: str, key: str | int, delay: float = 0) -> None:
         try:
             self._app().send_task(task_name(bell), args=[key], countdown=delay if delay > 0 else None)
-        except (OperationalError, OSError) as error:
+        except Exception as error:  # whatever it is: the row is stored, and whoever heard an error would store another
             _log.warning("the broker is away (%s); the sweep will ring for %s %s", type(error).__name__, bell, key)
 
 

@@ -13,7 +13,7 @@ from worker.context import Context
 from worker.errors import InputError
 from worker.models import CallList, Upload
 from worker.states import AT_PROVIDER, CHUNK_WAITING, Blocked, ListState, UploadState
-from worker.store import chunks, gates, journal, lists, progress, uploads
+from worker.store import chunks, gates, journal, lists, pilots, progress, uploads
 from worker.view import find
 from worker.windows import is_asked
 
@@ -68,6 +68,7 @@ def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False, a
     _refuse_old_windows(ctx, ulid)
     with ctx.db.write() as session:
         upload = _held(session, ulid)
+        _refuse_early(session, upload, accept_rejects, accept_pilot)
         if upload.state == UploadState.PAUSED:
             uploads.resume(session, upload.id)
             _give_time(ctx, session, upload)
@@ -80,6 +81,16 @@ def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False, a
             raise InputError("cannot_resume", f"Upload {ulid} is {upload.state}; {then}.")
         _decided(ctx, session, upload, "resume", who)
         progress.advance(session, upload.id, ctx.db.now(session))
+
+
+def _refuse_early(session: Session, upload: Upload, accept_rejects: bool, accept_pilot: bool) -> None:
+    """Nobody accepts what nobody can have seen yet."""
+    if (accept_rejects or accept_pilot) and upload.state in UNREAD:
+        text = f"The file of upload {upload.ulid} is still to be read; there is nothing to accept yet."
+        raise InputError("cannot_resume", text)
+    if accept_pilot and upload.blocked != Blocked.PILOT and pilots.of_upload(session, upload) is not None:
+        text = f"The pilot of upload {upload.ulid} has not ended, or nobody was told how, so nothing is accepted"
+        raise InputError("pilot_not_ended", f"{text}; `rollcall status {upload.ulid}` says when it is asked for.")
 
 
 def _refuse_old_windows(ctx: Context, ulid: str) -> None:

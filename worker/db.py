@@ -100,6 +100,9 @@ class Database:
             return self.engine.connect().execution_options(**options)
         except DatabaseError as error:
             where = make_url(self.url).render_as_string(hide_password=True)
+            if type(error.orig) is sqlite3.DatabaseError:
+                said = f"The file of {where} is no SQLite database; correct database_url."
+                raise Unavailable("database_unusable", said) from error
             said = f"The database {where} does not answer; start it, or correct database_url."
             raise Unavailable("database_down", said) from error
 

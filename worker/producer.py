@@ -91,6 +91,8 @@ def draft(ctx: Context, job: Job | dict[str, Any], staging: Staging, *, again: b
 
 
 def _parsed(ctx: Context, job: Job | dict[str, Any]) -> Job:
+    if not isinstance(job, Job | dict):
+        raise InputError("bad_job", "A job is a Job or an object with a source and an account; give one of these.")
     return jobs.parse(continuation.addressed(ctx, job.model_dump(mode="json") if isinstance(job, Job) else job))
 
 

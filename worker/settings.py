@@ -5,6 +5,7 @@ given by reference: `api_key_file`, `api_key_env` or `credentials_file`, never b
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -17,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from worker.addresses import check_broker
 from worker.errors import ConfigError
 from worker.states import Disposition
 from worker.wrong import first
@@ -261,6 +263,8 @@ class Settings(BaseSettings):
         for name in ("database_password_file", "forget_key_file", "calling_hours"):
             if (path := getattr(self, name)) is not None:
                 setattr(self, name, config_file().parent / path)
+        if self.public_url is not None and not re.match(r"https?://[^/?#]", self.public_url):
+            raise ValueError("public_url must be an address such as https://calls.example.org")
         self._check_timing(self.timing)
         return self
 
@@ -323,9 +327,15 @@ def config_file() -> Path:
 
 
 def load(**overrides: Any) -> Settings:
-    """Read file and environment; raises ConfigError `bad_settings` with the first thing that is wrong."""
+    """Read file and environment; raises ConfigError `bad_settings` with the first thing that is wrong, or
+    `bad_broker_url`."""
     try:
-        return Settings(**overrides)
+        if "ROLLCALL_CONFIG" in os.environ and (not config_file().exists() or config_file().is_dir()):
+            raise ValueError(f"ROLLCALL_CONFIG names {config_file()}, and there is no such file")
+        chosen = Settings(**overrides)
+        if chosen.broker_url is not None:
+            check_broker(chosen.broker_url)
+        return chosen
     except ValidationError as error:
         wrong = first(error)
         raise _bad(f"{wrong.where}: {wrong.text}" if wrong.path else wrong.text) from None

@@ -102,11 +102,18 @@ def test_a_person_may_stop_it_through_us(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("account", "code"), [("sandbox", "no_such_list"), ("plum", "cannot_adopt"), ("kore", "cannot_adopt")]
+    ("account", "reference", "code"),
+    [
+        ("sandbox", "7", "no_such_list"),
+        ("sandbox", "abc", "no_such_list"),
+        ("sandbox", "9" * 24, "no_such_list"),
+        ("plum", "7", "cannot_adopt"),
+        ("kore", "7", "cannot_adopt"),
+    ],
 )
-def test_what_cannot_be_adopted_is_refused(house: House, account: str, code: str) -> None:
+def test_what_cannot_be_adopted_is_refused(house: House, account: str, reference: str, code: str) -> None:
     with pytest.raises(InputError) as raised:
-        adopt.adopt(house.ctx, account, "7", {}, "anna")
+        adopt.adopt(house.ctx, account, reference, {}, "anna")
     assert raised.value.code == code
     assert house.sql("SELECT count(*) FROM upload") == [(0,)]
 

@@ -12,7 +12,7 @@ import pytest
 from tests.chaos.dying_worker import dies
 from tests.contract.test_prune import everywhere, later, objects
 from tests.house import House, adds_up, some_numbers
-from worker import control, forget, known, marks, prune, view
+from worker import control, explain, forget, known, marks, prune, view
 from worker.errors import ConfigError
 from worker.intake.correct import rows_to_correct
 from worker.intake.dialect import Dialect
@@ -90,6 +90,10 @@ def test_he_is_not_called_again(house: House) -> None:
     asked(house)
     _, status = ended(house, options={"priority": 3})
     assert (status["rows"]["accepted"], status["rows"]["suppressed"]) == (149, 2)
+    with house.ctx.db.read() as session:
+        again = view.find(session, status["id"])
+        told = [explain.contact(session, house.ctx.staging, again, row, "US").events[-1] for row in range(1, 152)]
+    assert sum("may be one that was forgotten" in event.sentence for event in told) == 2
     later_on = house.finish(house.upload([f"+{NUMBER}", "+12025550123"], continues=ulid))
     assert (later_on["rows"]["accepted"], later_on["rows"]["suppressed"]) == (1, 1)
     assert [one["number"] for one in house.provider.contacts].count(f"+{NUMBER}") <= 1

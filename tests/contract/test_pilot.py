@@ -108,6 +108,24 @@ def test_a_resume_that_is_repeated_does_not_release_the_rest(small_house: House,
     assert house.finish(ulid)["rows"]["accepted"] == ALL
 
 
+def test_nobody_accepts_what_nobody_can_have_seen(small_house: House) -> None:
+    house = small_house
+    unread = house.upload(ALL, pilot=FIRST)
+    for flag in ("accept_pilot", "accept_rejects"):
+        with pytest.raises(InputError, match="still to be read"):
+            control.resume(house.ctx, unread, "anna", **{flag: True})
+    control.cancel(house.ctx, unread, "anna")
+    ulid = on_the_way(house)
+    for _ in ("on its way", "paused"):
+        with pytest.raises(InputError) as raised:
+            accept(house, ulid)
+        assert raised.value.code == "pilot_not_ended"
+        control.pause(house.ctx, ulid, "anna")
+    control.resume(house.ctx, ulid, "anna")
+    until_it_asks(house, ulid)
+    assert only_the_pilot(house, ulid)
+
+
 @pytest.mark.parametrize("when", ["on its way", "at its end"])
 def test_cancel_drops_the_rest(house: House, when: str) -> None:
     ulid = on_the_way(house)

@@ -3,12 +3,14 @@
 import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.contract.backups import restored, take
 from tests.house import House, some_numbers
 from worker import control, explain, suppress, view, withdraw
+from worker.bells import CeleryRing, celery_app
 from worker.errors import ConfigError, InputError
 from worker.producer import Receipt, enqueue, receive_message
 from worker.restored import restored_now
@@ -178,6 +180,22 @@ def test_a_bad_job_stores_nothing(house: House, job: dict[str, object], code: st
     assert refused.value.code == code
     assert refused.value.message.count("\n") == 0
     assert uploads(house) == 0
+
+
+@pytest.mark.parametrize("job", [None, "x", [], 7])
+def test_what_is_no_job_at_all_stores_nothing(house: House, job: Any) -> None:
+    with pytest.raises(InputError) as refused:
+        enqueue(job, context=house.ctx)
+    assert refused.value.code == "bad_job"
+    assert uploads(house) == 0
+
+
+def test_once_it_is_stored_a_bell_that_cannot_be_rung_is_no_error(house: House) -> None:
+    """Who was told of an error would push once more."""
+    job = {"source": str(house.file(some_numbers(5))), "account": "sandbox"}
+    house.ctx.ring = CeleryRing(lambda: celery_app(house.ctx.settings, "bogus://127.0.0.1/0"))
+    assert enqueue(job, context=house.ctx).created
+    assert uploads(house) == 1
 
 
 def test_a_message_may_only_name_files_in_allowed_folders(house: House) -> None:

@@ -53,7 +53,8 @@ class Machine:
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     bare = {name: value for name, value in os.environ.items() if not name.startswith("ROLLCALL_")}
-    own = {"ROLLCALL_HOME": str(home), "ROLLCALL_CONFIG": str(home.parent / "rollcall.toml"), "PYTHONPATH": str(ROOT)}
+    (config := home.parent / "rollcall.toml").touch()
+    own = {"ROLLCALL_HOME": str(home), "ROLLCALL_CONFIG": str(config), "PYTHONPATH": str(ROOT)}
     return {**bare, **own, **more}
 
 

@@ -24,7 +24,7 @@ class Cli:
         for name in [name for name in os.environ if name.startswith("ROLLCALL_")]:
             monkeypatch.delenv(name)
         monkeypatch.setenv("ROLLCALL_HOME", str(home))
-        monkeypatch.setenv("ROLLCALL_CONFIG", str(home / "rollcall.toml"))
+        monkeypatch.setenv("ROLLCALL_CONFIG", os.devnull)
         return cls(capsys, monkeypatch, home)
 
     def inside(self, house: House) -> "Cli":
@@ -37,6 +37,7 @@ class Cli:
     def configured(self, toml: str) -> "Cli":
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "rollcall.toml").write_text(toml)
+        self.monkeypatch.setenv("ROLLCALL_CONFIG", str(self.home / "rollcall.toml"))
         return self
 
     def __call__(self, *words: str) -> Ran:

@@ -380,3 +380,10 @@ class TestOnPostgres:
         with Database(own.render_as_string(hide_password=False)) as database, database.read() as session:
             assert session.scalar(text("SHOW lock_timeout")) == "5s"
             assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
+
+
+def test_a_file_that_is_no_database_is_told_from_one_that_does_not_answer(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("name,phone\n" * 100)
+    with pytest.raises(Unavailable) as raised, Database(f"sqlite:///{tmp_path}/people.csv") as made:
+        made.ping()
+    assert raised.value.code == "database_unusable"

@@ -34,6 +34,13 @@ def test_an_unknown_store_is_a_mistake_of_configuration_and_its_key_is_not_shown
     assert "nosuchstore://host/bucket" in caught.value.message
 
 
+@pytest.mark.parametrize("url", ["s3://", "s3:///folder", "gs://", "abfs://"])
+def test_a_store_without_a_bucket_is_a_mistake_of_configuration(url: str) -> None:
+    with pytest.raises(ConfigError, match="names no bucket") as caught:
+        Staging(url)
+    assert caught.value.code == "bad_staging_url"
+
+
 def test_the_address_of_a_bucket_may_hold_no_key() -> None:
     with pytest.raises(ConfigError, match="by the environment") as caught:
         Staging("s3://key:secret@bucket/prefix")

@@ -52,6 +52,56 @@ def test_nothing_need_be_said(place: Path) -> None:
     assert settings.broker_url is None
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "foo",
+        "http://x",
+        "bogus://127.0.0.1/0",
+        "redis://127.0.0.1:abc/0",
+        "redis://127.0.0.1:99999/0",
+        "redis://127.0.0.1:6379/x",
+        "amqp://127.0.0.1:port//",
+    ],
+)
+def test_a_broker_that_no_bell_can_reach_is_refused_before_anything_is_stored(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROLLCALL_BROKER_URL", url)
+    with pytest.raises(ConfigError) as raised:
+        load()
+    assert raised.value.code == "bad_broker_url"
+    assert url not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:word@127.0.0.1:6379/1",
+        "redis://127.0.0.1",
+        "rediss://cache.example.org:6380/",
+        "redis+socket:///run/broker.sock?virtual_host=0",
+        "amqp://guest:guest@127.0.0.1:5672//",
+        "amqps://rabbit.example.org/calls",
+    ],
+)
+def test_brokers_that_may_be(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLCALL_BROKER_URL", url)
+    assert load().broker_url == url
+
+
+@pytest.mark.parametrize("named", ["nowhere.toml", "."])
+def test_a_file_of_settings_that_was_named_is_there(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a word that is misspelt takes all calling hours with it."""
+    monkeypatch.setenv("ROLLCALL_CONFIG", named)
+    assert "there is no such file" in refused()
+
+
+@pytest.mark.parametrize("url", ["nope", "calls.example.org", "ftp://calls.example.org", "https://"])
+def test_an_address_for_callbacks_is_one(url: str) -> None:
+    assert "public_url" in refused(public_url=url)
+
+
 class TestTogether:
     @pytest.mark.parametrize(
         ("text", "named"),

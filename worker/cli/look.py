@@ -23,7 +23,8 @@ def status(ulid: UploadId, as_json: AsJson = False) -> None:
 
 
 def list_uploads(
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20, as_json: AsJson = False
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, the newest first.")] = 20,
+    as_json: AsJson = False,
 ) -> None:
     """The uploads there are, the newest first."""
     from worker.cli import place

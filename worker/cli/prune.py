@@ -11,7 +11,7 @@ from worker.cli.options import AsJson
 
 def prune(
     older_than: Annotated[
-        float, typer.Option("--older-than", metavar="DAYS", min=0, help="Days since the upload ended.")
+        float, typer.Option("--older-than", metavar="DAYS", min=0, max=100_000, help="Days since the upload ended.")
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and leave it.")] = False,
     as_json: AsJson = False,

@@ -39,7 +39,7 @@ class Stage:
     def environment(self) -> dict[str, str]:
         """Ours without any setting of Rollcall's: the default is what is shown."""
         bare = {name: value for name, value in os.environ.items() if not name.startswith("ROLLCALL_")}
-        own = {"ROLLCALL_HOME": str(self.home), "ROLLCALL_CONFIG": str(self.home / "rollcall.toml")}
+        own = {"ROLLCALL_HOME": str(self.home), "ROLLCALL_CONFIG": os.devnull}
         return {**bare, **own}
 
     def ledger(self) -> dict[str, Any]:

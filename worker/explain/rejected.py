@@ -15,7 +15,7 @@ from worker.intake.phones import Phones
 from worker.intake.rejects import Code, read_rejects
 from worker.intake.stage import Staging
 from worker.models import Upload
-from worker.store import families, suppressions
+from worker.store import families, forgotten, suppressions
 
 
 class Refused(NamedTuple):
@@ -58,6 +58,8 @@ def tell(session: Session, upload: Upload, refused: Refused, region: str | None,
 def on_lists(session: Session, account: str, number: int, words: Words) -> str:
     """On which do-not-call lists a number stands now, since when, why and by whom."""
     lines = suppressions.of_number(session, account, number)
+    if not lines and forgotten.marks(session):
+        return "Its number stands on no list that is shown; it may be one that was forgotten, which nobody calls."
     if not lines:
         return "Its number stands on no do-not-call list any more."
     named = [

@@ -36,8 +36,14 @@ class Staging:
         if url.startswith(("s3://", "s3a://")) and "@" in urlsplit(url).netloc:
             text = f"The address of staging at {self._shown} holds a key; give keys by the environment."
             raise ConfigError("bad_staging_url", text)
+        if re.match(r"(s3a?|gs|gcs|az|abfss?)://(/|$)", url):
+            text = f"Staging cannot be at {self._shown}, which names no bucket; give one, and a folder in it."
+            raise ConfigError("bad_staging_url", text)
         try:
             self._objects = Objects(url)
+        except OSError as error:
+            text = f"Staging at {self._shown} cannot be reached ({type(error).__name__}); check its address."
+            raise Unavailable("staging_unavailable", text) from error
         except (ValueError, ImportError) as error:
             raise ConfigError(
                 "bad_staging_url",
