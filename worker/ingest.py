@@ -205,7 +205,7 @@ def _finish(
     ids = chunks.add(session, [_chunk(upload, into[staged.seq], staged, now, late_after) for staged in intake.chunks])
     listed = np.setdiff1d(_listed_since(session, upload, began), leaving.numbers)
     called = known.called(ctx, upload, began, seen, no_beat)
-    _leave_out(ctx, session, upload, intake, ids, suppressions.WHY, leaving.listed, listed)
+    _leave_out(ctx, session, upload, intake, ids, withdrawals.LISTED, leaving.listed, listed)
     _leave_out(ctx, session, upload, intake, ids, withdrawals.CALLED_BEFORE, leaving.called, called)
     if held is not None:
         return []

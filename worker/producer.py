@@ -19,15 +19,17 @@ from worker import calling, continuation, migrate, sources, telemetry
 from worker import job as jobs
 from worker.bells import CeleryRing, broker_of, celery_app
 from worker.context import Context
+from worker.counted import counted
 from worker.errors import ConfigError, InputError, RollcallError, Unavailable
 from worker.intake.stage import Staging
 from worker.job import Job
 from worker.models import Upload
 from worker.settings import Settings, load
 from worker.states import UploadState
-from worker.store import journal, uploads
+from worker.store import journal, pruning, uploads
 
 _log = logging.getLogger("rollcall.producer")
+SHOWN = 50  # rows that a sentence names
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,9 @@ def enqueue(
     `job` is a `Job` or its JSON form. `again=False` refuses a file that this account was given before. `who` gave it,
     for the journal. Raises
     InputError (`bad_job`, `bad_option`, `window_unsupported`, `bad_calling_hours`, `key_reused`, `file_again`,
-    `no_such_upload`, `cannot_continue`, and what is wrong with the file), ConfigError (`unknown_account`,
-    `cannot_verify`, `bad_calling_hours`), Unavailable (database or staging). After an error nothing is stored.
+    `no_such_upload`, `cannot_continue`, `wishes_pruned`, and what is wrong with the file), ConfigError
+    (`unknown_account`, `cannot_verify`, `bad_calling_hours`), Unavailable (database or staging). After an error nothing
+    is stored.
     """
     ctx = context or connect()
     return _receive(ctx, _parsed(ctx, job), trusted=True, again=again, who=who or "a program")
@@ -87,6 +90,7 @@ def draft(ctx: Context, job: Job | dict[str, Any], staging: Staging, *, again: b
             return _same(earlier, same)
         if not again:
             _refuse_again(session, checked.account, digest)
+        _refuse_lost_wishes(session, checked.account, digest)
         return _row(ctx, session, complete, ulid, key, digest, same, root)
 
 
@@ -124,6 +128,7 @@ def _receive(ctx: Context, job: Job, *, trusted: bool, again: bool, who: str) ->
         if earlier is None and not again:
             _refuse_again(session, job.account, digest)
         if earlier is None:
+            _refuse_lost_wishes(session, job.account, digest)
             row = _row(ctx, session, complete, ulid, key, digest, same, root)
             earlier = None if uploads.receive(session, row) else uploads.by_key(session, key)
             if earlier is None:
@@ -199,6 +204,17 @@ def _refuse_again(session: Session, account: str, digest: str) -> None:
         told = f"went to account {account!r} as upload {earlier.ulid}"
         then = f"rows that were corrected go with --continues {earlier.ulid}, and --again calls its people once more"
     raise InputError("file_again", f"This very file {told}; {then}.")
+
+
+def _refuse_lost_wishes(session: Session, account: str, digest: str) -> None:
+    """Who withdrew from an upload of the very file is known by his number until that is pruned; then by his row."""
+    found = pruning.lost_wishes(session, account, digest)
+    if found is None:
+        return
+    ulid, rows = found
+    named = ", ".join(str(row) for row in rows[:SHOWN]) + (f" and {len(rows) - SHOWN} more" if rows[SHOWN:] else "")
+    text = f"{counted(len(rows), 'contact')} of this very file asked not to be called, in upload {ulid}, now pruned"
+    raise InputError("wishes_pruned", f"{text}: row {named}. Take these out of the file, and upload that.")
 
 
 def _store_failure(ctx: Context, job: dict[str, Any], message_id: str, error: RollcallError) -> None:

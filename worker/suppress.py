@@ -21,7 +21,7 @@ from worker.errors import StagingError, Unavailable
 from worker.lease import Lost, kept
 from worker.models import Chunk, Gate, Upload
 from worker.states import ChunkState
-from worker.store import chunks, gates, journal, suppressions, uploads
+from worker.store import chunks, gates, journal, suppressions, uploads, withdrawals
 from worker.store.suppressions import BATCH, EVERYWHERE, SKEW, Numbers
 
 _log = logging.getLogger("rollcall.suppress")
@@ -137,7 +137,7 @@ def _take_out(
                 return False
         places = [(row, place) for place, rows in found.items() for row in rows or ()]
         frame = pl.DataFrame(places, schema=withdraw.PLACES, orient="row")
-        fresh = withdraw.keep(session, upload.id, frame, "suppress", suppressions.WHY, now)
+        fresh = withdraw.keep(session, upload.id, frame, "suppress", withdrawals.LISTED, now)
         chunks.compared(session, [one.id for one in every if one.uncompared_since and found[one.id] is not None], None)
         for chunk in every:
             if found[chunk.id] is None:

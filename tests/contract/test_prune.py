@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos.dying_worker import dies
 from tests.house import House, adds_up, some_numbers
-from worker import explain, prune, view, withdraw
+from worker import explain, producer, prune, suppress, view, withdraw
 from worker.errors import InputError
 from worker.models import Upload
 from worker.store import outcomes
@@ -55,7 +55,8 @@ def test_only_the_counts_are_left(house: House) -> None:
     assert after.pop("pruned_at") == house.now.isoformat()
     assert after == before
     assert adds_up(after)
-    assert house.sql("SELECT * FROM outcome") == house.sql("SELECT * FROM withdrawal") == []
+    assert house.sql("SELECT * FROM outcome") == []
+    assert house.sql("SELECT row, why, message FROM withdrawal") == [(7, "", None)]
     assert "2022000" not in everywhere(house)
     assert prune.prune(house.ctx, 9) == prune.Pruned(0, 0, 0, 0)
 
@@ -79,6 +80,29 @@ def test_what_needs_the_rows_says_that_they_are_gone(small_house: House) -> None
     assert life.events[-1].step == "prune"
     assert life.now.startswith("It is finished: 154 rows, of these 150 accepted")
     assert raised.value.code == "pruned"
+
+
+def test_who_withdrew_from_the_very_file_is_not_called_once_it_is_pruned(small_house: House) -> None:
+    house = small_house
+    job = {"source": str(house.file(NUMBERS)), "account": "sandbox"}
+    later_on = (house.now + timedelta(hours=1)).isoformat()
+    ulid = producer.enqueue({**job, "starts_at": later_on}, context=house.ctx).id
+    house.work()
+    house.work()
+    withdraw.ask(house.ctx, ulid, [7, 9], "anna", "wrote to +12022000006")
+    suppress.add(house.ctx, "sandbox", [12022000019], "asked by mail", "anna")
+    house.turn(3600)
+    house.finish(ulid)
+    later(house, 10)
+    prune.prune(house.ctx, 9)
+    for again in (True, False):
+        with pytest.raises(InputError) as raised:
+            producer.enqueue({**job, "idempotency_key": str(again)}, context=house.ctx, again=again)
+        assert raised.value.code == ("wishes_pruned" if again else "file_again")
+    with pytest.raises(InputError, match=f"2 contacts of this very file .* upload {ulid}, .*: row 7, 9. Take these"):
+        producer.enqueue(job, context=house.ctx)
+    left = [number for row, number in enumerate(NUMBERS, 1) if row not in (7, 9)]
+    assert house.finish(house.upload(left))["rows"]["accepted"] == 147
 
 
 def test_an_object_that_another_upload_needs_stays(small_house: House) -> None:

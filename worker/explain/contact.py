@@ -162,7 +162,7 @@ def _wish(session: Session, upload: Upload, wish: Withdrawal | None, index: pl.D
     if wish is None:
         return []
     asked = f"{wish.who} asked that it is not called: {words(wish.why).rstrip('.')}."
-    if wish.why == suppressions.WHY:
+    if wish.why == withdrawals.LISTED:
         asked = "Its number came onto a do-not-call list, so that it is not called."
         if index.height and index["e164"][0]:
             asked += f" {rejected.on_lists(session, upload.account, int(index['e164'][0]), words)}"
@@ -178,7 +178,7 @@ def _listed(
     session: Session, upload: Upload, wish: Withdrawal | None, index: pl.DataFrame, words: Words
 ) -> list[Event]:
     """When the number of somebody whom that did not take out any more came onto a list."""
-    if (wish is not None and wish.why == suppressions.WHY) or not (index.height and index["e164"][0]):
+    if (wish is not None and wish.why == withdrawals.LISTED) or not (index.height and index["e164"][0]):
         return []
     number = int(index["e164"][0])
     lines = suppressions.of_number(session, upload.account, number)

@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from worker.models import Attempt, Chunk, Upload, Withdrawal
 from worker.states import ChunkState, UploadState
-from worker.store import suppressions, uploads, withdrawals
+from worker.store import uploads, withdrawals
 from worker.store.arrows import Condition
 from worker.store.once import once
 
@@ -89,7 +89,7 @@ def _wished(upload: Upload) -> tuple[Condition, ...]:
     family = false() if upload.continues_id is None else _in(upload.continues_id)
     same = (col(Upload.account) == upload.account, col(Upload.source_digest) == upload.source_digest)
     theirs = (or_(family, and_(*same, col(Upload.pruned_at).is_(None))), col(Upload.id).is_distinct_from(upload.id))
-    return *theirs, withdrawals.WISHED, or_(family, col(Withdrawal.why) != suppressions.WHY)
+    return *theirs, or_(and_(family, withdrawals.WISHED), withdrawals.BY_PERSON)
 
 
 def continuing(session: Session, upload: Upload) -> list[Upload]:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from worker.models import Attempt, Callback, Chunk, Outcome, Upload, Withdrawal
 from worker.states import CallbackState
-from worker.store import outcomes, uploads
+from worker.store import outcomes, uploads, withdrawals
 from worker.store.arrows import change
 
 BATCH = 50_000  # outcomes that go in one transaction
@@ -39,7 +39,8 @@ def ended_before(session: Session, moment: datetime) -> list[Old]:
 
 
 def prune(session: Session, upload_id: int, now: datetime) -> bool:
-    """Keep the counts and let go of the rest, but for outcomes, which go in parts (`drop_outcomes`)."""
+    """Keep the counts and let go of the rest, but for outcomes, which go in parts (`drop_outcomes`), and for which rows
+    asked not to be called: the very file may come again (`lost_wishes`)."""
     upload = uploads.lock(session, upload_id)
     if upload.pruned_at is not None or upload.ended_at is None:
         return False
@@ -49,9 +50,21 @@ def prune(session: Session, upload_id: int, now: datetime) -> bool:
     change(session, Chunk, col(Chunk.upload_id) == upload_id, **told)
     change(session, Attempt, col(Attempt.upload_id) == upload_id, message=None)
     connection = session.connection()
-    connection.execute(delete(Withdrawal).where(col(Withdrawal.upload_id) == upload_id))
+    withdrawn = col(Withdrawal.upload_id) == upload_id
+    connection.execute(delete(Withdrawal).where(withdrawn, ~withdrawals.BY_PERSON))
+    change(session, Withdrawal, withdrawn, why=GONE, message=None)
     connection.execute(delete(Callback).where(col(Callback.upload_ulid) == upload.ulid, SETTLED))
     return True
+
+
+def lost_wishes(session: Session, account: str, digest: str) -> tuple[str, list[int]] | None:
+    """The newest upload that was pruned and held this very file, with the rows, counted from the first of the file, of
+    those who asked not to be called; None where nobody did."""
+    same = (col(Upload.account) == account, col(Upload.source_digest) == digest, col(Upload.pruned_at).is_not(None))
+    row = col(Withdrawal.row) - func.coalesce(col(Upload.first_row), 1) + 1
+    query = select(col(Upload.ulid), row).join(Withdrawal, col(Withdrawal.upload_id) == col(Upload.id)).where(*same)
+    found = session.execute(query.order_by(col(Upload.id).desc(), row)).all()
+    return (found[0][0], sorted({int(row) for _, row in found})) if found else None
 
 
 SETTLED = col(Callback.state) != CallbackState.NEW

@@ -14,7 +14,6 @@ from worker.store.arrows import Condition, insert
 
 EVERYWHERE = ""  # the account of a number that nobody calls
 BATCH = 5000
-WHY = "do-not-call list"
 SKEW = timedelta(minutes=10)  # between the moment of which a transaction speaks and its end
 
 Numbers = npt.NDArray[np.int64]

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 WANTED = col(Withdrawal.state) == WithdrawalState.WANTED
 NO_WINDOW = "no calling window is left"
 CALLED_BEFORE = "called by another upload"
+LISTED = "do-not-call list"
 # Not those whom we left out for a reason that passes.
 WISHED = col(Withdrawal.why).not_in([NO_WINDOW, CALLED_BEFORE])
+# Whom a do-not-call list took out is left to the list.
+BY_PERSON = col(Withdrawal.why).not_in([NO_WINDOW, CALLED_BEFORE, LISTED])
 BATCH = 5000
 
 
