@@ -189,6 +189,13 @@ def _shared(query: Select[Any]) -> Select[Any]:
     return select(every).where(every.c.place <= SHARE, quiet).order_by(every.c.place, every.c.id).limit(LIMIT)
 
 
+def _withdrawn() -> Select[int, str]:
+    """The wishes first: asked for their uploads, each once, SQLite would go through all that were ever carried out."""
+    wanted = _step("wanted", withdrawals.due(NOW))
+    theirs = col(Upload.id).in_(select(wanted.c.upload_id).distinct())
+    return select(col(Upload.id), col(Upload.ulid)).where(theirs, _quiet(Upload.rung_until, NOW))
+
+
 def _intakes() -> Select[int, str]:
     waiting = col(Upload.state) == UploadState.RECEIVED
     died = and_(col(Upload.state) == UploadState.INGESTING, col(Upload.lease_until) < NOW)
@@ -268,11 +275,7 @@ def _callbacks() -> Select[str]:
     return waiting.where(col(Callback.account).not_in(deaf)).distinct()
 
 
-_WITHDRAWN = (
-    select(col(Upload.id), col(Upload.ulid))
-    .where(col(Upload.id).in_(withdrawals.due(NOW)), _quiet(Upload.rung_until, NOW))
-    .limit(LIMIT)
-)
+_WITHDRAWN = _withdrawn().limit(LIMIT)
 _INTAKES = _intakes().limit(LIMIT)
 _SUBMISSIONS = _shared(_submissions())
 _CHECKS = _checks().limit(LIMIT)

@@ -84,8 +84,8 @@ def is_open(session: Session, upload_id: int) -> bool:
 
 
 def due(now: Moment) -> Select[int]:
-    """The ids of uploads that hold a wish which is to be carried out now."""
-    return select(col(Withdrawal.upload_id)).where(WANTED, col(Withdrawal.again_at) <= now).distinct()
+    """The upload's id of each wish that is to be carried out now."""
+    return select(col(Withdrawal.upload_id)).where(WANTED, col(Withdrawal.again_at) <= now)
 
 
 def holds() -> Condition:
