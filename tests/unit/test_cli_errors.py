@@ -154,7 +154,7 @@ def test_a_file_that_is_no_database(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "no.db").write_bytes(b"this is no database at all" * 100)
     cli.monkeypatch.setenv("ROLLCALL_DATABASE_URL", f"sqlite:///{tmp_path}/no.db")
     ran = cli("list")
-    assert (ran.code, ran.error.split(": ")[1]) == (4, "database_down")
+    assert (ran.code, ran.error.split(": ")[1]) == (4, "database_unusable")
 
 
 def test_a_fault_of_our_own_is_one_sentence_and_a_log(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
