@@ -170,6 +170,8 @@ def test_who_left_a_waiting_upload_of_the_file_by_the_list_is_left_to_the_list(h
         ({"source": "/nowhere/people.csv"}, "no_file"),
         ({"source": "/"}, "is_a_directory"),
         ({"source": "ftp://example.org/people.csv"}, "unsupported_source"),
+        ({"source": "https:///people.csv"}, "unsupported_source"),
+        ({"source": "s3:///people.csv"}, "unsupported_source"),
         ({"surprise": 1}, "bad_job"),
     ],
 )

@@ -157,6 +157,14 @@ def test_a_file_that_is_no_database(cli: Cli, tmp_path: Path) -> None:
     assert (ran.code, ran.error.split(": ")[1]) == (4, "database_unusable")
 
 
+def test_a_home_that_is_a_file(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    cli.monkeypatch.setenv("ROLLCALL_HOME", str(tmp_path / "file"))
+    for command in ("list", "check"):
+        ran = cli(command)
+        assert (ran.code, ran.error.split(": ")[1]) == (2, "bad_home")
+
+
 def test_a_fault_of_our_own_is_one_sentence_and_a_log(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("of all things")

@@ -34,6 +34,7 @@ def check(
     chosen = place.settings()
     if account is not None:
         chosen.account(account)
+    place.make_home(chosen)
     findings = [_settings(chosen), *_hours(chosen)]
     findings += [_database(chosen), _staging(chosen), _broker(chosen), _workers(chosen)]
     with connect(chosen) as ctx:

@@ -40,6 +40,9 @@ def stage(ctx: Context, job: Job, *, trusted: bool, staging: Staging | None = No
 
 def _bytes_of(ctx: Context, source: str, trusted: bool, limit: int) -> Iterator[bytes]:
     parts = urlsplit(source)
+    if parts.scheme in ("https", "http", *store.DRIVERS) and not parts.netloc.rpartition("@")[2]:
+        text = f"The source names no {'bucket' if parts.scheme in store.DRIVERS else 'host'} behind {parts.scheme}://"
+        raise InputError("unsupported_source", f"{text}; give the whole address of the file.")
     if parts.scheme == "https" or (parts.scheme == "http" and trusted):
 
         def may_visit(host: str) -> None:
