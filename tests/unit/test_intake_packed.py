@@ -17,7 +17,7 @@ from worker.intake.dialect import Dialect
 from worker.intake.opened import open_list, peek
 from worker.intake.run import take_in
 from worker.intake.stage import Staging
-from worker.intake.unpack import unpacked
+from worker.intake.unpack import Origin, unpacked
 
 LIST = ("phone,name\n" + "".join(f"{phone(n)},Zoë {n}\n" for n in range(2000))).encode()
 BOMB = b"phone,name\n" + b"+13347930001,\n" * 400_000
@@ -84,6 +84,12 @@ def test_a_file_that_is_cut_or_damaged_is_refused_whole(packing: str) -> None:
 )
 def test_what_is_not_one_packed_file_is_refused(data: bytes) -> None:
     assert refusal(data) == "bad_archive"
+
+
+def test_an_empty_archive_is_no_failure_of_the_disk_it_lies_on(tmp_path: Path) -> None:
+    (tmp_path / "empty.zip").write_bytes(zipped())
+    with (tmp_path / "empty.zip").open("rb") as file, pytest.raises(InputError, match="holds 0 files"):
+        open_list(Origin(file), Dialect())  # type: ignore[arg-type]
 
 
 def test_what_a_mac_puts_into_a_zip_is_passed_over() -> None:

@@ -98,10 +98,10 @@ def check_local(window: Window, zones: Sequence[str], start: int, end: int) -> N
     used = window.arcs if window.circle == WEEK else (window.longest,)
     moments = np.arange(start, end, MINUTE)
     moments = moments[in_spans(folded(used, window.circle), (moments - MONDAY) % window.circle)]
-    for zone in zones:
-        local = [datetime.fromtimestamp(moment, ZoneInfo(zone)) for moment in moments.tolist()]
-        seconds = [3600 * t.hour + MINUTE * t.minute for t in local]
-        assert window.earliest <= min(seconds) <= max(seconds) + MINUTE <= window.latest
+    local = [datetime.fromtimestamp(moment, ZoneInfo(zone)) for zone in zones for moment in moments.tolist()]
+    seconds = [3600 * t.hour + MINUTE * t.minute for t in local]
+    if (window.earliest, window.latest) != (0, DAY):  # which it is also where a window goes over midnight
+        assert (window.earliest, window.latest) == (min(seconds), max(seconds) + MINUTE)
 
 
 @st.composite
@@ -168,6 +168,14 @@ def test_of_two_arcs_the_longer_one_is_the_daily_window() -> None:
     assert window.arcs == ((9 * 3600, 12 * 3600), (13 * 3600, 19 * 3600))
     assert window.longest == (13 * 3600, 19 * 3600)
     assert (window.earliest, window.latest) == (14 * 3600, 20 * 3600)
+
+
+def test_no_hour_is_told_that_comes_only_before_the_start_or_behind_the_end() -> None:
+    """22:00 to 23:00 UTC is 18:00 to 19:00 in New York from the night of the change on, when all is over."""
+    hours = Hours(every_day([(9 * 3600, 18 * 3600)]))
+    window = compiled(("America/New_York",), hours, at("2027-03-12T17:00Z"), at("2027-03-14T18:00Z"))
+    assert window.longest == (14 * 3600, 23 * 3600)
+    assert (window.earliest, window.latest) == (9 * 3600, 18 * 3600)
 
 
 def test_a_daily_window_does_not_bridge_a_day_without_calls() -> None:

@@ -1,5 +1,6 @@
 """Packed files: gzip, zstd, and zip with one file in it, unpacked while they are read and never beyond a limit."""
 
+import errno
 import gzip
 import io
 import lzma
@@ -132,7 +133,12 @@ class Origin(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = 0) -> int:
         with self._door():
-            return self._inner.seek(offset, whence)
+            try:
+                return self._inner.seek(offset, whence)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+        raise OSError(errno.EINVAL, "before the beginning")  # as zipfile expects of a file that is too short for it
 
     def tell(self) -> int:
         return self._inner.tell()

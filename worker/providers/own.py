@@ -46,7 +46,7 @@ def _sentence(error: ValidationError, model: type[BaseModel], provider: str, nou
     if wrong.kind == "extra_forbidden":
         known = ", ".join(model.model_fields)
         return f"The {noun} {name} is not one that {provider} knows; use one of: {known}."
-    return f"The {noun} {name} cannot be used: {wrong.text.lower()}; correct it."
+    return f"The {noun} {name} cannot be used: {wrong.text[:1].lower()}{wrong.text[1:]}; correct it."
 
 
 def settings_of(model: type[BaseModel], provider: str) -> Callable[[dict[str, Any]], dict[str, Any]]:

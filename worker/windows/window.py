@@ -1,6 +1,6 @@
 """The UTC window of people who may be in any of several zones."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from worker.windows.circle import DAY, WEEK, Span, Spans, arcs, every_day, folded, outside
@@ -59,9 +59,9 @@ def compiled(
             for begin, stop in outside(every_day([(own[0], own[0] + length)]) if length else (), WEEK)
         ]
     found = arcs(outside(folded(((begin - MONDAY, stop - MONDAY) for begin, stop in shut), circle), circle), circle)
-    seconds = {stretch[2] for clocks in everywhere for stretch in clocks}
     used = tuple(filter(None, [longest(found)])) if circle == DAY else found
-    return Window(zones, circle, found, *_local(used, seconds))
+    local = {span for clocks in everywhere for stretch in clocks for span in _local(used, stretch, circle)}
+    return Window(zones, circle, found, *_bounds(local))
 
 
 def _shut(hours: Hours, stretch: Stretch) -> Iterator[Span]:
@@ -75,11 +75,21 @@ def _shut(hours: Hours, stretch: Stretch) -> Iterator[Span]:
                 yield low - offset + MONDAY, high - offset + MONDAY
 
 
-def _local(found: Spans, offsets: set[int]) -> Span:
+def _local(found: Spans, stretch: Stretch, circle: int) -> Iterator[Span]:
+    """The arcs, in seconds of the local day on which they begin, as far as the stretch comes to them."""
+    begin, end, offset = stretch
+    first = (begin - MONDAY) % circle
+    last = first + min(end - begin, circle)
+    for start, stop in found:
+        for turn in (-circle, 0, circle):
+            low, high = max(start + turn, first), min(stop + turn, last)
+            if low < high:
+                whole = (start, stop) if last - first == circle else (low, high)
+                yield (whole[0] + offset) % DAY, (whole[0] + offset) % DAY + whole[1] - whole[0]
+
+
+def _bounds(local: Collection[Span]) -> Span:
     """The earliest and the latest second of the local day."""
-    if not found:
-        return 0, 0
-    spans = [((start + offset) % DAY, end - start) for start, end in found for offset in offsets]
-    if any(begin + length > DAY for begin, length in spans):
+    if any(end > DAY for _, end in local):
         return 0, DAY
-    return min(begin for begin, _ in spans), max(begin + length for begin, length in spans)
+    return min((begin for begin, _ in local), default=0), max((end for _, end in local), default=0)
