@@ -1,6 +1,7 @@
 """What a person decides about an upload: pause, resume, cancel, edit.
 
-Every verb is safe to repeat and is written into the journal with who decided.
+Every verb is safe to repeat and is written into the journal with who decided, before what comes of it: so it is told in
+this order.
 """
 
 from datetime import timedelta
@@ -25,9 +26,9 @@ def pause(ctx: Context, ulid: str, who: str) -> None:
     with ctx.db.write() as session:
         upload = _held(session, ulid)
         _refuse_endless_pause(ctx, session, upload)
+        _decided(ctx, session, upload, "pause", who)
         if not uploads.pause(session, upload.id, stop_lists=_stops(ctx, upload)) and upload.state != UploadState.PAUSED:
             raise InputError("cannot_pause", f"Upload {ulid} is {upload.state}; only one that goes on can be paused.")
-        _decided(ctx, session, upload, "pause", who)
     _try_now(ctx, upload)
 
 
@@ -69,6 +70,7 @@ def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False, a
     with ctx.db.write() as session:
         upload = _held(session, ulid)
         _refuse_early(session, upload, accept_rejects, accept_pilot)
+        _decided(ctx, session, upload, "resume", who)
         if upload.state == UploadState.PAUSED:
             uploads.resume(session, upload.id)
             _give_time(ctx, session, upload)
@@ -79,7 +81,6 @@ def resume(ctx: Context, ulid: str, who: str, *, accept_rejects: bool = False, a
             if upload.state == UploadState.FINISHED:
                 then = f"rejected rows go, once corrected, by `rollcall rejects {ulid} -o FILE` and --continues {ulid}"
             raise InputError("cannot_resume", f"Upload {ulid} is {upload.state}; {then}.")
-        _decided(ctx, session, upload, "resume", who)
         progress.advance(session, upload.id, ctx.db.now(session))
 
 
@@ -135,10 +136,10 @@ def cancel(ctx: Context, ulid: str, who: str) -> None:
     """Send nothing more and stop the lists; what was accepted keeps its outcomes. Raises InputError `cannot_cancel`."""
     with ctx.db.write() as session:
         upload = _held(session, ulid)
+        _decided(ctx, session, upload, "cancel", who)
         now, stops = ctx.db.now(session), _stops(ctx, upload)
         if not uploads.cancel(session, upload.id, now, stop_lists=stops) and upload.state != UploadState.CANCELLED:
             raise InputError("cannot_cancel", f"Upload {ulid} is {upload.state} already; there is nothing to cancel.")
-        _decided(ctx, session, upload, "cancel", who)
         progress.advance(session, upload.id, now)
     _try_now(ctx, upload)
 

@@ -214,7 +214,7 @@ def _refuse_lost_wishes(session: Session, account: str, digest: str) -> None:
     ulid, rows = found
     named = ", ".join(str(row) for row in rows[:SHOWN]) + (f" and {len(rows) - SHOWN} more" if rows[SHOWN:] else "")
     text = f"{counted(len(rows), 'contact')} of this very file asked not to be called, in upload {ulid}, now pruned"
-    raise InputError("wishes_pruned", f"{text}: row {named}. Take these out of the file, and upload that.")
+    raise InputError("wishes_pruned", f"{text}: row{'s' * bool(rows[1:])} {named}. Take them out and upload the rest.")
 
 
 def _store_failure(ctx: Context, job: dict[str, Any], message_id: str, error: RollcallError) -> None:

@@ -329,9 +329,9 @@ def config_file() -> Path:
 def load(**overrides: Any) -> Settings:
     """Read file and environment; raises ConfigError `bad_settings` with the first thing that is wrong, or
     `bad_broker_url`."""
+    if "ROLLCALL_CONFIG" in os.environ and (not config_file().exists() or config_file().is_dir()):
+        raise _bad(f"ROLLCALL_CONFIG names {config_file()}, and there is no such file")
     try:
-        if "ROLLCALL_CONFIG" in os.environ and (not config_file().exists() or config_file().is_dir()):
-            raise ValueError(f"ROLLCALL_CONFIG names {config_file()}, and there is no such file")
         chosen = Settings(**overrides)
         if chosen.broker_url is not None:
             check_broker(chosen.broker_url)

@@ -99,7 +99,7 @@ def test_who_withdrew_from_the_very_file_is_not_called_once_it_is_pruned(small_h
         with pytest.raises(InputError) as raised:
             producer.enqueue({**job, "idempotency_key": str(again)}, context=house.ctx, again=again)
         assert raised.value.code == ("wishes_pruned" if again else "file_again")
-    with pytest.raises(InputError, match=f"2 contacts of this very file .* upload {ulid}, .*: row 7, 9. Take these"):
+    with pytest.raises(InputError, match=f"2 contacts of this very file .* upload {ulid}, .*: rows 7, 9. Take them"):
         producer.enqueue(job, context=house.ctx)
     left = [number for row, number in enumerate(NUMBERS, 1) if row not in (7, 9)]
     assert house.finish(house.upload(left))["rows"]["accepted"] == 147
