@@ -1,4 +1,5 @@
-"""The broker's address, looked at before anything relies on it: what cannot be one is refused where settings are read.
+"""Addresses among the settings, looked at before anything relies on them: what cannot be one is refused where settings
+are read.
 
 A bell is rung once its row is stored. An address over which no bell can ever be rung would be met only then.
 """
@@ -11,17 +12,34 @@ from worker.errors import ConfigError
 
 def check_broker(url: str) -> None:
     """Raises ConfigError `bad_broker_url`, which shows nothing of it: it may hold a password."""
+    if not all(_may_be(one) for one in url.split(";")):
+        raise ConfigError("bad_broker_url", "The broker's URL cannot be read: check ROLLCALL_BROKER_URL.")
+
+
+def _may_be(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        known = parts.port is None or parts.port > 0
+        if parts.port == 0:
+            return False
         if redis_client.is_redis(url):
             redis_client.connect(url).close()
-            known = known and (parts.scheme == "redis+socket" or parts.path.strip("/").isdecimal() or parts.path in "/")
-        else:
-            from kombu.transport import TRANSPORT_ALIASES  # only a fleet needs it here
-
-            known = known and "://" in url and parts.scheme in TRANSPORT_ALIASES
+            return parts.scheme == "redis+socket" or parts.path.strip("/").isdecimal() or parts.path in ("", "/")
     except ValueError:
-        known = False
-    if not known:
-        raise ConfigError("bad_broker_url", "The broker's URL cannot be read: check ROLLCALL_BROKER_URL.")
+        return False
+    from kombu.transport import TRANSPORT_ALIASES  # only a fleet needs it here
+
+    return "://" in url and parts.scheme.partition("+")[0] in TRANSPORT_ALIASES
+
+
+def is_http(url: str) -> bool:
+    """Whether a provider could post to it."""
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not set(url) & set(" \t\n")
+        )
+    except ValueError:
+        return False

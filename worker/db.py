@@ -100,9 +100,8 @@ class Database:
             return self.engine.connect().execution_options(**options)
         except DatabaseError as error:
             where = make_url(self.url).render_as_string(hide_password=True)
-            if type(error.orig) is sqlite3.DatabaseError:
-                said = f"The file of {where} is no SQLite database; correct database_url."
-                raise Unavailable("database_unusable", said) from error
+            if (broken := _broken(error.orig)) is not None:
+                raise Unavailable("database_unusable", f"The file of {where} is {broken}.") from error
             said = f"The database {where} does not answer; start it, or correct database_url."
             raise Unavailable("database_down", said) from error
 
@@ -111,6 +110,14 @@ class Database:
         with Session(bind=connection, expire_on_commit=False, autoflush=False, info=info) as session:
             yield session
             session.flush()
+
+
+def _broken(error: BaseException | None) -> str | None:
+    """What is the matter with a file that SQLite reads and cannot use; None where it was not that."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # which errors of Python's own do not have
+    if code == sqlite3.SQLITE_NOTADB:
+        return "no SQLite database, or its beginning is damaged; correct database_url, or restore a backup"
+    return "damaged; restore a backup (docs/operations.md)" if code == sqlite3.SQLITE_CORRUPT else None
 
 
 def _engine(url: str) -> Engine:

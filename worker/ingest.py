@@ -15,7 +15,7 @@ import polars as pl
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from worker import calling, known, memory, roster, telemetry
+from worker import calling, known, memory, roster, telemetry, wishes
 from worker.context import Context, list_name
 from worker.counted import counted, swallowed
 from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
@@ -192,6 +192,7 @@ def _finish(
             **asdict(intake.dialect),
         },
     }
+    wishes.refuse_lost(session, upload.account, upload.source_digest, upload.id)  # who was pruned since it was stored
     held = _rejects_held(ctx, upload, intake)
     if held is None:
         moved = uploads.finish_intake(session, upload, **counts)

@@ -15,21 +15,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 from ulid import ULID
 
-from worker import calling, continuation, migrate, sources, telemetry
+from worker import calling, continuation, migrate, sources, telemetry, wishes
 from worker import job as jobs
 from worker.bells import CeleryRing, broker_of, celery_app
 from worker.context import Context
-from worker.counted import counted
 from worker.errors import ConfigError, InputError, RollcallError, Unavailable
 from worker.intake.stage import Staging
 from worker.job import Job
 from worker.models import Upload
 from worker.settings import Settings, load
 from worker.states import UploadState
-from worker.store import journal, pruning, uploads
+from worker.store import journal, uploads
 
 _log = logging.getLogger("rollcall.producer")
-SHOWN = 50  # rows that a sentence names
 
 
 @dataclass(frozen=True)
@@ -88,9 +86,9 @@ def draft(ctx: Context, job: Job | dict[str, Any], staging: Staging, *, again: b
     with ctx.db.read() as session:
         if (earlier := uploads.by_key(session, key)) is not None:
             return _same(earlier, same)
+        wishes.refuse_lost(session, checked.account, digest)
         if not again:
             _refuse_again(session, checked.account, digest)
-        _refuse_lost_wishes(session, checked.account, digest)
         return _row(ctx, session, complete, ulid, key, digest, same, root)
 
 
@@ -125,10 +123,10 @@ def _receive(ctx: Context, job: Job, *, trusted: bool, again: bool, who: str) ->
     key = job.idempotency_key or ulid
     with ctx.db.write() as session:
         earlier = uploads.by_key(session, key)
-        if earlier is None and not again:
-            _refuse_again(session, job.account, digest)
         if earlier is None:
-            _refuse_lost_wishes(session, job.account, digest)
+            wishes.refuse_lost(session, job.account, digest)
+            if not again:
+                _refuse_again(session, job.account, digest)
             row = _row(ctx, session, complete, ulid, key, digest, same, root)
             earlier = None if uploads.receive(session, row) else uploads.by_key(session, key)
             if earlier is None:
@@ -204,17 +202,6 @@ def _refuse_again(session: Session, account: str, digest: str) -> None:
         told = f"went to account {account!r} as upload {earlier.ulid}"
         then = f"rows that were corrected go with --continues {earlier.ulid}, and --again calls its people once more"
     raise InputError("file_again", f"This very file {told}; {then}.")
-
-
-def _refuse_lost_wishes(session: Session, account: str, digest: str) -> None:
-    """Who withdrew from an upload of the very file is known by his number until that is pruned; then by his row."""
-    found = pruning.lost_wishes(session, account, digest)
-    if found is None:
-        return
-    ulid, rows = found
-    named = ", ".join(str(row) for row in rows[:SHOWN]) + (f" and {len(rows) - SHOWN} more" if rows[SHOWN:] else "")
-    text = f"{counted(len(rows), 'contact')} of this very file asked not to be called, in upload {ulid}, now pruned"
-    raise InputError("wishes_pruned", f"{text}: row{'s' * bool(rows[1:])} {named}. Take them out and upload the rest.")
 
 
 def _store_failure(ctx: Context, job: dict[str, Any], message_id: str, error: RollcallError) -> None:

@@ -5,11 +5,17 @@ So whoever dies in between leaves rows without a file nowhere, and what is left 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from worker import telemetry
 from worker.context import Context
+from worker.errors import StagingError
+from worker.intake.rejects import Code, read_rejects
 from worker.store import pruning
 from worker.store.pruning import Old
 
@@ -39,12 +45,26 @@ def prune(ctx: Context, days: float, *, dry_run: bool = False) -> Pruned:
     if dry_run:
         return told
     for one in chosen:
+        left = _left_out(ctx, one)
         with ctx.db.write() as session:
-            pruning.prune(session, one.id, now)
+            if pruning.prune(session, one.id, now) and left:
+                pruning.keep_left_out(session, one.id, left, now)
         telemetry.emit("prune.marked", upload=one.ulid)
     with ctx.db.write() as session:
         pruning.drop_callbacks(session, before)
     return Pruned(told.uploads, told.contacts, told.called_lately, sweep_up(ctx))
+
+
+def _left_out(ctx: Context, one: Old) -> list[int]:
+    """Rows that were left out since they had withdrawn elsewhere; none where the file of rejects is gone."""
+    if one.rejects_digest is None or not one.suppressed:
+        return []
+    rows: list[int] = []
+    with suppress(StagingError):
+        for part in read_rejects(ctx.staging, one.rejects_digest):
+            left = part.filter(pc.equal(part.column("code"), pa.scalar(Code.WITHDRAWN.word, pa.string())))
+            rows += [int(row) for row in left.column("row").to_numpy(zero_copy_only=False)]
+    return rows
 
 
 def tidy(ctx: Context) -> None:

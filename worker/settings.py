@@ -5,7 +5,6 @@ given by reference: `api_key_file`, `api_key_env` or `credentials_file`, never b
 """
 
 import os
-import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,7 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from worker.addresses import check_broker
+from worker.addresses import check_broker, is_http
 from worker.errors import ConfigError
 from worker.states import Disposition
 from worker.wrong import first
@@ -185,7 +184,9 @@ def sandbox_account(url: str) -> AccountSettings:
 class Settings(BaseSettings):
     """All of Rollcall's settings; `load()` is the way to get one."""
 
-    model_config = SettingsConfigDict(env_prefix="ROLLCALL_", env_nested_delimiter="__", extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="ROLLCALL_", env_nested_delimiter="__", env_ignore_empty=True, extra="forbid"
+    )
 
     home: Path = Field(Path(".rollcall"), description="the folder of all that this machine keeps")
     database_url: str | None = Field(None, description="PostgreSQL or SQLite; by default a SQLite file in the home")
@@ -263,7 +264,7 @@ class Settings(BaseSettings):
         for name in ("database_password_file", "forget_key_file", "calling_hours"):
             if (path := getattr(self, name)) is not None:
                 setattr(self, name, config_file().parent / path)
-        if self.public_url is not None and not re.match(r"https?://[^/?#]", self.public_url):
+        if self.public_url is not None and not is_http(self.public_url):
             raise ValueError("public_url must be an address such as https://calls.example.org")
         self._check_timing(self.timing)
         return self
@@ -323,14 +324,14 @@ class Settings(BaseSettings):
 
 
 def config_file() -> Path:
-    return Path(os.environ.get("ROLLCALL_CONFIG", "rollcall.toml")).absolute()
+    return Path(os.environ.get("ROLLCALL_CONFIG") or "rollcall.toml").absolute()
 
 
 def load(**overrides: Any) -> Settings:
     """Read file and environment; raises ConfigError `bad_settings` with the first thing that is wrong, or
     `bad_broker_url`."""
-    if "ROLLCALL_CONFIG" in os.environ and (not config_file().exists() or config_file().is_dir()):
-        raise _bad(f"ROLLCALL_CONFIG names {config_file()}, and there is no such file")
+    if os.environ.get("ROLLCALL_CONFIG") and (not config_file().exists() or config_file().is_dir()):
+        raise _bad(f"ROLLCALL_CONFIG names {config_file()}, and that is no file")
     try:
         chosen = Settings(**overrides)
         if chosen.broker_url is not None:

@@ -48,7 +48,9 @@ def ask(ctx: Context, ulid: str, rows: Sequence[int], who: str, why: str) -> int
     with ctx.db.write() as session:
         uploads.lock(session, upload.id)
         frame = pl.DataFrame({"row": wanted, "chunk_id": [places[row].id for row in wanted]}, schema=PLACES)
-        fresh = keep(session, upload.id, frame, who, why, ctx.db.now(session))
+        now, why = ctx.db.now(session), f"{why} ({who})" if why in withdrawals.OURS else why
+        too = withdrawals.ask_too(session, upload.id, sorted(set(rows) & asked), who, why, now)
+        fresh = keep(session, upload.id, frame, who, why, now, too)
     ctx.ring("withdraw", upload.ulid)
     return fresh
 
@@ -60,9 +62,12 @@ def ended(ctx: Context, ulid: str, rows: Sequence[int]) -> int:
     return sum(kind not in STILL_CALLED for kind, _ in final.values())
 
 
-def keep(session: Session, upload_id: int, places: pl.DataFrame, who: str, why: str, now: datetime) -> int:
-    """Keep the wish of contacts, given by the columns PLACES, and say so; returns how many had not asked before."""
-    fresh = withdrawals.ask(session, upload_id, places, who, why, now)
+def keep(
+    session: Session, upload_id: int, places: pl.DataFrame, who: str, why: str, now: datetime, too: int = 0
+) -> int:
+    """Keep the wish of contacts, given by the columns PLACES, and say so; returns how many had not asked before, with
+    those whose wish was kept `too`."""
+    fresh = withdrawals.ask(session, upload_id, places, who, why, now) + too
     if fresh:
         journal.note(session, now, "withdraw", "decided", upload_id=upload_id, who=who, message=why, count=fresh)
     return fresh

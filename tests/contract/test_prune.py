@@ -95,10 +95,6 @@ def test_who_withdrew_from_the_very_file_is_not_called_once_it_is_pruned(small_h
     house.finish(ulid)
     later(house, 10)
     prune.prune(house.ctx, 9)
-    for again in (True, False):
-        with pytest.raises(InputError) as raised:
-            producer.enqueue({**job, "idempotency_key": str(again)}, context=house.ctx, again=again)
-        assert raised.value.code == ("wishes_pruned" if again else "file_again")
     with pytest.raises(InputError, match=f"2 contacts of this very file .* upload {ulid}, .*: rows 7, 9. Take them"):
         producer.enqueue(job, context=house.ctx)
     left = [number for row, number in enumerate(NUMBERS, 1) if row not in (7, 9)]

@@ -62,6 +62,7 @@ def test_nothing_need_be_said(place: Path) -> None:
         "redis://127.0.0.1:99999/0",
         "redis://127.0.0.1:6379/x",
         "amqp://127.0.0.1:port//",
+        "amqp://h1:5672//;nonsense",
     ],
 )
 def test_a_broker_that_no_bell_can_reach_is_refused_before_anything_is_stored(
@@ -83,6 +84,9 @@ def test_a_broker_that_no_bell_can_reach_is_refused_before_anything_is_stored(
         "redis+socket:///run/broker.sock?virtual_host=0",
         "amqp://guest:guest@127.0.0.1:5672//",
         "amqps://rabbit.example.org/calls",
+        "amqp://u:p@h1:5672;amqp://u:p@h2:5672",
+        "redis://[::1]:6379/0",
+        "sqla+sqlite:///broker.db",
     ],
 )
 def test_brokers_that_may_be(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,10 +98,24 @@ def test_brokers_that_may_be(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_of_settings_that_was_named_is_there(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a word that is misspelt takes all calling hours with it."""
     monkeypatch.setenv("ROLLCALL_CONFIG", named)
-    assert "there is no such file" in refused()
+    assert "and that is no file" in refused()
 
 
-@pytest.mark.parametrize("url", ["nope", "calls.example.org", "ftp://calls.example.org", "https://"])
+def test_a_variable_that_is_empty_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a deployment has it that fills in what it was given."""
+    for name in ("ROLLCALL_BROKER_URL", "ROLLCALL_PUBLIC_URL", "ROLLCALL_CONFIG", "ROLLCALL_KEEP_DAYS"):
+        monkeypatch.setenv(name, "")
+    assert (load().broker_url, load().public_url, load().keep_days) == (None, None, None)
+
+
+@pytest.mark.parametrize("url", ["HTTPS://calls.example.org", "http://[::1]:8766", "https://h.example.org:8443/rc/"])
+def test_addresses_for_callbacks(url: str) -> None:
+    assert load(public_url=url).public_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["nope", "calls.example.org", "ftp://calls.example.org", "https://", "https://:80", "https:// x y"]
+)
 def test_an_address_for_callbacks_is_one(url: str) -> None:
     assert "public_url" in refused(public_url=url)
 

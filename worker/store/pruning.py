@@ -1,6 +1,6 @@
 """Pruning: an upload that ended long ago loses everything but its counts, and staging what no row refers to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -9,9 +9,9 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from worker.models import Attempt, Callback, Chunk, Outcome, Upload, Withdrawal
-from worker.states import CallbackState
+from worker.states import CallbackState, WithdrawalState
 from worker.store import outcomes, uploads, withdrawals
-from worker.store.arrows import change
+from worker.store.arrows import change, insert
 
 BATCH = 50_000  # outcomes that go in one transaction
 GONE = ""  # the digest of an object that was removed with all that it told
@@ -26,6 +26,8 @@ class Old(NamedTuple):
     account: str
     ended_at: datetime
     total: int
+    suppressed: int
+    rejects_digest: str | None
 
 
 def ended_before(session: Session, moment: datetime) -> list[Old]:
@@ -33,7 +35,8 @@ def ended_before(session: Session, moment: datetime) -> list[Old]:
     root, other = func.coalesce(col(Upload.continues_id), col(Upload.id)), aliased(Upload)
     kin = func.coalesce(col(other.continues_id), col(other.id)) == root
     young = exists().where(kin, or_(col(other.ended_at).is_(None), col(other.ended_at) >= moment))
-    columns = (col(Upload.id), root, col(Upload.ulid), col(Upload.account), col(Upload.ended_at), col(Upload.total))
+    names = (Upload.ulid, Upload.account, Upload.ended_at, Upload.total, Upload.suppressed, Upload.rejects_digest)
+    columns: tuple[Any, ...] = (col(Upload.id), root, *map(col, names))
     query = select(*columns).where(col(Upload.pruned_at).is_(None), col(Upload.ended_at) < moment, ~young)
     return [Old(*row) for row in session.execute(query.order_by(col(Upload.id)))]
 
@@ -52,19 +55,27 @@ def prune(session: Session, upload_id: int, now: datetime) -> bool:
     connection = session.connection()
     withdrawn = col(Withdrawal.upload_id) == upload_id
     connection.execute(delete(Withdrawal).where(withdrawn, ~withdrawals.BY_PERSON))
+    change(session, Withdrawal, withdrawn, withdrawals.WANTED, state=WithdrawalState.TOO_LATE, ended_at=now)
     change(session, Withdrawal, withdrawn, why=GONE, message=None)
     connection.execute(delete(Callback).where(col(Callback.upload_ulid) == upload.ulid, SETTLED))
     return True
 
 
-def lost_wishes(session: Session, account: str, digest: str) -> tuple[str, list[int]] | None:
-    """The newest upload that was pruned and held this very file, with the rows, counted from the first of the file, of
-    those who asked not to be called; None where nobody did."""
+def keep_left_out(session: Session, upload_id: int, rows: Sequence[int], now: datetime) -> None:
+    """Rows that this upload left out since they had withdrawn from another one of the file, or of the family."""
+    wish = {"upload_id": upload_id, "chunk_id": 0, "state": WithdrawalState.UNSENT, "who": "intake", "why": GONE}
+    times = dict.fromkeys(("asked_at", "since", "again_at", "ended_at"), now)
+    session.connection().execute(insert(session, Withdrawal), [{**wish, **times, "row": row} for row in rows])
+
+
+def lost_wishes(session: Session, account: str, digest: str, upload_id: int | None) -> tuple[list[str], list[int]]:
+    """The uploads that were pruned and held this very file, and the rows, counted from the first of the file, of those
+    who asked not to be called. Not `upload_id` itself."""
     same = (col(Upload.account) == account, col(Upload.source_digest) == digest, col(Upload.pruned_at).is_not(None))
     row = col(Withdrawal.row) - func.coalesce(col(Upload.first_row), 1) + 1
-    query = select(col(Upload.ulid), row).join(Withdrawal, col(Withdrawal.upload_id) == col(Upload.id)).where(*same)
-    found = session.execute(query.order_by(col(Upload.id).desc(), row)).all()
-    return (found[0][0], sorted({int(row) for _, row in found})) if found else None
+    query = select(col(Upload.ulid), row).join(Withdrawal, col(Withdrawal.upload_id) == col(Upload.id))
+    found = session.execute(query.where(*same, col(Upload.id).is_distinct_from(upload_id))).all()
+    return sorted({ulid for ulid, _ in found}), sorted({int(row) for _, row in found})
 
 
 SETTLED = col(Callback.state) != CallbackState.NEW

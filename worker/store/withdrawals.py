@@ -19,10 +19,11 @@ WANTED = col(Withdrawal.state) == WithdrawalState.WANTED
 NO_WINDOW = "no calling window is left"
 CALLED_BEFORE = "called by another upload"
 LISTED = "do-not-call list"
+OURS = (NO_WINDOW, CALLED_BEFORE, LISTED)  # no person's words
 # Not those whom we left out for a reason that passes.
 WISHED = col(Withdrawal.why).not_in([NO_WINDOW, CALLED_BEFORE])
 # Whom a do-not-call list took out is left to the list.
-BY_PERSON = col(Withdrawal.why).not_in([NO_WINDOW, CALLED_BEFORE, LISTED])
+BY_PERSON = col(Withdrawal.why).not_in(OURS)
 BATCH = 5000
 
 
@@ -42,6 +43,15 @@ def ask(session: Session, upload_id: int, places: "pl.DataFrame", who: str, why:
     times = dict.fromkeys(("asked_at", "since", "again_at"), now)
     session.connection().execute(insert(session, Withdrawal), [{**said, **times, **one} for one in fresh.to_dicts()])
     return fresh.height
+
+
+def ask_too(session: Session, upload_id: int, rows: Sequence[int], who: str, why: str, now: datetime) -> int:
+    """A person asks as well for those whom we left out by ourselves: then they stay out when that reason has passed."""
+    asked = 0
+    for start in range(0, len(rows), BATCH):
+        mine = (col(Withdrawal.upload_id) == upload_id, col(Withdrawal.row).in_(rows[start : start + BATCH]))
+        asked += change(session, Withdrawal, *mine, ~BY_PERSON, who=who, why=why, asked_at=now)
+    return asked
 
 
 def of_upload(session: Session, upload_id: int) -> list[Withdrawal]:
