@@ -1,5 +1,4 @@
-"""Addresses among the settings, looked at before anything relies on them: what cannot be one is refused where settings
-are read.
+"""The broker's address, looked at before anything relies on it: what cannot be one is refused where settings are read.
 
 A bell is rung once its row is stored. An address over which no bell can ever be rung would be met only then.
 """
@@ -29,17 +28,3 @@ def _may_be(url: str) -> bool:
     from kombu.transport import TRANSPORT_ALIASES  # only a fleet needs it here
 
     return "://" in url and parts.scheme.partition("+")[0] in TRANSPORT_ALIASES
-
-
-def is_http(url: str) -> bool:
-    """Whether a provider could post to it."""
-    try:
-        parts = urlsplit(url)
-        return (
-            parts.scheme in ("http", "https")
-            and bool(parts.hostname)
-            and parts.port != 0
-            and not set(url) & set(" \t\n")
-        )
-    except ValueError:
-        return False

@@ -47,8 +47,7 @@ def prune(ctx: Context, days: float, *, dry_run: bool = False) -> Pruned:
     for one in chosen:
         left = _left_out(ctx, one)
         with ctx.db.write() as session:
-            if pruning.prune(session, one.id, now) and left:
-                pruning.keep_left_out(session, one.id, left, now)
+            pruning.prune(session, one.id, now, left)
         telemetry.emit("prune.marked", upload=one.ulid)
     with ctx.db.write() as session:
         pruning.drop_callbacks(session, before)

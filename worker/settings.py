@@ -6,9 +6,18 @@ given by reference: `api_key_file`, `api_key_env` or `credentials_file`, never b
 
 import os
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,7 +26,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from worker.addresses import check_broker, is_http
+from worker.addresses import check_broker
 from worker.errors import ConfigError
 from worker.states import Disposition
 from worker.wrong import first
@@ -38,6 +47,13 @@ SANDBOX_DISPOSITIONS = {
 READ_DEADLINES = {"kore": 1800.0}
 
 
+def _is_http(url: str) -> str:
+    """As it was given: pydantic would write it anew."""
+    AnyHttpUrl(url)
+    return url
+
+
+Address = Annotated[str, AfterValidator(_is_http)]
 STOP_MARGIN = 10.0  # seconds for what comes after the answer: to settle it, and to end the process
 
 
@@ -196,7 +212,7 @@ class Settings(BaseSettings):
     broker_url: str | None = Field(None, description="Redis or Valkey; by default the one that `rollcall up` runs")
     staging_url: str | None = Field(None, description="where files and chunks lie; by default a folder in the home")
     sandbox_url: str = Field("http://127.0.0.1:8765", description="where the account `sandbox` finds its provider")
-    public_url: str | None = Field(None, description="address of `rollcall web` as providers reach it")
+    public_url: Address | None = Field(None, description="address of `rollcall web` as providers reach it")
     web_host: str = Field("127.0.0.1", description="where `rollcall web` listens")
     web_port: int = Field(8766, ge=0, le=65535, description="0 takes a free port")
     metrics_port: int | None = Field(
@@ -264,8 +280,6 @@ class Settings(BaseSettings):
         for name in ("database_password_file", "forget_key_file", "calling_hours"):
             if (path := getattr(self, name)) is not None:
                 setattr(self, name, config_file().parent / path)
-        if self.public_url is not None and not is_http(self.public_url):
-            raise ValueError("public_url must be an address such as https://calls.example.org")
         self._check_timing(self.timing)
         return self
 

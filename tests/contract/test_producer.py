@@ -110,6 +110,11 @@ def test_of_what_a_backup_brought_back_nobody_knows_whether_it_was_sent(house: H
             enqueue(job, context=other.ctx, again=False)
 
 
+def told_of_row_4(house: House, ulid: str) -> str:
+    with house.ctx.db.read() as session:
+        return explain.contact(session, house.ctx.staging, view.find(session, ulid), 4, "US").events[-1].sentence
+
+
 def test_who_withdrew_from_a_file_is_not_called_when_it_is_uploaded_anew(house: House) -> None:
     later = (house.now + timedelta(days=1)).isoformat()
     job = {"source": str(house.file(some_numbers(5))), "account": "sandbox"}
@@ -122,9 +127,7 @@ def test_who_withdrew_from_a_file_is_not_called_when_it_is_uploaded_anew(house: 
     second = enqueue(job, context=house.ctx, again=False).id
     rows = house.finish(second)["rows"]
     assert (rows["accepted"], rows["suppressed"]) == (4, 1)
-    with house.ctx.db.read() as session:
-        told = explain.contact(session, house.ctx.staging, view.find(session, second), 4, "US")
-    assert f"Who asked for it, and why: `rollcall withdraw {first}`." in told.events[-1].sentence
+    assert f"Who asked for it, and why: `rollcall withdraw {first}`." in told_of_row_4(house, second)
     third = enqueue(job, context=house.ctx, again=True).id
     assert house.finish(third)["rows"]["suppressed"] == 1
     other = house.upload(6)
@@ -149,9 +152,7 @@ def test_who_left_a_waiting_upload_of_the_file_by_the_list_is_left_to_the_list(h
     third = enqueue(job, context=house.ctx, again=False).id
     rows = house.finish(third)["rows"]
     assert (rows["accepted"], rows["suppressed"]) == (4, 1)
-    with house.ctx.db.read() as session:
-        told = explain.contact(session, house.ctx.staging, view.find(session, third), 4, "US")
-    assert f"Who asked for it, and why: `rollcall withdraw {by_person}`." in told.events[-1].sentence
+    assert f"Who asked for it, and why: `rollcall withdraw {by_person}`." in told_of_row_4(house, third)
 
 
 @pytest.mark.parametrize(

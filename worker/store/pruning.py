@@ -41,9 +41,9 @@ def ended_before(session: Session, moment: datetime) -> list[Old]:
     return [Old(*row) for row in session.execute(query.order_by(col(Upload.id)))]
 
 
-def prune(session: Session, upload_id: int, now: datetime) -> bool:
+def prune(session: Session, upload_id: int, now: datetime, left_out: Sequence[int] = ()) -> bool:
     """Keep the counts and let go of the rest, but for outcomes, which go in parts (`drop_outcomes`), and for which rows
-    asked not to be called: the very file may come again (`lost_wishes`)."""
+    asked not to be called: the very file may come again (`lost_wishes`). `left_out` had asked in another upload."""
     upload = uploads.lock(session, upload_id)
     if upload.pruned_at is not None or upload.ended_at is None:
         return False
@@ -57,15 +57,12 @@ def prune(session: Session, upload_id: int, now: datetime) -> bool:
     connection.execute(delete(Withdrawal).where(withdrawn, ~withdrawals.BY_PERSON))
     change(session, Withdrawal, withdrawn, withdrawals.WANTED, state=WithdrawalState.TOO_LATE, ended_at=now)
     change(session, Withdrawal, withdrawn, why=GONE, message=None)
+    if left_out:
+        wish = {"upload_id": upload_id, "chunk_id": 0, "state": WithdrawalState.UNSENT, "who": "intake", "why": GONE}
+        wish |= dict.fromkeys(("asked_at", "since", "again_at", "ended_at"), now)
+        connection.execute(insert(session, Withdrawal), [{**wish, "row": row} for row in left_out])
     connection.execute(delete(Callback).where(col(Callback.upload_ulid) == upload.ulid, SETTLED))
     return True
-
-
-def keep_left_out(session: Session, upload_id: int, rows: Sequence[int], now: datetime) -> None:
-    """Rows that this upload left out since they had withdrawn from another one of the file, or of the family."""
-    wish = {"upload_id": upload_id, "chunk_id": 0, "state": WithdrawalState.UNSENT, "who": "intake", "why": GONE}
-    times = dict.fromkeys(("asked_at", "since", "again_at", "ended_at"), now)
-    session.connection().execute(insert(session, Withdrawal), [{**wish, **times, "row": row} for row in rows])
 
 
 def lost_wishes(session: Session, account: str, digest: str, upload_id: int | None) -> tuple[list[str], list[int]]:
