@@ -12,7 +12,7 @@ import pytest
 
 from tests.object_store import Bucket, bucket_at, environment, served_s3
 from worker.errors import StagingError
-from worker.intake import objects
+from worker.intake import objects, stage
 from worker.intake.stage import Staging
 
 NOBODY = "0" * 64
@@ -108,9 +108,11 @@ def test_a_file_is_copied_and_read_from_any_place(kept: Kept, tmp_path: Path, mo
 
 def test_an_object_of_many_parts_is_whole(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "PART_BYTES", MINIMUM_PART)
+    monkeypatch.setattr(stage, "HASHED_LATER", 1)
     parts = [bytes([n]) * (1 << 20) for n in range(12)]
     digest, size = kept.staging.put_stream(parts)
-    assert size == 12 << 20 > 2 * MINIMUM_PART
+    assert size == 12 << 20 > max(2 * MINIMUM_PART, stage.LARGE + (2 << 20))
+    assert digest == hashlib.sha256(b"".join(parts)).hexdigest()
     assert kept.staging.read(digest) == b"".join(parts)
     assert kept.names() == {digest}
 

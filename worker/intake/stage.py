@@ -9,7 +9,9 @@ import os
 import re
 import secrets
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +23,8 @@ from worker.errors import ConfigError, StagingError, Unavailable
 from worker.intake.objects import Objects
 
 COPY_BYTES = 1 << 20
+LARGE = 8 << 20  # bytes from which on a thread is worth it
+HASHED_LATER = 16  # chunks that are written and still wait for their part in the digest
 OWNERS_ONLY = 0o600
 OURS = re.compile(r"[0-9a-f]{64}$|\.incoming-")
 
@@ -56,7 +60,7 @@ class Staging:
         return self.put_stream([data])[0]
 
     def put_stream(self, chunks: Iterable[bytes | memoryview], *, settled: bool = True) -> tuple[str, int]:
-        """Store the chunks as one object; (digest, size). Holds one chunk at a time in memory.
+        """Store the chunks as one object; (digest, size). Holds a few chunks at a time in memory.
 
         With `settled` false, the object may yet be lost with the machine until `settle` is called.
         """
@@ -151,17 +155,29 @@ class Staging:
         return str(self._root)
 
     def _fill(self, file: IO[bytes], chunks: Iterable[bytes | memoryview]) -> tuple[str, int]:
-        """The chunks come from outside, so that their own errors must not pass for staging's."""
+        """The chunks come from outside, so that their own errors must not pass for staging's.
+
+        The digest of a large object is worked out in a thread meanwhile: it takes as long as the disk does.
+        """
         hasher, size = hashlib.sha256(), 0
-        for chunk in chunks:
-            hasher.update(chunk)
-            size += len(chunk)
+        hashed: deque[Future[None]] = deque()
+        with ThreadPoolExecutor(1, "digest") as thread:
+            for chunk in chunks:
+                if size < LARGE:
+                    hasher.update(chunk)
+                else:
+                    hashed.append(thread.submit(hasher.update, chunk))
+                if len(hashed) > HASHED_LATER:
+                    hashed.popleft().result()
+                size += len(chunk)
+                with self._door():
+                    file.write(chunk)
             with self._door():
-                file.write(chunk)
-        with self._door():
-            file.flush()
-            if self._local:
-                os.fsync(file.fileno())
+                file.flush()
+                if self._local:
+                    os.fsync(file.fileno())
+        for one in hashed:
+            one.result()
         return hasher.hexdigest(), size
 
     @contextmanager
