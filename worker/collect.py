@@ -186,7 +186,7 @@ def _to_end(session: Session, call_list: CallList) -> dict[int, int] | None:
 
 
 def _may_grow(session: Session, call_list: CallList) -> bool:
-    return bool(chunks.of_list(session, call_list.id, *OPEN)) or restored.may_lie_in(session, call_list.id)
+    return bool(chunks.of_list(session, call_list.id, *OPEN)) or restored.may_lie_in(session, call_list)
 
 
 def _ended(ctx: Context, upload: Upload, call_list: CallList) -> dict[int, int] | None:

@@ -12,6 +12,7 @@ from sqlmodel import Session
 from worker import retime
 from worker.context import Context
 from worker.errors import InputError
+from worker.lanes import SHARED
 from worker.models import CallList, Upload
 from worker.states import AT_PROVIDER, CHUNK_WAITING, Blocked, ListState, UploadState
 from worker.store import chunks, gates, journal, lists, pilots, progress, uploads
@@ -163,6 +164,7 @@ def edit(ctx: Context, ulid: str, changes: dict[str, Any], who: str) -> None:
         live = _live(session, upload)
         checked = kind.check_options({**options, **_untold(live), **changes})
         told = {name: checked[name] for name in changes if name in checked}
+        _refuse_too_few(told, max((one.lanes for one in lists.of_upload(session, upload.id)), default=1))
         if all(one.reference is None for one in live):
             uploads.change_options(session, upload, told)
         for call_list in live:
@@ -212,6 +214,13 @@ def _refuse_fixed(changes: dict[str, Any], may_change: frozenset[str]) -> None:
             can = f"these can be: {', '.join(sorted(may_change))}" if may_change else "nor can any other"
             text = f"The option {name} cannot be changed once a campaign is at this provider; {can}."
             raise InputError("cannot_edit", text)
+
+
+def _refuse_too_few(told: dict[str, Any], lanes: int) -> None:
+    """Each list of a divided campaign makes at least one call at a time."""
+    if told.get(SHARED, lanes) < lanes:
+        text = f"The campaign lies in {lanes} lists that share {SHARED}; give at least {lanes}, or pause it."
+        raise InputError("bad_option", text)
 
 
 def _held(session: Session, ulid: str) -> Upload:

@@ -15,7 +15,7 @@ import polars as pl
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from worker import calling, known, memory, roster, telemetry, wishes
+from worker import calling, known, lanes, memory, roster, telemetry, wishes
 from worker.context import Context, list_name
 from worker.counted import counted, swallowed
 from worker.errors import ConfigError, InputError, RollcallError, StagingError, Unavailable
@@ -26,6 +26,7 @@ from worker.intake.read import no_beat
 from worker.intake.rejects import UNASKED
 from worker.intake.run import Intake, Order, take_in
 from worker.job import Job
+from worker.lanes import Place
 from worker.lease import Lost, kept
 from worker.models import CallList, Upload
 from worker.store import chunks, families, gates, journal, progress, suppressions, uploads, withdrawals
@@ -33,7 +34,6 @@ from worker.windows import is_asked
 
 Beat = Callable[[], None]
 Rows = dict[int, list[int]]  # by number of the chunk
-Place = tuple[bool, int | None]  # what makes two chunks lie in one list
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,14 @@ def _take_in(ctx: Context, upload: Upload, now: datetime) -> None:
         with ctx.db.write() as session:
             list_ids = _finish(ctx, session, upload, intake, now, seen, leaving)
     telemetry.emit("ingest.finished", upload=upload.ulid, rows=intake.total, rejected=intake.rejected)
-    for list_id in list_ids[:1]:  # the sweep rings for lists with a start of their own
+    for list_id in list_ids:
         ctx.ring("submit", list_id)
 
 
 def order_for(ctx: Context, upload: Upload, now: datetime, seen: set[int], beat: Beat = no_beat) -> Order:
     """What to make of an upload's file, by what is known at this moment; `seen` as in `known.called`."""
     with ctx.db.read() as session:
-        suppressed = suppressions.of_account(session, upload.account)
+        suppressed = _listed_before(session, upload)
         forgotten = known.forgotten(ctx, session)
     called = known.called(ctx, upload, now, seen, beat)
     out = {"suppressed": suppressed, "forgotten": forgotten, "called": called}
@@ -172,7 +172,8 @@ def _finish(
 ) -> list[int]:
     """One transaction: the counts, the lists, the chunks, and the one UPDATE that makes them ready, or their pilot.
 
-    Behind the account's gate, where whoever adds a number to its do-not-call list comes by as well.
+    Behind the account's gate, where whoever adds a number to its do-not-call list comes by as well. Returns the list
+    that begins, or its lanes: the sweep rings for those with a start of their own.
     """
     gates.get(session, upload.account)
     now = ctx.db.now(session)
@@ -201,7 +202,7 @@ def _finish(
     if not moved:
         raise Lost
     journal.note(session, now, "read", "done", upload_id=upload.id, count=intake.total, message=_counted(intake))
-    into = _lists(ctx, session, upload, intake)
+    into = _lists(ctx, session, uploads.lock(session, upload.id), intake)  # with its options as they are now
     late_after = timedelta(seconds=ctx.settings.timing.late_after)
     ids = chunks.add(session, [_chunk(upload, into[staged.seq], staged, now, late_after) for staged in intake.chunks])
     listed = np.setdiff1d(_listed_since(session, upload, began), leaving.numbers)
@@ -212,7 +213,8 @@ def _finish(
         return []
     chunks.release_first(session, upload)
     progress.advance(session, upload.id, now)
-    return list(dict.fromkeys(call_list.id for call_list in into.values()))
+    begin = list({call_list.id: call_list.lanes for call_list in into.values()}.items())
+    return [list_id for list_id, _ in begin[: begin[0][1] if begin else 0]]
 
 
 def _counted(intake: Intake) -> str:
@@ -222,8 +224,18 @@ def _counted(intake: Intake) -> str:
     return f"{left}; {counted(contacts, 'contact')} in {counted(len(intake.chunks), 'chunk')}"
 
 
+def _listed_before(session: Session, upload: Upload) -> suppressions.Numbers:
+    """Who is on the do-not-call list; where a backup was restored, who was on it when the file was given: it may have
+    been sent since, so it is cut as it was then. Who came onto the list later leaves, or is taken back."""
+    every = suppressions.of_account(session, upload.account)
+    if upload.restored_at is None:
+        return every
+    return np.setdiff1d(every, suppressions.added_since(session, upload.account, upload.created_at))
+
+
 def _listed_since(session: Session, upload: Upload, began: datetime) -> suppressions.Numbers:
-    return suppressions.added_since(session, upload.account, began - suppressions.SKEW)
+    since = began if upload.restored_at is None else upload.created_at
+    return suppressions.added_since(session, upload.account, since - suppressions.SKEW)
 
 
 def _leaving(ctx: Context, upload: Upload, intake: Intake, began: datetime, seen: set[int], beat: Beat) -> _Leaving:
@@ -271,8 +283,14 @@ def _lists(ctx: Context, session: Session, upload: Upload, intake: Intake) -> di
     for seq, place in places(ctx, upload, intake.chunks).items():
         if place not in made:
             number = len(made) + 1
-            name = list_name(ctx, upload, number)
-            made[place] = CallList(upload_id=upload.id, number=number, name=name, held=apart)
+            made[place] = CallList(
+                upload_id=upload.id,
+                number=number,
+                name=list_name(ctx, upload, number),
+                held=apart,
+                lane=place.lane,
+                lanes=place.lanes,
+            )
         into[seq] = made[place]
     session.add_all(made.values())
     session.flush()
@@ -285,9 +303,10 @@ def places(ctx: Context, upload: Upload, cut: list[StagedChunk]) -> dict[int, Pl
     One list holds the whole campaign where the provider lets us append; else each chunk is a list. Lists that are
     compared before they start hold contacts of one start. With calling windows a list holds those who start within
     `late_after` of each other: it is stopped when the windows of the first are over. A pilot ends before the rest is
-    sent, so its list is its own.
+    sent, so its list is its own. What would be a large list becomes several.
     """
-    appends, apart = ctx.kind(upload.account).capabilities.appends, ctx.holds(upload)
+    kind, account, options = ctx.kind(upload.account), ctx.settings.account(upload.account), upload.job["options"]
+    appends, apart = kind.capabilities.appends, ctx.holds(upload)
     span = max(1, int(ctx.settings.timing.late_after)) if is_asked(upload.job.get("window")) else None
 
     def together(one: StagedChunk) -> int | None:
@@ -297,7 +316,13 @@ def places(ctx: Context, upload: Upload, cut: list[StagedChunk]) -> dict[int, Pl
             return one.starts_at if apart else None
         return one.starts_at // span
 
-    return {one.seq: (one.pilot, together(one)) for one in cut}
+    def many(rows: int) -> int:
+        if not kind.divides(options):
+            return 1
+        return lanes.many(rows, options, lists=account.lists, least_rows=account.list_rows)
+
+    into = lanes.divided([Place(one.pilot, together(one)) for one in cut], [one.rows for one in cut], many)
+    return {one.seq: place for one, place in zip(cut, into, strict=True)}
 
 
 def too_many_rejects(ctx: Context, intake: Intake) -> Share | None:

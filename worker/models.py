@@ -137,6 +137,12 @@ class CallList(SQLModel, table=True):
     changes: dict[str, Any] | None = json_or_none("options that the provider is still to be told")
     changes_refused: str | None = Field(default=None, sa_column=Column(Text))
     held: bool = Field(default=False, description="made stopped, and not started before its content was compared")
+    lane: int = Field(default=0, sa_column_kwargs={"server_default": text("0")}, description="which of `lanes`, from 0")
+    lanes: int = Field(
+        default=1,
+        sa_column_kwargs={"server_default": text("1")},
+        description="lists of the campaign, with this one, that are filled at the same time and share its calls",
+    )
     stop_wanted: bool = False
     steer_at: datetime | None = None
     token: str | None = Field(default=None, max_length=26)

@@ -8,11 +8,12 @@ about one contact of a chunk proves that the chunk arrived. Where nothing is hea
 a callback comes before. What was called back about is never taken for absent, whatever a provider shows.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import polars as pl
 from sqlmodel import Session
 
 from worker import accounts, retry, roster, strays, telemetry
@@ -43,7 +44,7 @@ class Seen:
 
     `blind`: the provider cannot be asked. `short`: the list holds this many contacts, and which cannot be seen.
     `list_id`: the list of ours that it lies in. `behind`: lists that were made later, of which that cannot be told.
-    Of other chunks in question, `both` are whole in the list, and of `neither` nobody is anywhere.
+    Of other chunks in question, `both` are there whole, each in this list, and of `neither` nobody is anywhere.
     """
 
     reference: str | None = None
@@ -56,7 +57,7 @@ class Seen:
     short: int | None = None
     list_id: int | None = None
     behind: tuple[str, ...] = ()
-    both: tuple[int, ...] = ()
+    both: dict[int, int] = field(default_factory=dict)
     neither: tuple[int, ...] = ()
 
 
@@ -86,28 +87,27 @@ def reconcile(ctx: Context, list_id: int) -> None:
 
 def _look(ctx: Context, doubt: Doubt) -> Seen:
     """One complete read of what the provider has; raises ProviderError where it cannot be had."""
-    can, reference = ctx.kind(doubt.upload.account).capabilities, doubt.call_list.reference
+    can = ctx.kind(doubt.upload.account).capabilities
     if not can.finds_by_reference:
         return _listen(ctx, doubt)
     provider = accounts.in_reach(ctx, doubt.upload.account)
-    later = strays.behind(ctx, doubt.upload, doubt.call_list.number) if doubt.chunk.in_question else []
-    if later and not can.shows_contacts:
-        return Seen(behind=tuple(str(one.reference) for one in later))
-    for one in later:
-        seen = _compare(ctx, doubt, provider, one)
-        if seen.present:
-            return seen
+    others = strays.beside(ctx, doubt.upload, doubt.call_list) if doubt.chunk.in_question or can.shows_contacts else []
+    if others and not can.shows_contacts:
+        return Seen(behind=tuple(str(one.reference) for one in others))
+    reference = doubt.call_list.reference
     if reference is None or not can.shows_contacts:
         found = retry.reading(lambda: provider.find(doubt.call_list.name), ctx.stopping)
-        if not found:
-            return Seen(neither=() if later else tuple(one.id for one in _in_question(ctx, doubt)))
         if len(found) > 1:
             return _stop_all(ctx, doubt, provider, found)
-        if not can.shows_contacts:
+        if found and not can.shows_contacts:
             return _by_number(doubt, found[0])
-        reference = found[0].reference
-    seen = _compare(ctx, doubt, provider, doubt.call_list, reference)
-    return replace(seen, neither=()) if later else seen
+        reference = found[0].reference if found else None
+    places = {str(one.reference): one.id for one in others}
+    if reference is not None:
+        places[reference] = doubt.call_list.id
+    if not places:
+        return Seen(neither=tuple(one.id for one in _in_question(ctx, doubt)))
+    return _compare(ctx, doubt, provider, places, reference)
 
 
 def _listen(ctx: Context, doubt: Doubt) -> Seen:
@@ -139,35 +139,45 @@ def _stop_all(ctx: Context, doubt: Doubt, provider: Provider, found: list[Found]
     return Seen(lists=tuple(one.reference for one in found))
 
 
-def _compare(ctx: Context, doubt: Doubt, provider: Provider, call_list: CallList, reference: str | None = None) -> Seen:
-    """Test every contact of the chunk against the whole list, whose reference is given where we do not know it yet.
+def _compare(ctx: Context, doubt: Doubt, provider: Provider, places: dict[str, int], own: str | None) -> Seen:
+    """Test every contact of the chunk against these lists, by reference, read whole; `own` is the chunk's, if any.
 
     The read counts as complete only if it shows every contact that was accepted before; one that lacks any of those may
-    lack ours too.
+    lack ours too. A chunk whose file was divided otherwise before may lie in several: it stays where some of it lies.
     """
-    reference = call_list.reference or reference
-    assert reference is not None
     with ctx.db.read() as session:
-        settled = chunks.of_list(session, call_list.id, *CHUNK_SENT)
+        settled = [chunk for list_id in places.values() for chunk in chunks.of_list(session, list_id, *CHUNK_SENT)]
     others = _in_question(ctx, doubt)
     known = roster.names(ctx, doubt.upload, [*settled, doubt.chunk, *others])
-    rows = retry.reading(lambda: roster.rows_at(provider, reference, known), ctx.stopping)
+    shown = {at: retry.reading(partial(roster.rows_at, provider, at, known), ctx.stopping) for at in places}
+    rows = pl.concat(shown.values())
     wanted = roster.index(ctx.staging, doubt.chunk)["row"]
     ours = rows.filter(rows.is_in(wanted.implode()))
     there = rows.unique()
     missing = wanted.filter(~wanted.is_in(there.implode()))
-    among = {one.id: roster.index(ctx.staging, one)["row"].is_in(rows.implode()) for one in others}
+    among = {one.id: roster.index(ctx.staging, one)["row"] for one in others}
+    present = {chunk_id: its.is_in(there.implode()) for chunk_id, its in among.items()}
     single = rows.n_unique() == rows.len()
+    home = _home(wanted, shown, own) or own
     return Seen(
-        reference=reference,
+        reference=home,
         present=wanted.len() - missing.len(),
         missing=tuple(missing.to_list()),
         repeated=ours.len() - ours.n_unique(),
         complete=roster.holds_all(ctx.staging, there, settled),
-        list_id=call_list.id,
-        both=tuple(chunk_id for chunk_id, here in among.items() if here.all() and single),
-        neither=tuple(chunk_id for chunk_id, here in among.items() if not here.any()),
+        list_id=None if home is None else places[home],
+        both={
+            one: places[_home(among[one], shown, own) or ""] for one, here in present.items() if here.all() and single
+        },
+        neither=tuple(one for one, here in present.items() if not here.any()),
     )
+
+
+def _home(wanted: pl.Series, shown: dict[str, pl.Series], own: str | None) -> str | None:
+    """Their own list where that shows any of these rows, else the one that shows most; None where none shows any."""
+    counts = {at: int(rows.is_in(wanted.implode()).sum()) for at, rows in shown.items()}
+    found = [at for at, count in counts.items() if count]
+    return own if own in found else max(found, key=lambda at: counts[at], default=None)
 
 
 def _in_question(ctx: Context, doubt: Doubt) -> list[Chunk]:
@@ -197,7 +207,7 @@ def _settle(ctx: Context, session: Session, doubt: Doubt, seen: Seen | ProviderE
         return _unheard(ctx, session, doubt, now)
     if seen.short is not None:
         return _short(ctx, session, doubt, seen, now)
-    if seen.reference is not None and not seen.complete:
+    if not seen.complete:
         return _incomplete(ctx, session, doubt, now)
     if seen.reference is not None and not seen.missing and not seen.repeated:
         return _found(ctx, session, doubt, seen, seen.reference, now)
@@ -212,8 +222,10 @@ def _found(ctx: Context, session: Session, doubt: Doubt, seen: Seen, reference: 
         return _ask(session, doubt, now, "other_list", f"It lies in list {reference}, not in ours.", {})
     if chunks.found(session, doubt.chunk, now, list_id):
         _take(ctx, session, doubt, reference, list_id)
-        for chunk_id in seen.both:
-            restored.found(session, chunk_id, now, list_id)
+        for chunk_id, its_list in seen.both.items():
+            restored.found(session, chunk_id, now, its_list)
+        for its_list in {*seen.both.values()} - {list_id}:
+            ctx.expect_outcomes(session, doubt.upload, its_list, now=now)
     return _note(session, doubt, now, "found", None, f"All {doubt.chunk.rows} contacts are in list {reference}.")
 
 
@@ -298,7 +310,7 @@ def _partial(ctx: Context, session: Session, doubt: Doubt, seen: Seen, now: date
         again = min(now + _soon(ctx), since + settle)
         chunks.check_again(session, chunk, again, partial_at=since, absent_at=None)
         return _note(session, doubt, now, "in_part", None, f"{seen.present} of {chunk.rows} contacts are visible.")
-    _take(ctx, session, doubt, seen.reference)
+    _take(ctx, session, doubt, seen.reference, seen.list_id)
     evidence = {
         "looked_at": chunk.partial_at.isoformat(),
         "reference": seen.reference,

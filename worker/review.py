@@ -118,7 +118,7 @@ def _look(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
     provider = accounts.provider(ctx, upload.account)
     named = [one.reference for one in retry.reading(lambda: provider.find(call_list.name), ctx.stopping)]
     told = [call_list.reference, chunk.evidence.get("reference"), *chunk.evidence.get("references", [])]
-    unknown = [one.reference for one in strays.behind(ctx, upload, call_list.number)]
+    unknown = [one.reference for one in strays.beside(ctx, upload, call_list)]
     references = dict.fromkeys(reference for reference in [*told, *named, *unknown] if reference is not None)
     known = roster.names(ctx, upload, [*settled, chunk])
     missing, fullest, most = roster.index(ctx.staging, chunk)["row"], None, 0
@@ -167,7 +167,7 @@ def _numbered(ctx: Context, upload: Upload, chunk: Chunk) -> Evidence:
     assert call_list is not None
     provider, rows = accounts.provider(ctx, upload.account), roster.index(ctx.staging, chunk)["row"]
     found = retry.reading(lambda: provider.find(call_list.name), ctx.stopping)
-    for one in strays.behind(ctx, upload, call_list.number):
+    for one in strays.beside(ctx, upload, call_list):
         found += retry.reading(partial(provider.find, one.name), ctx.stopping)
     if not found and _told_of(ctx, upload, rows).is_empty():
         return Evidence(rows, None, True)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
-from worker import accounts, retime, retry, telemetry
+from worker import accounts, lanes, retime, retry, telemetry
 from worker.context import Context, place_of
 from worker.errors import ConfigError, NotSent, ProviderError, Refused, StagingError, Unavailable
 from worker.models import CallList, Upload
@@ -249,7 +249,7 @@ def _say(ctx: Context, upload: Upload, call_list: CallList, begun: _Begun) -> st
             raise NotSent("deadline_passed", "The time for this step was over before it went out.", ours=True)
         provider = accounts.in_reach(ctx, upload.account)
         if step == "edit":
-            _edit(provider, place, call_list.changes or {})
+            _edit(provider, place, lanes.options_of(call_list, call_list.changes or {}))
             return None
         if step != "stop":
             return provider.start(step, place)

@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from worker import accounts, retime, retry, telemetry
+from worker import accounts, lanes, retime, retry, telemetry
 from worker.context import Context, list_name, place_of
 from worker.errors import (
     AccountRefused,
@@ -264,7 +264,7 @@ def _send(ctx: Context, claimed: Claimed, payloads: Payloads) -> Answer | Made:
         reference=claimed.call_list.reference,
         payload=payload,
         rows=claimed.chunk.rows,
-        options=claimed.upload.job["options"],
+        options=lanes.options_of(claimed.call_list, claimed.upload.job["options"]),
         stopped=claimed.call_list.held,
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 from sqlmodel import Session
 
 from worker.errors import InputError
+from worker.lanes import SHARED, options_of
 from worker.models import CallList, Upload
 from worker.states import CHUNK_BUSY, CHUNK_WAITING, Blocked, ChunkState, ListState, UploadState
 from worker.store import chunks, families, gates, lists, outcomes, pilots, uploads
@@ -44,6 +45,7 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
                 **({"now": _stopping(one)} if upload.state in HELD else {}),
                 **({"campaign": one.campaign} if one.campaign else {}),
                 **({"tallies": one.tallies} if one.tallies else {}),
+                **_share(upload, one),
                 **({"changes_refused": one.changes_refused} if one.changes_refused else {}),
             }
             for one in lists.of_upload(session, upload.id)
@@ -83,6 +85,12 @@ def status(session: Session, upload: Upload) -> dict[str, Any]:
     if waiting:
         shown["needs_person"] = waiting
     return shown
+
+
+def _share(upload: Upload, call_list: CallList) -> dict[str, int]:
+    """What a list of a divided campaign has of its calls."""
+    options = upload.job["options"] if call_list.lanes > 1 else {}
+    return {SHARED: options_of(call_list, options)[SHARED]} if SHARED in options else {}
 
 
 def _stopping(call_list: CallList) -> str:

@@ -236,9 +236,21 @@ def _take_back(one: _Pass, chunk: Chunk, call_list: CallList | None, wishes: lis
         if one.stop is not None:
             _put_off(ctx, wishes[start:], one.stop)
             return left + wishes[start:]
-        if call_list is not None:
-            left += _ask_provider(one, call_list, chunk, wishes[start : start + most])
+        some = wishes[start : start + most]
+        for place in _may_lie_in(ctx, upload, call_list):
+            some = _ask_provider(one, place, chunk, some) if some and one.stop is None else some
+        left += some
     return left
+
+
+def _may_lie_in(ctx: Context, upload: Upload, call_list: CallList | None) -> list[CallList]:
+    """The chunk's list; behind it the others that exist, where a file was read anew after a backup was restored, and
+    may have been divided otherwise before."""
+    if call_list is None or upload.restored_at is None or not ctx.kind(upload.account).capabilities.appends:
+        return [] if call_list is None else [call_list]
+    with ctx.db.read() as session:
+        every = lists.of_upload(session, upload.id)
+    return [call_list, *(one for one in every if one.reference is not None and one.id != call_list.id)]
 
 
 def _ask_provider(one: _Pass, call_list: CallList, chunk: Chunk, wishes: list[Withdrawal]) -> list[Withdrawal]:

@@ -307,7 +307,8 @@ class Kind:
     `dialing_time` is in seconds, from the last start to the last attempt, for checked options. `steps` are those that
     a submission still has to take when the list's reference is this one; `starts` those towards dialling, when what
     dials is this one. `check_filters` checks what lists are to be shown by, and raises InputError `bad_filter`.
-    `by_hand`: with these options the next contact is dialled only when told. `schedule` is the column that takes a
+    `by_hand`: with these options the next contact is dialled only when told. `divides`: with these, lists that share
+    `max_simultaneous` call as one would. `schedule` is the column that takes a
     calling window by weekday, for checked settings of its own; None: it gets a daily window, if any.
     """
 
@@ -322,4 +323,5 @@ class Kind:
     connect: Callable[[Opening], Provider]
     check_filters: Callable[[dict[str, Any]], dict[str, Any]] = no_filters
     by_hand: Callable[[dict[str, Any]], bool] = lambda _options: False
+    divides: Callable[[dict[str, Any]], bool] = lambda _options: False
     schedule: Callable[[dict[str, Any]], str | None] = lambda _own: None

@@ -166,9 +166,12 @@ def add(session: Session, upload_id: int, number: int, name: str, held: bool) ->
 def rotate(session: Session, call_list: CallList, number: int, name: str, held: bool) -> CallList:
     """The list has completed at the provider: what is still to be sent goes into a new one.
 
-    Not what may lie in the list already.
+    Not what may lie in the list already. The new one has the same part of the calls, and is told what the other was
+    still to be told.
     """
     fresh = add(session, call_list.upload_id, number, name, held)
+    same = {"lane": call_list.lane, "lanes": call_list.lanes, "changes": call_list.changes}
+    change(session, CallList, col(CallList.id) == fresh.id, **same)
     waiting = (col(Chunk.list_id) == call_list.id, col(Chunk.state).in_(CHUNK_WAITING), ~col(Chunk.in_question))
     change(session, Chunk, *waiting, list_id=fresh.id)
     return fresh

@@ -12,6 +12,7 @@ from worker.states import CHUNK_BUSY, CHUNK_WAITING, UPLOAD_GOES_ON, Blocked, Ch
 from worker.store import lists, pilots, uploads
 from worker.store.arrows import Condition, found_first, run, run_uploads, upload_arrow
 from worker.store.once import once
+from worker.store.restored import IN_QUESTION
 
 
 def advance(session: Session, upload_id: int, now: datetime) -> None:
@@ -53,7 +54,7 @@ def _more_to_submit(upload_id: int) -> ReturningUpdate[int]:
 @once
 def _close_empty_lists(upload_id: int) -> Update:
     """A list in which nothing lies and nothing will lie has nothing to wait for."""
-    return lists.finish_list_arrow(col(CallList.upload_id) == upload_id, ~_holding())
+    return lists.finish_list_arrow(col(CallList.upload_id) == upload_id, ~_holding(), ~_may_hold())
 
 
 @once
@@ -85,6 +86,15 @@ def _holding() -> Any:
     may_hold = (*CHUNK_BUSY, ChunkState.REVIEW, ChunkState.ACCEPTED)
     here = (col(Chunk.list_id) == col(CallList.id), col(Chunk.state).in_(may_hold))
     return found_first(select(col(Chunk.id)).where(*here).order_by(col(Chunk.state), col(Chunk.seq)))
+
+
+def _may_hold() -> Any:
+    """Of a list of an upload whose backup was restored: whose contacts lie in it, no chunk of ours has to say. It is
+    asked like any other, and open while one is being looked for."""
+    asked = and_(col(CallList.reference).is_not(None), col(CallList.next_poll_at).is_not(None))
+    sought = exists().where(col(Chunk.upload_id) == col(CallList.upload_id), IN_QUESTION)
+    restored = (col(Upload.id) == col(CallList.upload_id), col(Upload.restored_at).is_not(None))
+    return exists().where(*restored, or_(asked, sought))
 
 
 def standing(session: Session) -> list[int]:

@@ -105,14 +105,16 @@ def found(session: Session, chunk_id: int, now: datetime, list_id: int) -> bool:
     return chunks.found(session, chunk, now, list_id)
 
 
-def may_lie_in(session: Session, list_id: int) -> bool:
-    """Whether a chunk of a list that counts as unsent may lie there all the same."""
-    return session.connection().execute(*_in_question(list_id)).first() is not None
+def may_lie_in(session: Session, call_list: CallList) -> bool:
+    """Whether a chunk that counts as unsent may lie in this list all the same: one of its own, or of another list of
+    an upload whose backup was restored."""
+    return session.connection().execute(*_in_question(call_list.upload_id)).first() is not None
 
 
 @once
-def _in_question(list_id: int) -> Select[int]:
-    return select(col(Chunk.id)).where(col(Chunk.list_id) == list_id, IN_QUESTION).limit(1)
+def _in_question(upload_id: int) -> Select[int]:
+    theirs = select(col(CallList.id)).where(col(CallList.upload_id) == upload_id)
+    return select(col(Chunk.id)).where(col(Chunk.list_id).in_(theirs), IN_QUESTION).limit(1)
 
 
 def in_question(session: Session, list_id: int) -> list[Chunk]:

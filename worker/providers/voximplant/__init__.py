@@ -53,6 +53,7 @@ KIND = Kind(
     starts=adapter.starts,
     connect=_connect,
     by_hand=options.by_hand,
+    divides=options.divides,
     check_filters=filters.check,
     schedule=_schedule,
 )

@@ -140,6 +140,11 @@ def by_hand(options: dict[str, Any]) -> bool:
     return bool(_lower(options.get("call_list_type")) == MANUAL)
 
 
+def divides(options: dict[str, Any]) -> bool:
+    """Whether the pace of a list of these options is `max_simultaneous` and nothing else: agents are not shared out."""
+    return _lower(options.get("call_list_type")) in (None, "automatic")
+
+
 def check(options: dict[str, Any]) -> dict[str, Any]:
     """Checked options, without those left to the provider's default; raises InputError `bad_option`."""
     if by_hand(options):
