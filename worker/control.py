@@ -219,7 +219,7 @@ def _refuse_fixed(changes: dict[str, Any], may_change: frozenset[str]) -> None:
 def _refuse_too_few(told: dict[str, Any], lanes: int) -> None:
     """Each list of a divided campaign makes at least one call at a time."""
     if told.get(SHARED, lanes) < lanes:
-        text = f"The campaign lies in {lanes} lists that share {SHARED}; give at least {lanes}, or pause it."
+        text = f"The campaign is divided into {lanes} lists, which share {SHARED}; give {lanes} or more, one for each."
         raise InputError("bad_option", text)
 
 

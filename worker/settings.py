@@ -130,7 +130,7 @@ class AccountSettings(BaseModel):
     chunk_rows: int = Field(10_000, ge=1, description="contacts in one request, at most")
     chunk_bytes: int = Field(8_000_000, ge=1024, description="bytes of one request's list, at most")
     lists: int = Field(
-        2, ge=1, le=8, description="lists that a large campaign is divided into, filled at once; 1: one, however large"
+        2, ge=1, le=8, description="lists that a large campaign at Voximplant is divided into; 1: one, however large"
     )
     list_rows: int = Field(200_000, ge=1, description="contacts in each of them, at least")
     dispositions: dict[str, Disposition] = Field(

@@ -122,7 +122,7 @@ def test_a_change_of_the_calls_is_shared_too(house: House) -> None:
     house.work()
     assert [calls for calls, _ in at_provider(house)] == [4, 3]
     assert [one["max_simultaneous"] for one in house.status(ulid)["lists"]] == [4, 3]
-    with pytest.raises(InputError, match="lies in 2 lists that share max_simultaneous; give at least 2") as caught:
+    with pytest.raises(InputError, match="into 2 lists, which share max_simultaneous; give 2 or more") as caught:
         control.edit(house.ctx, ulid, {"max_simultaneous": 1}, "anna")
     assert caught.value.code == "bad_option"
     house.work()
@@ -164,7 +164,7 @@ def test_a_change_between_a_list_and_the_one_that_follows_it(house: House) -> No
     ulid = house.upload(source=half_of_them_later(house), options=options(100, num_attempts=1))
     ended = "SELECT count(*) FROM call_list WHERE state = 'finished'"
     house.run(ulid, until=lambda _: house.sql(ended) == [(2,)], step=60, limit=2.9 * 3600)
-    with pytest.raises(InputError, match="lies in 2 lists"):
+    with pytest.raises(InputError, match="into 2 lists"):
         control.edit(house.ctx, ulid, {"max_simultaneous": 1}, "anna")
     control.edit(house.ctx, ulid, {"max_simultaneous": 5}, "anna")
     house.run(ulid, until=lambda s: s["rows"]["accepted"] == 2 * ROWS, step=60, limit=4 * 3600)

@@ -110,6 +110,19 @@ def test_a_list_that_was_made_elsewhere_is_found_and_adopted(small_house: House,
     assert (ran.code, json.loads(ran.err)["error"]["code"]) == (2, "already_ours")
 
 
+def test_lists_that_share_their_calls_are_shown_with_their_part(small_house: House, cli: Cli) -> None:
+    small_house.account.list_rows = 10
+    small_house.account.chunk_rows = 10
+    ulid = small_house.upload(30, options={"max_simultaneous": 25})
+    assert "max_simultaneous" not in cli("status", ulid).out
+    small_house.work()
+    *_, parts = cli("status", ulid).out.split("max_simultaneous")
+    assert [line.split()[1:] for line in parts.splitlines() if line.strip()[:1].isdigit()] == [
+        ["20", "13"],
+        ["10", "12"],
+    ]
+
+
 @pytest.mark.parametrize(("words", "code"), [("lists --set colour=red", "bad_filter"), ("adopt 7", "no_such_list")])
 def test_what_cannot_be_shown_or_adopted_is_refused(cli: Cli, words: str, code: str) -> None:
     ran = cli(*words.split())

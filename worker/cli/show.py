@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.counted import counted, swallowed
+from worker.lanes import SHARED
 
 MEANING = {
     "accepted": "the provider has confirmed them",
@@ -76,11 +77,21 @@ def card(told: dict[str, Any]) -> Group:
     if "continuations" in told:
         parts.append(_continuations(told["continuations"]))
     if told["lists"]:
-        listed = [(one["reference"], one["rows"], one.get("now", "").replace("_", " ")) for one in told["lists"]]
-        parts.append(table(["list at the provider", "contacts", ""], listed, numbers=[1]))
+        parts.append(_lists(told["lists"]))
     if told["outcomes"]:
         parts.append(table(["outcome", "contacts"], list(told["outcomes"].items()), numbers=[1]))
     return Group(*parts)
+
+
+def _lists(told: list[dict[str, Any]]) -> Table:
+    """With its part of the calls where the campaign is divided."""
+    shared = any(SHARED in one for one in told)
+    listed = []
+    for one in told:
+        calls = [one.get(SHARED, "")] if shared else []
+        listed.append((one["reference"], one["rows"], *calls, one.get("now", "").replace("_", " ")))
+    names = ["list at the provider", "contacts", *([SHARED] if shared else []), ""]
+    return table(names, listed, numbers=[1, 2] if shared else [1])
 
 
 def _headline(told: dict[str, Any]) -> str:
