@@ -126,6 +126,7 @@ def life(house: House, dice: Random, account: str = "sandbox") -> Iterator[Life]
     house.hurry()
     house.ctx.settings.accounts[account].chunk_rows = dice.randint(*CHUNK)
     house.account.start = dice.choice(("immediate", "immediate", "verified"))
+    house.account.lists, house.account.list_rows = dice.choice((1, 2, 3)), house.account.chunk_rows
     later: dict[str, Any] = {}
     if dice.random() < 0.3:
         later = {"starts_at": (house.now + timedelta(seconds=dice.randint(30, 1800))).isoformat()}
