@@ -10,6 +10,7 @@ from functools import partial
 
 from worker import accounts, retry
 from worker.context import Context, list_name
+from worker.errors import Refused
 from worker.models import CallList, Upload
 from worker.providers.base import Found
 from worker.states import ChunkState, UploadState
@@ -55,15 +56,18 @@ def _unknown(ctx: Context, upload: Upload) -> dict[int, Found]:
 
 
 def _look_up(ctx: Context, upload: Upload, call_list: CallList) -> None:
-    """Those of our lists that the database knows nothing of may be there all the same. Of which there are several, they
-    are stopped when it is their own turn to be looked up."""
+    """Those of our lists that the database knows nothing of may be there all the same. Raises Refused where there are
+    several of one: nobody can tell then that a chunk lies in none of them."""
     with ctx.db.read() as session:
         every = lists.of_upload(session, upload.id)
     for one in every:
         if one.reference is None and one.id != call_list.id:
             find = partial(accounts.in_reach(ctx, upload.account).find, one.name)
             there = retry.reading(find, ctx.stopping)
-            if len(there) == 1:
+            if len(there) > 1:
+                text = f"list {one.number} of the upload is there {len(there)} times, and it may lie in any; decide."
+                raise Refused("several_lists", text)
+            if there:
                 _adopt(ctx, upload, one.id, there[0].reference)
 
 

@@ -244,6 +244,39 @@ def test_what_is_cut_otherwise_is_found_in_every_list(house: House, tmp_path: Pa
         assert sum(status["outcomes"].values()) == ROWS
 
 
+def test_a_lane_that_is_there_twice_proves_nothing_of_another(house: House, tmp_path: Path) -> None:
+    """Somebody else made a list of the same name: what is not in ours may lie there, so a person is asked."""
+    listed(house, some_numbers(100))
+    ulid = house.upload(ROWS, options=options(10_000, num_attempts=1))
+    take(house, tmp_path / "backup")
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == ROWS - 100, step=0.01)
+    digest = house.sql("SELECT digest FROM chunk WHERE seq = 1")[0][0]
+    told: dict[str, str | int] = {
+        "rule_id": 1,
+        "priority": 1,
+        "max_simultaneous": 1,
+        "num_attempts": 1,
+        "delimiter": ";",
+    }
+    who = {"account_id": "1", "api_key": "sandbox", "name": f"people [{ulid}-1]"}
+    file = {"file_content": house.ctx.staging.read(digest)}
+    made = house.provider.client.post("/platform_api/CreateCallList", params=told, data=who, files=file)
+    assert made.json()["result"]
+    with restored(house, tmp_path / "backup") as other:
+        requests = other.provider.ledger["contacts"]
+        listed(other, some_numbers(100), on=False)
+        restored_now(other.ctx, "anna")
+        control.resume(other.ctx, ulid, "anna")
+        for _ in range(100):
+            other.work()
+            other.turn(30)
+        assert other.provider.ledger["contacts"] == requests == ROWS
+        assert {code for (code,) in other.sql("SELECT code FROM chunk WHERE state = 'review'")} <= {
+            "several_lists",
+            "cannot_look",
+        }
+
+
 def test_who_lies_in_another_list_than_ours_is_taken_back_all_the_same(house: House, tmp_path: Path) -> None:
     listed(house, some_numbers(60))
     ulid = house.upload(ROWS, options=options(20, num_attempts=1))
