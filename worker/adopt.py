@@ -18,6 +18,7 @@ from worker.errors import InputError, Refused
 from worker.job import Job
 from worker.models import CallList, Chunk, Upload
 from worker.providers.base import Found, Place
+from worker.sizes import USUAL
 from worker.states import ChunkState, UploadState
 from worker.store import journal, lists, progress, uploads
 
@@ -79,7 +80,7 @@ def _refuse_by_name(ctx: Context, found: Found) -> None:
 
 def _keep(ctx: Context, account: str, found: Found, options: dict[str, Any], uuids: pl.Series, who: str) -> str:
     """One transaction: the upload, its list, and chunks that were accepted before we knew them."""
-    size = ctx.settings.account(account).chunk_rows
+    size = ctx.settings.account(account).chunk_rows or USUAL.first
     staged = [_stage(ctx, uuids[start : start + size], start) for start in range(0, uuids.len(), size)]
     ulid, source = str(ULID()), f"list {found.reference}"
     key = f"adopt {account} {found.reference}"

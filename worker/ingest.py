@@ -29,6 +29,7 @@ from worker.job import Job
 from worker.lanes import Place
 from worker.lease import Lost, kept
 from worker.models import CallList, Upload
+from worker.sizes import sizes
 from worker.store import chunks, families, gates, journal, progress, suppressions, uploads, withdrawals
 from worker.windows import is_asked
 
@@ -149,7 +150,7 @@ def _order(ctx: Context, upload: Upload, job: Job, now: datetime) -> Order:
         dialect=Dialect(job.delimiter, job.encoding, job.quote, job.escape),
         starts_at=None if job.starts_at is None else int(job.starts_at.timestamp()),
         now=int(now.timestamp()),
-        max_rows=min(account.chunk_rows, can.max_rows),
+        sizes=sizes(account.chunk_rows, most=can.max_rows, grows=can.shows_contacts),
         max_bytes=min(account.chunk_bytes, can.max_bytes),
         layout=ctx.layout(upload.account, job.options),
         only=frozenset(job.only or ()),

@@ -127,7 +127,11 @@ class AccountSettings(BaseModel):
     window: str | None = Field(
         None, description="calling window of jobs that name none: legal, or local hours such as 09:00-18:00"
     )
-    chunk_rows: int = Field(10_000, ge=1, description="contacts in one request, at most")
+    chunk_rows: int | None = Field(
+        None,
+        ge=1,
+        description="contacts in one request, at most; by default 10,000, and more in a large file (sizes.py)",
+    )
     chunk_bytes: int = Field(8_000_000, ge=1024, description="bytes of one request's list, at most")
     lists: int = Field(
         2, ge=1, le=8, description="lists that a large campaign at Voximplant is divided into; 1: one, however large"

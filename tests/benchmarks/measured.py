@@ -25,6 +25,7 @@ def intake(file: str, region: str, not_called: str, folder: str) -> Work:
         from worker.intake.run import Order, take_in
         from worker.intake.stage import Staging
         from worker.settings import AccountSettings
+        from worker.sizes import USUAL
 
         usual = AccountSettings()
         order = Order(
@@ -34,7 +35,7 @@ def intake(file: str, region: str, not_called: str, folder: str) -> Work:
             dialect=Dialect(),
             starts_at=None,
             now=1_800_000_000,
-            max_rows=usual.chunk_rows,
+            sizes=USUAL,
             max_bytes=usual.chunk_bytes,
             suppressed=np.load(not_called),
         )

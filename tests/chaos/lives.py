@@ -124,9 +124,9 @@ class Life:
 def life(house: House, dice: Random, account: str = "sandbox") -> Iterator[Life]:
     """One upload, given and not yet begun."""
     house.hurry()
-    house.ctx.settings.accounts[account].chunk_rows = dice.randint(*CHUNK)
+    rows = house.ctx.settings.accounts[account].chunk_rows = dice.randint(*CHUNK)
     house.account.start = dice.choice(("immediate", "immediate", "verified"))
-    house.account.lists, house.account.list_rows = dice.choice((1, 2, 3)), house.account.chunk_rows
+    house.account.lists, house.account.list_rows = dice.choice((1, 2, 3)), rows
     later: dict[str, Any] = {}
     if dice.random() < 0.3:
         later = {"starts_at": (house.now + timedelta(seconds=dice.randint(30, 1800))).isoformat()}

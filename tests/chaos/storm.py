@@ -159,8 +159,8 @@ class Storm:
 
 def four(house: House, dice: Random) -> list[Given]:
     """Two at one account, one of them for later; one that is compared before it starts; one bound to calling hours."""
-    house.account.chunk_rows = dice.randint(*CHUNK)
-    house.account.lists, house.account.list_rows = dice.choice((1, 2, 3)), house.account.chunk_rows
+    rows = house.account.chunk_rows = dice.randint(*CHUNK)
+    house.account.lists, house.account.list_rows = dice.choice((1, 2, 3)), rows
     key = {"api_key_env": None, "api_key_file": SAMPLES / "sandbox.key"}
     verified = house.account.model_copy(update={"start": "verified", **key})
     house.ctx.settings.accounts["verified"] = verified

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.kore.methods import FAULT_METHODS as KORE
 from tests.house import House, Provider, adds_up, compiled_before, door, some_numbers
-from worker import control
+from worker import control, sizes
 from worker.errors import InputError
 from worker.providers.base import Capabilities
 from worker.providers.registry import KINDS
@@ -101,6 +101,18 @@ def test_lists_are_as_many_as_the_provider_wants(open_house: House, account: str
     assert [one["rows"] for one in status["lists"]] == (
         [ROWS] if can(account).appends else [CHUNK, CHUNK, ROWS - 2 * CHUNK]
     )
+
+
+def test_requests_of_a_large_file_grow_where_a_doubt_can_be_looked_up(
+    open_house: House, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere each contact of a request that is in doubt would wait for a person."""
+    monkeypatch.setattr(sizes, "USUAL", sizes.Sizes(first=10, later=20, behind=20))
+    open_house.ctx.settings.account(account).chunk_rows = None
+    ulid = open_house.upload(ROWS, account=account)
+    all_called_once(open_house, open_house.finish(ulid, step=30, limit=6 * 3600))
+    sent = [row[0] for row in open_house.sql("SELECT rows FROM chunk ORDER BY seq")]
+    assert sent == ([10, 10, 20, 20] if can(account).shows_contacts else [10] * 6)
 
 
 @pytest.mark.parametrize("fault", STORED_UNANSWERED)

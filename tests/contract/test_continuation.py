@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.house import START, House, adds_up, sample_accounts, some_numbers
-from worker import continuation, control, ingest, review, withdraw
+from worker import continuation, control, ingest, review, sizes, withdraw
 from worker.cli.export import as_csv
 from worker.errors import InputError
 from worker.intake.correct import header_to_correct, rows_to_correct
@@ -24,6 +24,7 @@ from worker.settings import sandbox_account
 from worker.view import find
 
 URL = "http://127.0.0.1:1"
+ROWS = ("total", "accepted", "rejected", "suppressed", "duplicate", "refused", "cancelled", "waiting", "unknown")
 BAD = ["NOT AVAILABLE", "12", "none"]
 
 
@@ -314,6 +315,22 @@ def test_whom_a_person_gave_up_may_have_been_called(house: House) -> None:
     rows = house.finish(second)["rows"]
     assert (rows["duplicate"], rows["accepted"]) == (8, 1)
     assert house.provider.ledger["contacts"] == reached + 1
+
+
+def test_whom_the_provider_refused_in_a_larger_request_a_smaller_one_carries(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sizes, "USUAL", sizes.Sizes(first=10, later=20, behind=20))
+    house.account.chunk_rows = None
+    house.provider.put("/switches", {"max_rows": 10})
+    path = house.file(some_numbers(60), "all.csv")
+    first = house.upload(source=path)
+    assert house.finish(first)["rows"] == {**dict.fromkeys(ROWS, 0), "total": 60, "accepted": 20, "refused": 40}
+    house.account.chunk_rows = 10
+    rows = house.finish(go_on(house, first, path))["rows"]
+    assert rows == {**dict.fromkeys(ROWS, 0), "total": 60, "accepted": 40, "duplicate": 20}
+    assert called(house) == sorted(some_numbers(60))
+    assert house.provider.ledger["called_twice"] == 0
 
 
 def test_a_raw_message_may_continue_as_well(small_house: House) -> None:

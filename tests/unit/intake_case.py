@@ -14,6 +14,7 @@ from worker.intake.dialect import Dialect
 from worker.intake.rejects import read_rejects
 from worker.intake.run import Intake, Order, take_in
 from worker.intake.stage import Staging
+from worker.sizes import fixed
 
 TOKEN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 NOW = 1_800_000_000
@@ -33,7 +34,7 @@ def order(**changes: Any) -> Order:
         "dialect": Dialect(),
         "starts_at": None,
         "now": NOW,
-        "max_rows": 1000,
+        "sizes": fixed(1000),
         "max_bytes": 1 << 20,
     }
     return Order(**{**usual, **changes})

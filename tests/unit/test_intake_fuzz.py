@@ -14,6 +14,7 @@ from tests.unit.intake_case import Taken, phone, taking
 from tests.unit.packing import PACKINGS
 from worker.errors import InputError
 from worker.intake.dialect import Dialect
+from worker.sizes import fixed
 
 LETTERS = {
     "utf-8": "é山😀\u00a0",
@@ -75,7 +76,7 @@ def test_every_row_of_every_dialect_is_in_one_set_with_its_line_and_its_text(
 ) -> None:
     data, dialect, records, lines, texts = file
     folder = tmp_path_factory.getbasetemp() / "staged"
-    taken = taking(folder)(data, dialect=dialect, block_bytes=block_bytes, max_rows=7)
+    taken = taking(folder)(data, dialect=dialect, block_bytes=block_bytes, sizes=fixed(7))
     index, rejects = taken.index(), taken.rejects()
     assert sorted(entry["row"] for entry in [*index, *rejects]) == list(range(1, len(records) + 1))
     assert all(entry["line"] == lines[entry["row"] - 1] for entry in [*index, *rejects])

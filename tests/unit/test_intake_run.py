@@ -21,6 +21,7 @@ from worker.intake.dialect import Dialect
 from worker.intake.run import take_in
 from worker.intake.stage import Staging
 from worker.layout import Layout
+from worker.sizes import Sizes, fixed
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "us_hospitals.csv"
 
@@ -71,7 +72,7 @@ def plain_script() -> tuple[dict[int, str], dict[int, int]]:
 
 @pytest.mark.parametrize("block_bytes", [10_000, 4 << 20])
 def test_a_real_file_agrees_with_a_plain_script_row_by_row(take: Taking, block_bytes: int) -> None:
-    taken = take(SAMPLE.read_bytes(), block_bytes=block_bytes, max_rows=500, max_bytes=40_000)
+    taken = take(SAMPLE.read_bytes(), block_bytes=block_bytes, sizes=fixed(500), max_bytes=40_000)
     good, again = plain_script()
     assert taken.intake.total == 7596
     assert {entry["row"]: f"+{entry['e164']}" for entry in taken.index()} == good
@@ -91,7 +92,7 @@ def test_a_real_file_agrees_with_a_plain_script_row_by_row(take: Taking, block_b
 
 def test_chunks_are_cut_by_rows_and_by_bytes(take: Taking) -> None:
     rows = "".join(f"{phone(n)},{'x' * (n * 7 % 90)}\n" for n in range(400))
-    taken = take("phone,note\n" + rows, max_rows=13, max_bytes=1200, block_bytes=700)
+    taken = take("phone,note\n" + rows, sizes=fixed(13), max_bytes=1200, block_bytes=700)
     assert all(chunk.rows <= 13 and chunk.bytes <= 1200 for chunk in taken.intake.chunks)
     assert all(taken.payload(chunk).startswith(b"phone;note;__task_uuid\n") for chunk in taken.intake.chunks)
     assert [chunk.seq for chunk in taken.intake.chunks] == list(range(1, len(taken.intake.chunks) + 1))
@@ -103,14 +104,28 @@ def test_chunks_are_cut_by_rows_and_by_bytes(take: Taking) -> None:
 
 
 def test_one_row_a_chunk(take: Taking) -> None:
-    taken = take("phone\n" + "".join(f"{phone(n)}\n" for n in range(5)), max_rows=1)
+    taken = take("phone\n" + "".join(f"{phone(n)}\n" for n in range(5)), sizes=fixed(1))
     assert [(c.rows, c.first_row, c.last_row) for c in taken.intake.chunks] == [(1, n, n) for n in range(1, 6)]
 
 
 def test_the_same_bytes_give_the_same_chunks_whatever_the_blocks(take: Taking) -> None:
     data = SAMPLE.read_bytes()[:60_000]
-    whole = take(data, max_rows=50).intake.chunks
-    assert take(data, max_rows=50, block_bytes=999).intake.chunks == whole
+    whole = take(data, sizes=fixed(50)).intake.chunks
+    assert take(data, sizes=fixed(50), block_bytes=999).intake.chunks == whole
+
+
+@pytest.mark.parametrize("block_bytes", [30, 1 << 20])
+@pytest.mark.parametrize(
+    ("behind", "pilot", "rows"),
+    [(0, 0, [5, 5]), (4, 0, [2, 2, 5, 1]), (3, 0, [2, 2, 5, 1]), (4, 3, [2, 1, 2, 5]), (10, 0, [2] * 5)],
+)
+def test_chunks_are_larger_behind_many_contacts(
+    take: Taking, behind: int, pilot: int, rows: list[int], block_bytes: int
+) -> None:
+    text = "phone\nnone\n" + "".join(f"{phone(n)}\n" for n in range(10))
+    taken = take(text, sizes=Sizes(2, 5, behind), pilot=pilot, block_bytes=block_bytes)
+    assert [one.rows for one in taken.intake.chunks] == rows
+    assert_accounted(taken)
 
 
 cells = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(';",\r\n\t '), max_size=15)
@@ -140,7 +155,7 @@ def test_every_row_is_in_one_set_and_every_cell_arrives(
     changes: dict[str, Any] = {
         "dialect": Dialect(delimiter=",", quote='"', encoding="utf-8"),
         "block_bytes": block_bytes,
-        "max_rows": 4,
+        "sizes": fixed(4),
     }
     changes |= {"layout": Layout(delimiter=wire)}
     taken = taking(tmp_path_factory.getbasetemp() / "staged")(data, **changes)
@@ -213,7 +228,7 @@ def test_beat_runs_with_every_block_and_chunk_and_may_stop_it(tmp_path: Path) ->
     beats: list[int] = []
     source = io.BytesIO(data.encode())
     source.seek(100)
-    intake = take_in(source, order(block_bytes=1000, max_rows=50), Staging(str(tmp_path)), lambda: beats.append(1))
+    intake = take_in(source, order(block_bytes=1000, sizes=fixed(50)), Staging(str(tmp_path)), lambda: beats.append(1))
     assert intake.total == 500
     assert len(beats) >= 10 + len(data) // 1000
 
@@ -225,8 +240,9 @@ def test_beat_runs_with_every_block_and_chunk_and_may_stop_it(tmp_path: Path) ->
 
 
 def test_impossible_orders_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least 1"):
-        order(max_rows=0)
+    for sizes in (fixed(0), Sizes(1, 0, 5)):
+        with pytest.raises(ValueError, match="at least 1"):
+            order(sizes=sizes)
 
 
 def test_now_is_the_callers_clock(take: Taking) -> None:
@@ -241,7 +257,7 @@ def test_the_first_contacts_lie_in_chunks_of_their_own(
     take: Taking, pilot: int, rows: list[int], block_bytes: int
 ) -> None:
     text = "phone\nnone\n" + "".join(f"{phone(n)}\n" for n in range(10))
-    taken = take(text, pilot=pilot, max_rows=3, block_bytes=block_bytes)
+    taken = take(text, pilot=pilot, sizes=fixed(3), block_bytes=block_bytes)
     chunks = taken.intake.chunks
     assert [one.rows for one in chunks if one.pilot] == (rows or [3, 3, 3, 1] if pilot else [])
     assert [one.pilot for one in chunks] == sorted((one.pilot for one in chunks), reverse=True)

@@ -20,6 +20,7 @@ from worker.intake.read import Reading
 from worker.intake.run import Intake
 from worker.intake.splice import numbered
 from worker.layout import Extra, Layout
+from worker.sizes import fixed
 from worker.windows import Asked, load_rules
 
 LAYOUTS = [
@@ -105,14 +106,14 @@ def test_the_same_objects_come_out_either_way(
     folder = tmp_path_factory.getbasetemp() / "staged"
     window = Asked(load_rules(), None, 2 * DAY) if asked and layout.windows else None
     order = {"layout": layout, "block_bytes": block_bytes, "starts_at": starts_at, "asked": window, "dialect": dialect}
-    order |= {"phone_column": "phone", "max_rows": 6, "max_bytes": 500, "suppressed": np.array([13347930007])}
+    order |= {"phone_column": "phone", "sizes": fixed(6), "max_bytes": 500, "suppressed": np.array([13347930007])}
     assert taken(folder, data, **order) == cell_by_cell(folder, data, **order)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_real_file_comes_out_the_same_either_way(tmp_path: Path, layout: Layout) -> None:
     data = HOSPITALS.read_bytes()
-    order = {"layout": layout, "block_bytes": 1 << 16, "max_rows": 1000}
+    order = {"layout": layout, "block_bytes": 1 << 16, "sizes": fixed(1000)}
     found = taken(tmp_path, data, **order)
     assert isinstance(found, Intake)
     assert found.chunks

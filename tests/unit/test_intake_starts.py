@@ -11,6 +11,7 @@ from tests.unit.intake_case import NOW, phone, taking
 from worker.intake.late import LateStarts
 from worker.intake.rejects import Code
 from worker.intake.starts import read_start
+from worker.sizes import fixed
 
 LATER = NOW + 3600
 
@@ -95,9 +96,9 @@ def test_too_many_starts_are_rounded_up_to_the_minute(tmp_path: Path) -> None:
     dice = random.Random(4)
     starts = [LATER + dice.randrange(600) for _ in range(300)]
     text = "phone,__start_at\n" + "".join(f"{phone(n)},{start}\n" for n, start in enumerate(starts))
-    whole = taking(tmp_path)(text, max_starts=300, max_rows=7, block_bytes=1000).intake
+    whole = taking(tmp_path)(text, max_starts=300, sizes=fixed(7), block_bytes=1000).intake
     assert {chunk.starts_at for chunk in whole.chunks} == set(starts)
-    rounded = taking(tmp_path)(text, max_starts=20, max_rows=7, block_bytes=1000)
+    rounded = taking(tmp_path)(text, max_starts=20, sizes=fixed(7), block_bytes=1000)
     by_row: dict[int, int | None] = {}
     for chunk in rounded.intake.chunks:
         text_rows = rounded.payload(chunk).decode().splitlines()[1:]

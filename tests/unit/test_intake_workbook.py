@@ -18,6 +18,7 @@ from worker.errors import InputError
 from worker.intake import workbook as workbook_module
 from worker.intake.dialect import Dialect
 from worker.intake.opened import open_list, peek
+from worker.sizes import fixed
 
 Fill = Callable[[Any], None]
 FORMATS = {datetime: "yyyy-mm-dd hh:mm:ss", date: "dd/mm/yyyy", time: "hh:mm"}
@@ -124,7 +125,7 @@ def test_columns_without_a_name_and_without_a_cell_are_none() -> None:
 
 def test_more_rows_than_a_block(tmp_path: Path) -> None:
     rows = [[f"p{n}", 12022000001 + n] for n in range(70_000)]
-    taken = taking(tmp_path)(workbook(["name", "phone"], *rows), max_rows=100_000, max_bytes=1 << 30)
+    taken = taking(tmp_path)(workbook(["name", "phone"], *rows), sizes=fixed(100_000), max_bytes=1 << 30)
     assert [entry["line"] for entry in taken.index()] == list(range(2, 70_002))
 
 

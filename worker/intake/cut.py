@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from worker.intake.pieces import Texts
 from worker.intake.scan import Ints
 from worker.intake.stage import Staging
+from worker.sizes import Sizes
 
 COUNTED = {"row": "DELTA_BINARY_PACKED", "line": "DELTA_BINARY_PACKED"}
 STORED_AT_ONCE = 3  # what a disk takes to be sure of one chunk is time for another
@@ -51,7 +52,7 @@ class _Chunk:
 
 
 class Cutter:
-    """Fills one chunk at a time. No chunk has more than `max_rows` rows or `max_bytes` bytes, nor two starts.
+    """Fills one chunk at a time. None has more rows than `sizes` allows, more than `max_bytes` bytes, or two starts.
 
     The first `pilot` rows that come lie in chunks of their own. Chunks are stored while the next is filled, and are all
     in `chunks`, in order, once the cutter is closed.
@@ -62,7 +63,7 @@ class Cutter:
         header: bytes,
         staging: Staging,
         *,
-        max_rows: int,
+        sizes: Sizes,
         max_bytes: int,
         beat: Callable[[], None],
         pilot: int = 0,
@@ -70,7 +71,7 @@ class Cutter:
         self.chunks: list[StagedChunk] = []
         self._header = header
         self._staging = staging
-        self._max_rows = max_rows
+        self._sizes = sizes
         self._max_bytes = max_bytes
         self._beat = beat
         self._pilot = pilot
@@ -142,7 +143,8 @@ class Cutter:
         """How many rows from `at` on still fit."""
         begin = int(ends[at - 1]) if at else 0
         by_size = int(np.searchsorted(ends, begin + self._max_bytes - self._bytes, side="right")) - at
-        whole = min(by_size, self._max_rows - self._rows, len(ends) - at)
+        most = self._sizes.at(self._taken - self._rows)
+        whole = min(by_size, most - self._rows, len(ends) - at)
         return min(whole, self._pilot - self._taken) if self._taken < self._pilot else whole
 
     def _take(self, body: memoryview, index: pl.DataFrame) -> None:

@@ -29,6 +29,7 @@ from worker.intake.timetable import Timetable, written
 from worker.intake.unpack import EXPANDED_LIMIT
 from worker.intake.wire import Wire
 from worker.layout import Layout
+from worker.sizes import Sizes
 from worker.windows import Asked, Summary
 
 RECORD = "record"  # beside the index of a row that waits for its start: its bytes
@@ -39,7 +40,7 @@ class Order:
     """What to make of a file. Times are Unix seconds; `now` is the database's clock.
 
     `token` is the upload's ULID, `region` the ISO code for national numbers (None: only international ones),
-    `starts_at` the upload's own start (None: at once). `max_rows` and `max_bytes` bound one chunk, header included.
+    `starts_at` the upload's own start (None: at once). `sizes` and `max_bytes` bound one chunk, header included.
     More than `max_starts` different starts of rows are rounded up to the minute. `first_row` lets a continuation
     number on from the last row. `suppressed` are the digits of numbers that are not called, `called` of those that
     other uploads have called a short while ago, both in ascending order, and `forgotten` knows numbers without
@@ -54,7 +55,7 @@ class Order:
     dialect: Dialect
     starts_at: int | None
     now: int
-    max_rows: int
+    sizes: Sizes
     max_bytes: int
     max_starts: int = 1000
     layout: Layout = field(default_factory=lambda: Layout(delimiter=";", windows=True))
@@ -73,8 +74,8 @@ class Order:
     withdrawn: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
-        if min(self.max_rows, self.max_bytes, self.max_starts, self.block_bytes) < 1:
-            raise ValueError("max_rows, max_bytes, max_starts and block_bytes are at least 1")
+        if min(self.sizes.first, self.sizes.later, self.max_bytes, self.max_starts, self.block_bytes) < 1:
+            raise ValueError("sizes, max_bytes, max_starts and block_bytes are at least 1")
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class _Run:
         )
         self._checks = Checks(wire, columns, self._phone, rules, self._timetable)
         self._cutter = Cutter(
-            wire.header, staging, max_rows=order.max_rows, max_bytes=order.max_bytes, beat=beat, pilot=order.pilot
+            wire.header, staging, sizes=order.sizes, max_bytes=order.max_bytes, beat=beat, pilot=order.pilot
         )
         self._late = LateStarts(folder, order.max_starts)
         reading = self._reading  # and not `self`: in a circle, what a file takes would outlive it
