@@ -36,7 +36,7 @@ def collect(ctx: Context, list_id: int) -> None:
         now = ctx.db.now(session)
         call_list = lists.claim_poll(session, list_id, now, ctx.settings.reading_lease)
         upload = uploads.get(session, call_list.upload_id) if call_list else None
-        sent = chunks.of_list(session, list_id, *CHUNK_SENT, ChunkState.REVIEW, ChunkState.UNKNOWN)
+        sent = [] if upload is None else _may_lie_in(session, upload, list_id)
     if call_list is None or upload is None:
         return
     telemetry.emit("collect.asking", upload=upload.ulid, list=call_list.number)
@@ -51,6 +51,17 @@ def collect(ctx: Context, list_id: int) -> None:
         return
     _conclude(ctx, upload, call_list, tally)
     telemetry.emit("collect.stored", upload=upload.ulid, list=call_list.number, changed=tally.changed)
+
+
+def _may_lie_in(session: Session, upload: Upload, list_id: int) -> list[Chunk]:
+    """The chunks whose contacts the provider may show in a list: its own.
+
+    After a restore a file may have been divided otherwise than before, and a row lie in another list than its chunk.
+    """
+    states = (*CHUNK_SENT, ChunkState.REVIEW, ChunkState.UNKNOWN)
+    if upload.restored_at is not None:
+        return chunks.of_upload(session, upload.id, *states)
+    return chunks.of_list(session, list_id, *states)
 
 
 class Tally:

@@ -9,7 +9,7 @@ from tests.contract.backups import restored, take
 from tests.contract.test_faults import APPEND, CREATE, once
 from tests.contract.test_restored import called_once, go_on
 from tests.house import START, House, adds_up, some_numbers
-from worker import control, ingest, lanes, review, submit, withdraw
+from worker import control, ingest, lanes, review, sizes, submit, withdraw
 from worker.errors import InputError
 from worker.models import CallList
 from worker.restored import restored_now
@@ -239,6 +239,30 @@ def test_what_is_cut_otherwise_is_found_in_every_list(house: House, tmp_path: Pa
         other.run(ulid, until=lambda _: other.sql(settled) == [(10,)], step=5, limit=3600)
         resent(other, ulid)
         status = other.finish(ulid, step=60, limit=4 * 3600)
+        called_once(other, status, rows=ROWS)
+        assert "no_outcome" not in status["outcomes"]
+        assert sum(status["outcomes"].values()) == ROWS
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_outcomes_of_what_is_cut_larger_than_it_was_are_found_in_every_list(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    """The backup is older than the version that makes larger requests. Uuids of the user's do not tell their rows."""
+    numbers = enumerate(some_numbers(ROWS), 1)
+    lines = [f"{number},customer-{row}" if own else number for row, number in numbers]
+    people = tmp_path / "people.csv"
+    people.write_text("\n".join(["phone,__task_uuid" if own else "phone", *lines, ""]))
+    ulid = house.upload(source=people, options=options(10_000, num_attempts=1))
+    take(house, tmp_path / "backup")
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == ROWS, step=0.01)
+    with restored(house, tmp_path / "backup") as other:
+        monkeypatch.setattr(sizes, "USUAL", sizes.Sizes(first=100, later=200, behind=500))
+        other.account.chunk_rows = None
+        restored_now(other.ctx, "anna")
+        control.resume(other.ctx, ulid, "anna")
+        status = other.finish(ulid, step=60, limit=4 * 3600)
+        assert other.sql("SELECT rows FROM chunk ORDER BY seq") == [(100,)] * 5 + [(200,)] * 2 + [(100,)]
         called_once(other, status, rows=ROWS)
         assert "no_outcome" not in status["outcomes"]
         assert sum(status["outcomes"].values()) == ROWS
