@@ -1,4 +1,4 @@
-"""How many contacts travel in one request: more of them once a file has proved to be large.
+"""How many contacts travel in one request: more of them behind many that start at the same time.
 
 Each request costs the same few statements and one wait for the disk, whatever is in it. What is lost, refused or in
 doubt is a request as a whole, so a campaign is not sent in few of them.
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Sizes(NamedTuple):
-    """A chunk has `first` contacts at most, and `later` where at least `behind` lie in the chunks before it."""
+    """A chunk has `first` contacts at most, and `later` where at least `behind` of its start lie in those before it."""
 
     first: int
     later: int

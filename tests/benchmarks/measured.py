@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 WHO = {"account_id": "1", "api_key": "sandbox"}
-POSTED = 10_000  # rows a request, as Rollcall sends them
+POSTED = 10_000  # rows a request, as `split` makes them in the other rival
 Work = Callable[[], dict[str, Any]]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.crash_points import lose
 from tests.house import House
-from worker import adopt, control
+from worker import adopt, control, sizes
 from worker.errors import InputError
 
 WHO = {"account_id": "1", "api_key": "sandbox"}
@@ -40,6 +40,16 @@ def test_every_outcome_of_it_is_collected(house: House) -> None:
     assert sum(status["outcomes"].values()) == 120
     assert not {"pending", "no_outcome"} & set(status["outcomes"])
     assert house.provider.ledger["contacts"] == 120
+
+
+@pytest.mark.parametrize(("asked", "wanted"), [(50, [50, 50, 20]), (None, [70, 50])])
+def test_it_is_kept_in_chunks_like_any_other(
+    house: House, monkeypatch: pytest.MonkeyPatch, asked: int | None, wanted: list[int]
+) -> None:
+    monkeypatch.setattr("worker.adopt.USUAL", sizes.USUAL._replace(first=70))
+    house.account.chunk_rows = asked
+    take(house, made(house))
+    assert house.sql("SELECT rows FROM chunk ORDER BY seq") == [(rows,) for rows in wanted]
 
 
 def test_it_is_adopted_once_and_ours_never(house: House) -> None:

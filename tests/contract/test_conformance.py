@@ -13,6 +13,7 @@ from sandbox.kore.methods import FAULT_METHODS as KORE
 from tests.house import House, Provider, adds_up, compiled_before, door, some_numbers
 from worker import control, sizes
 from worker.errors import InputError
+from worker.preview import Preview, preview
 from worker.providers.base import Capabilities
 from worker.providers.registry import KINDS
 
@@ -113,6 +114,15 @@ def test_requests_of_a_large_file_grow_where_a_doubt_can_be_looked_up(
     all_called_once(open_house, open_house.finish(ulid, step=30, limit=6 * 3600))
     sent = [row[0] for row in open_house.sql("SELECT rows FROM chunk ORDER BY seq")]
     assert sent == ([10, 10, 20, 20] if can(account).shows_contacts else [10] * 6)
+
+
+def test_no_request_is_larger_than_the_provider_takes(open_house: House, account: str) -> None:
+    open_house.ctx.settings.account(account).chunk_rows = None
+    most = min(sizes.USUAL.first, can(account).max_rows)
+    people = open_house.file(some_numbers(most + 1), "many.csv")
+    shown = preview(open_house.ctx, {"account": account, "source": str(people)})
+    assert isinstance(shown, Preview)
+    assert (shown.rows["to_call"], shown.chunks) == (most + 1, 2)
 
 
 @pytest.mark.parametrize("fault", STORED_UNANSWERED)

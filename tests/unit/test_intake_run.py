@@ -128,6 +128,16 @@ def test_chunks_are_larger_behind_many_contacts(
     assert_accounted(taken)
 
 
+def test_chunks_of_each_start_are_small_at_first(take: Taking) -> None:
+    """What starts later may be cut first."""
+    starts = [NOW + 60] * 3 + [""] * 8 + [NOW + 90] * 5
+    text = "phone,__start_at\n" + "".join(f"{phone(n)},{start}\n" for n, start in enumerate(starts))
+    taken = take(text, sizes=Sizes(2, 5, 4))
+    cut = [(one.starts_at, one.rows) for one in taken.intake.chunks]
+    own, sooner, later = (None, [2, 2, 4]), (NOW + 60, [2, 1]), (NOW + 90, [2, 2, 1])
+    assert cut == [(start, rows) for start, every in (own, sooner, later) for rows in every]
+
+
 cells = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(';",\r\n\t '), max_size=15)
 numbers = st.integers(0, 30).map(phone) | st.sampled_from(["", "NOT AVAILABLE", "12"])
 junk = st.sampled_from([b"", b"\xff,x,y", b"a,b", b'1,5" pipe,2,3,4', b"\0", b",,,,,,"])

@@ -75,7 +75,7 @@ class Cutter:
         self._max_bytes = max_bytes
         self._beat = beat
         self._pilot = pilot
-        self._taken = 0
+        self._taken = self._before = 0  # contacts in all, and those of earlier starts
         self._start: int | None = None
         self._seq = 0
         self._stores = ThreadPoolExecutor(STORED_AT_ONCE, "store")
@@ -88,7 +88,7 @@ class Cutter:
             return
         if start != self._start:
             self.finish()
-            self._start = start
+            self._start, self._before = start, self._taken
         ends = rows.edges[1:]
         at = 0
         while at < len(ends):
@@ -143,7 +143,7 @@ class Cutter:
         """How many rows from `at` on still fit."""
         begin = int(ends[at - 1]) if at else 0
         by_size = int(np.searchsorted(ends, begin + self._max_bytes - self._bytes, side="right")) - at
-        most = self._sizes.at(self._taken - self._rows)
+        most = self._sizes.at(self._taken - self._rows - self._before)
         whole = min(by_size, most - self._rows, len(ends) - at)
         return min(whole, self._pilot - self._taken) if self._taken < self._pilot else whole
 
