@@ -109,6 +109,7 @@ class Job(BaseModel):
     """One campaign upload. Phone numbers are in the file, never in the job."""
 
     model_config = ConfigDict(extra="forbid")
+    _no_truth = wrong.no_truth
 
     source: Annotated[Text, AfterValidator(_place)] = Field(
         description="a CSV or Excel file, packed or not: its path, or an https://, s3://, gs:// or az:// URL"

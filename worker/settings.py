@@ -29,7 +29,7 @@ from pydantic_settings import (
 from worker.addresses import check_broker
 from worker.errors import ConfigError
 from worker.states import Disposition
-from worker.wrong import first
+from worker.wrong import first, no_truth
 
 SANDBOX_ACCOUNT = "sandbox"
 SANDBOX_DISPOSITIONS = {
@@ -61,6 +61,7 @@ class Timing(BaseModel):
     """Seconds, all of them."""
 
     model_config = ConfigDict(extra="forbid")
+    _no_truth = no_truth
 
     lease: float = Field(60, gt=0, description="how long a claim holds without a sign of life")
     sweep_interval: float = Field(0.5, gt=0, description="how often the workers look for what is due")
@@ -88,6 +89,7 @@ class AccountSettings(BaseModel):
     """One account at a provider."""
 
     model_config = ConfigDict(extra="forbid")
+    _no_truth = no_truth
 
     provider: Literal["voximplant", "plum", "formant", "kore"] = "voximplant"
     url: str | None = Field(None, description="where the provider answers; by default its documented address")
@@ -211,6 +213,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="ROLLCALL_", env_nested_delimiter="__", env_ignore_empty=True, extra="forbid"
     )
+    _no_truth = no_truth
 
     home: Path = Field(Path(".rollcall"), description="the folder of all that this machine keeps")
     database_url: str | None = Field(None, description="PostgreSQL or SQLite; by default a SQLite file in the home")

@@ -1,8 +1,19 @@
 """What pydantic found wrong, as far as a sentence needs it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator
+
+
+def _no_truth(cls: type[BaseModel], value: Any, info: ValidationInfo) -> Any:
+    kind = cls.model_fields[str(info.field_name)].annotation
+    if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
+        raise ValueError("it is true or false, where something else is wanted")
+    return value
+
+
+# For the body of a model: pydantic would take true for 1.
+no_truth = field_validator("*", mode="before")(_no_truth)
 
 
 class Wrong(NamedTuple):

@@ -268,3 +268,8 @@ def test_the_schema_refuses_what_we_refuse(said: dict[str, Any]) -> None:
 def test_the_schema_says_what_each_field_is_for() -> None:
     told = SCHEMA["properties"]
     assert all(told[name].get("description") for name in told if name not in ("idempotency_key", "escape"))
+
+
+@pytest.mark.parametrize("name", ["pilot", "account", "delimiter"])
+def test_true_is_no_value(name: str) -> None:
+    assert f"The job's {name} cannot be used: it is true or false" in refused({**LEAST, name: True})

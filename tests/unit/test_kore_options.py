@@ -43,6 +43,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("name", "n" * 256, "at most 255"),
     ("description", "d" * 257, "at most 256"),
     ("num_attempts", 0, "greater than or equal to 1"),
+    ("num_attempts", True, "true or false"),
     ("num_attempts", 101, "less than or equal to 100"),
     ("interval_seconds", 0, "greater than or equal to 60"),
     ("interval_seconds", 90, "multiple of 60"),

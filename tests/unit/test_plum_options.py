@@ -55,6 +55,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("name", "n" * 129, "at most 128"),
     ("name", " ", "may not be blank"),
     ("num_attempts", 0, "greater than or equal to 1"),
+    ("num_attempts", True, "true or false"),
     ("num_attempts", 12, "less than or equal to 11"),
     ("interval_seconds", 0, "greater than or equal to 60"),
     ("interval_seconds", 59, "greater than or equal to 60"),

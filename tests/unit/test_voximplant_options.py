@@ -50,6 +50,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("max_simultaneous", 0, "greater than or equal to 1"),
     ("max_simultaneous", 2**31, "less than or equal to"),
     ("num_attempts", 0, "greater than or equal to 1"),
+    ("num_attempts", True, "true or false"),
     ("num_attempts", 6, "less than or equal to 5"),
     ("num_attempts", "", "valid integer"),
     ("name", "n" * 256, "at most 255"),

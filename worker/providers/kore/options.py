@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from worker.providers import named, own
 from worker.providers.foreign import OF_VOXIMPLANT
 from worker.providers.kore import hours
+from worker.wrong import no_truth
 
 PROVIDER = "Kore.ai"
 LIST_NAME_LIMIT = 48
@@ -67,6 +68,7 @@ class Options(BaseModel):
     """What a user may say of a campaign. The names of list and campaign are `name` with our token behind it."""
 
     model_config = ConfigDict(extra="forbid")
+    _no_truth = no_truth
 
     caller_id: str = Field(pattern=r"^\+?[0-9]{5,15}$", description="the number shown to whoever is called")
     calling_hours: Annotated[dict[str, Any], BeforeValidator(hours.checked)] = Field(

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from worker.layout import Extra, Layout
 from worker.providers import named, own
 from worker.providers.foreign import OF_VOXIMPLANT
+from worker.wrong import no_truth
 
 NAME_LIMIT = 128  # none is documented
 MOST_ATTEMPTS = 11  # the first call and ten retries
@@ -73,6 +74,7 @@ class Options(BaseModel):
     """Fields of queuecalls. `call_parameter_column` is ours: the file's column that becomes the third of the CSV."""
 
     model_config = ConfigDict(extra="forbid")
+    _no_truth = no_truth
 
     start_url: Url
     name: Annotated[str, Field(max_length=NAME_LIMIT), AfterValidator(named.tidy)] | None = None
