@@ -368,10 +368,11 @@ def load(**overrides: Any) -> Settings:
     except SettingsError as error:
         raise _bad(f"a variable of the environment is not JSON ({error})") from None
     except (ValueError, OSError) as error:
-        raise _bad(f"the file cannot be read ({error})") from None
+        raise _bad(f"{config_file()} cannot be read ({error})") from None
 
 
 def _bad(text: str) -> ConfigError:
+    name = config_file().name if config_file().is_file() else "rollcall.toml"
     return ConfigError(
-        "bad_settings", f"The settings cannot be used: {text}; correct it in rollcall.toml or in the environment."
+        "bad_settings", f"The settings cannot be used: {text}; correct it in {name} or in the environment."
     )

@@ -186,6 +186,15 @@ class TestFile:
         configure("[accounts.acme]\nregion = 'secret-key'\n")
         assert "secret-key" not in refused()
 
+    @pytest.mark.parametrize("text", ["x = [", "max_deaths = 0\n"])
+    def test_what_is_to_be_corrected_bears_its_own_name(
+        self, place: Path, monkeypatch: pytest.MonkeyPatch, text: str
+    ) -> None:
+        (place / "mine.toml").write_text(text)
+        monkeypatch.setenv("ROLLCALL_CONFIG", "mine.toml")
+        with pytest.raises(ConfigError, match=r"; correct it in mine\.toml or in the environment\.$"):
+            load()
+
     def test_it_may_lie_elsewhere(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (place / "conf").mkdir()
         (place / "conf" / "mine.toml").write_text("[accounts.acme]\nregion = 'DE'\napi_key_file = 'key'\n")
