@@ -56,12 +56,12 @@ def collect(ctx: Context, list_id: int) -> None:
 def _may_lie_in(session: Session, upload: Upload, list_id: int) -> list[Chunk]:
     """The chunks whose contacts the provider may show in a list: its own.
 
-    After a restore a file may have been divided otherwise than before, and a row lie in another list than its chunk.
+    After a restore a file may have been divided otherwise than before, and a row lie in another list than its chunk,
+    which may be found while the list is read.
     """
-    states = (*CHUNK_SENT, ChunkState.REVIEW, ChunkState.UNKNOWN)
     if upload.restored_at is not None:
-        return chunks.of_upload(session, upload.id, *states)
-    return chunks.of_list(session, list_id, *states)
+        return chunks.of_upload(session, upload.id, *ChunkState)
+    return chunks.of_list(session, list_id, *CHUNK_SENT, ChunkState.REVIEW, ChunkState.UNKNOWN)
 
 
 class Tally:

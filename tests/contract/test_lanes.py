@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from schedules.sweep import sweep
 from tests.contract.backups import restored, take
 from tests.contract.test_faults import APPEND, CREATE, once
 from tests.contract.test_restored import called_once, go_on
 from tests.house import START, House, adds_up, some_numbers
-from worker import control, ingest, lanes, review, sizes, submit, withdraw
+from worker import collect, control, ingest, lanes, reconcile, review, sizes, submit, withdraw
 from worker.errors import InputError
 from worker.models import CallList
 from worker.restored import restored_now
@@ -266,6 +267,33 @@ def test_outcomes_of_what_is_cut_larger_than_it_was_are_found_in_every_list(
         called_once(other, status, rows=ROWS)
         assert "no_outcome" not in status["outcomes"]
         assert sum(status["outcomes"].values()) == ROWS
+
+
+def test_outcomes_of_a_chunk_that_is_still_looked_for_are_known_where_they_are_read(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be found while a list is read, which is over then and not read again."""
+    people = tmp_path / "people.csv"
+    lines = [f"{number},customer-{row}" for row, number in enumerate(some_numbers(ROWS), 1)]
+    people.write_text("\n".join(["phone,__task_uuid", *lines, ""]))
+    ulid = house.upload(source=people, options=options(10_000, num_attempts=1))
+    take(house, tmp_path / "backup")
+    house.run(ulid, until=lambda s: s["rows"]["accepted"] == ROWS, step=0.01)
+    with restored(house, tmp_path / "backup") as other:
+        monkeypatch.setattr(sizes, "USUAL", sizes.Sizes(first=100, later=200, behind=500))
+        other.account.chunk_rows = None
+        restored_now(other.ctx, "anna")
+        control.resume(other.ctx, ulid, "anna")
+        ingest.ingest(other.ctx, ulid)
+        sweep(other.ctx)
+        other.lose_bells()
+        other.turn(60)
+        reconcile.reconcile(other.ctx, 1)
+        found = other.sql("SELECT list_id, count(*) FROM chunk WHERE NOT in_question GROUP BY list_id")
+        assert found == [(1, 4)]
+        other.turn(7200)
+        collect.collect(other.ctx, 1)
+        assert other.sql("SELECT list_id, count(*) FROM outcome WHERE terminal GROUP BY list_id") == [(1, 500)]
 
 
 def test_a_lane_that_is_there_twice_proves_nothing_of_another(house: House, tmp_path: Path) -> None:
