@@ -1,5 +1,7 @@
 """A large campaign lies in several lists that are filled at the same time, and together call as fast as one would."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -245,23 +247,34 @@ def test_what_is_cut_otherwise_is_found_in_every_list(house: House, tmp_path: Pa
         assert sum(status["outcomes"].values()) == ROWS
 
 
-@pytest.mark.parametrize("own", [False, True])
-def test_outcomes_of_what_is_cut_larger_than_it_was_are_found_in_every_list(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
-) -> None:
-    """The backup is older than the version that makes larger requests. Uuids of the user's do not tell their rows."""
+@contextmanager
+def cut_larger(
+    house: House, folder: Path, monkeypatch: pytest.MonkeyPatch, *, own: bool
+) -> Iterator[tuple[House, str]]:
+    """The backup is older than the version that makes larger requests: an upload that was sent since, and goes on.
+
+    `own`: with uuids of the user's, which do not tell their rows.
+    """
     numbers = enumerate(some_numbers(ROWS), 1)
     lines = [f"{number},customer-{row}" if own else number for row, number in numbers]
-    people = tmp_path / "people.csv"
+    people = folder / "people.csv"
     people.write_text("\n".join(["phone,__task_uuid" if own else "phone", *lines, ""]))
     ulid = house.upload(source=people, options=options(10_000, num_attempts=1))
-    take(house, tmp_path / "backup")
+    take(house, folder / "backup")
     house.run(ulid, until=lambda s: s["rows"]["accepted"] == ROWS, step=0.01)
-    with restored(house, tmp_path / "backup") as other:
+    with restored(house, folder / "backup") as other:
         monkeypatch.setattr(sizes, "USUAL", sizes.Sizes(first=100, later=200, behind=500))
         other.account.chunk_rows = None
         restored_now(other.ctx, "anna")
         control.resume(other.ctx, ulid, "anna")
+        yield other, ulid
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_outcomes_of_what_is_cut_larger_than_it_was_are_found_in_every_list(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    with cut_larger(house, tmp_path, monkeypatch, own=own) as (other, ulid):
         status = other.finish(ulid, step=60, limit=4 * 3600)
         assert other.sql("SELECT rows FROM chunk ORDER BY seq") == [(100,)] * 5 + [(200,)] * 2 + [(100,)]
         called_once(other, status, rows=ROWS)
@@ -273,17 +286,7 @@ def test_outcomes_of_a_chunk_that_is_still_looked_for_are_known_where_they_are_r
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be found while a list is read, which is over then and not read again."""
-    people = tmp_path / "people.csv"
-    lines = [f"{number},customer-{row}" for row, number in enumerate(some_numbers(ROWS), 1)]
-    people.write_text("\n".join(["phone,__task_uuid", *lines, ""]))
-    ulid = house.upload(source=people, options=options(10_000, num_attempts=1))
-    take(house, tmp_path / "backup")
-    house.run(ulid, until=lambda s: s["rows"]["accepted"] == ROWS, step=0.01)
-    with restored(house, tmp_path / "backup") as other:
-        monkeypatch.setattr(sizes, "USUAL", sizes.Sizes(first=100, later=200, behind=500))
-        other.account.chunk_rows = None
-        restored_now(other.ctx, "anna")
-        control.resume(other.ctx, ulid, "anna")
+    with cut_larger(house, tmp_path, monkeypatch, own=True) as (other, ulid):
         ingest.ingest(other.ctx, ulid)
         sweep(other.ctx)
         other.lose_bells()
