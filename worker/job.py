@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from phonenumbers import SUPPORTED_REGIONS
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema
 
 from worker import wrong
 from worker.errors import InputError
@@ -105,11 +105,8 @@ Region = Annotated[str, AfterValidator(_region), WithJsonSchema({"type": "string
 Country = Annotated[str, AfterValidator(_country), WithJsonSchema(CODE)]
 
 
-class Job(BaseModel):
+class Job(wrong.Closed):
     """One campaign upload. Phone numbers are in the file, never in the job."""
-
-    model_config = ConfigDict(extra="forbid")
-    _no_truth = wrong.no_truth
 
     source: Annotated[Text, AfterValidator(_place)] = Field(
         description="a CSV or Excel file, packed or not: its path, or an https://, s3://, gs:// or az:// URL"

@@ -11,8 +11,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     AnyHttpUrl,
-    BaseModel,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationError,
@@ -29,7 +27,7 @@ from pydantic_settings import (
 from worker.addresses import check_broker
 from worker.errors import ConfigError
 from worker.states import Disposition
-from worker.wrong import first, no_truth
+from worker.wrong import Closed, first, no_truth
 
 SANDBOX_ACCOUNT = "sandbox"
 SANDBOX_DISPOSITIONS = {
@@ -57,11 +55,8 @@ Address = Annotated[str, AfterValidator(_is_http)]
 STOP_MARGIN = 10.0  # seconds for what comes after the answer: to settle it, and to end the process
 
 
-class Timing(BaseModel):
+class Timing(Closed):
     """Seconds, all of them."""
-
-    model_config = ConfigDict(extra="forbid")
-    _no_truth = no_truth
 
     lease: float = Field(60, gt=0, description="how long a claim holds without a sign of life")
     sweep_interval: float = Field(0.5, gt=0, description="how often the workers look for what is due")
@@ -85,11 +80,8 @@ class Timing(BaseModel):
     )
 
 
-class AccountSettings(BaseModel):
+class AccountSettings(Closed):
     """One account at a provider."""
-
-    model_config = ConfigDict(extra="forbid")
-    _no_truth = no_truth
 
     provider: Literal["voximplant", "plum", "formant", "kore"] = "voximplant"
     url: str | None = Field(None, description="where the provider answers; by default its documented address")
@@ -356,7 +348,8 @@ def load(**overrides: Any) -> Settings:
     """Read file and environment; raises ConfigError `bad_settings` with the first thing that is wrong, or
     `bad_broker_url`."""
     if os.environ.get("ROLLCALL_CONFIG") and (not config_file().exists() or config_file().is_dir()):
-        raise _bad(f"ROLLCALL_CONFIG names {config_file()}, and that is no file")
+        text = f"ROLLCALL_CONFIG names {config_file()}, and that is no file"
+        raise ConfigError("bad_settings", f"The settings cannot be used: {text}; correct that variable.")
     try:
         chosen = Settings(**overrides)
         if chosen.broker_url is not None:
@@ -372,7 +365,7 @@ def load(**overrides: Any) -> Settings:
 
 
 def _bad(text: str) -> ConfigError:
-    name = config_file().name if config_file().is_file() else "rollcall.toml"
     return ConfigError(
-        "bad_settings", f"The settings cannot be used: {text}; correct it in {name} or in the environment."
+        "bad_settings",
+        f"The settings cannot be used: {text}; correct it in {config_file().name} or in the environment.",
     )

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple, get_args
 
-from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 
 def _no_truth(cls: type[BaseModel], value: Any, info: ValidationInfo) -> Any:
@@ -14,6 +14,13 @@ def _no_truth(cls: type[BaseModel], value: Any, info: ValidationInfo) -> Any:
 
 # For the body of a model: pydantic would take true for 1.
 no_truth = field_validator("*", mode="before")(_no_truth)
+
+
+class Closed(BaseModel):
+    """What a user says: nothing that nobody knows, and no true where a number is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+    _no_truth = no_truth
 
 
 class Wrong(NamedTuple):

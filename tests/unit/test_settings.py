@@ -98,7 +98,11 @@ def test_brokers_that_may_be(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_of_settings_that_was_named_is_there(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a word that is misspelt takes all calling hours with it."""
     monkeypatch.setenv("ROLLCALL_CONFIG", named)
-    assert "and that is no file" in refused()
+    with pytest.raises(
+        ConfigError, match=r"^The settings cannot be used: .* no file; correct that variable\.$"
+    ) as raised:
+        load()
+    assert raised.value.code == "bad_settings"
 
 
 def test_a_variable_that_is_empty_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from worker.layout import Layout
 from worker.providers import named, own
 from worker.providers.foreign import OF_VOXIMPLANT
-from worker.wrong import no_truth
+from worker.wrong import Closed
 
 NAME_LIMIT = 128  # none is documented
 DIALING_TIME = 24 * 3600.0  # how long an agent goes on trying is not told; in seconds
@@ -32,11 +32,8 @@ IMPOSSIBLE: own.Impossible = {
 }
 
 
-class Options(BaseModel):
+class Options(Closed):
     """Fields of a batch call."""
-
-    model_config = ConfigDict(extra="forbid")
-    _no_truth = no_truth
 
     agent_id: int = Field(ge=1, le=2**63 - 1, description="the agent that calls, from the dashboard")
     name: Annotated[str, Field(max_length=NAME_LIMIT), AfterValidator(named.tidy)] | None = None

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from worker.providers import named, own
 from worker.providers.foreign import OF_VOXIMPLANT
 from worker.providers.kore import hours
-from worker.wrong import no_truth
+from worker.wrong import Closed
 
 PROVIDER = "Kore.ai"
 LIST_NAME_LIMIT = 48
@@ -64,11 +64,8 @@ def _given(text: str) -> str:
 Text = Annotated[str, Field(max_length=255), AfterValidator(_given)]
 
 
-class Options(BaseModel):
+class Options(Closed):
     """What a user may say of a campaign. The names of list and campaign are `name` with our token behind it."""
-
-    model_config = ConfigDict(extra="forbid")
-    _no_truth = no_truth
 
     caller_id: str = Field(pattern=r"^\+?[0-9]{5,15}$", description="the number shown to whoever is called")
     calling_hours: Annotated[dict[str, Any], BeforeValidator(hours.checked)] = Field(

@@ -8,12 +8,12 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from worker.layout import Extra, Layout
 from worker.providers import named, own
 from worker.providers.foreign import OF_VOXIMPLANT
-from worker.wrong import no_truth
+from worker.wrong import Closed
 
 NAME_LIMIT = 128  # none is documented
 MOST_ATTEMPTS = 11  # the first call and ten retries
@@ -70,11 +70,8 @@ Moment = Annotated[int, Field(ge=0), AfterValidator(_seconds)]
 Words = Annotated[str, Field(max_length=80), AfterValidator(_plain), AfterValidator(_words)]
 
 
-class Options(BaseModel):
+class Options(Closed):
     """Fields of queuecalls. `call_parameter_column` is ours: the file's column that becomes the third of the CSV."""
-
-    model_config = ConfigDict(extra="forbid")
-    _no_truth = no_truth
 
     start_url: Url
     name: Annotated[str, Field(max_length=NAME_LIMIT), AfterValidator(named.tidy)] | None = None

@@ -3,11 +3,11 @@
 import ipaddress
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from worker.errors import InputError
 from worker.providers import named, own
-from worker.wrong import no_truth
+from worker.wrong import Closed
 
 NAME_LIMIT = 255
 LARGEST = 2**31 - 1  # where the document names no limit: what every database and every sum of times can hold
@@ -50,11 +50,8 @@ Number = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False), AfterVal
 Share = Annotated[float, Field(ge=0, le=1), AfterValidator(_short)]
 
 
-class _Common(BaseModel):
+class _Common(Closed):
     """What both methods have; the file's dialect and the token in the name are Rollcall's own business."""
-
-    model_config = ConfigDict(extra="forbid")
-    _no_truth = no_truth
 
     rule_id: int = Field(ge=1, le=LARGEST_ID, description="the rule that runs the scenario, from the control panel")
     priority: int = Field(1, ge=0, le=2**31, description="0 is the highest")
